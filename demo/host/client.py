@@ -1,0 +1,197 @@
+"""A small synchronous client of ComfyUI's HTTP and websocket interface."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import websocket
+
+Workflow = dict[str, dict[str, Any]]  # API format: node id -> {"class_type", "inputs"}
+OnProgress = Callable[[str, float, float], None]  # node id, value, maximum
+
+
+class ComfyError(Exception):
+    """Something the host said no to."""
+
+
+class ValidationError(ComfyError):
+    """A workflow the host refused to queue; `node_errors` maps node ids to the host's own reports."""
+
+    def __init__(self, error: dict[str, Any], node_errors: dict[str, Any]):
+        self.node_errors = node_errors
+        lines = [
+            f"{report['class_type']} ({node_id}): {entry['message']}: {entry['details']}"
+            for node_id, report in node_errors.items()
+            for entry in report["errors"]
+        ]
+        super().__init__("\n".join(lines) or f"{error['message']}: {error['details']}")
+
+
+class NodeError(ComfyError):
+    """A node that raised while it ran."""
+
+    def __init__(self, report: dict[str, Any]):
+        self.node_id: str = report["node_id"]
+        self.node_type: str = report["node_type"]
+        self.exception_type: str = report["exception_type"]
+        self.message: str = report["exception_message"].strip()
+        super().__init__(f"{self.node_type} ({self.node_id}): {self.message}")
+
+
+class Interrupted(ComfyError):
+    """The run was cancelled."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One websocket message: `progress`, `executing`, `executed`, `execution_cached`, ..."""
+
+    type: str
+    data: dict[str, Any]
+
+
+@dataclass
+class Result:
+    """What a finished run left: each node's ui output, and the events seen on the way."""
+
+    prompt_id: str
+    outputs: dict[str, dict[str, list[Any]]]
+    events: list[Event] = field(default_factory=list)
+
+    def of(self, event_type: str) -> list[dict[str, Any]]:
+        """The data of every event of one type."""
+        return [event.data for event in self.events if event.type == event_type]
+
+    @property
+    def cached(self) -> list[str]:
+        """The nodes that were not run again."""
+        return [node for data in self.of("execution_cached") for node in data["nodes"]]
+
+
+class ComfyClient:
+    """A connection to the ComfyUI at `url`; `timeout` is how many silent seconds are too many."""
+
+    def __init__(self, url: str, timeout: float = 300):
+        self.url = url.rstrip("/")
+        self.timeout = timeout
+        self.client_id = uuid.uuid4().hex
+        self._received: defaultdict[str, deque[Event]] = defaultdict(deque)
+        address = f"{self.url.replace('http', 'ws', 1)}/ws?clientId={self.client_id}"
+        self._socket = websocket.create_connection(address, timeout=timeout)
+
+    def __enter__(self) -> ComfyClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the server."""
+        self._socket.close()
+
+    def run(self, workflow: Workflow, on_progress: OnProgress | None = None) -> Result:
+        """Queue a workflow and wait for it. Raises ValidationError, NodeError or Interrupted."""
+        return self.wait(self.queue(workflow), on_progress)
+
+    def queue(self, workflow: Workflow) -> str:
+        """Queue a workflow; gives its prompt id."""
+        try:
+            return self._post("/prompt", {"prompt": workflow, "client_id": self.client_id})["prompt_id"]
+        except urllib.error.HTTPError as error:
+            if error.code != 400:
+                raise
+            report = json.load(error)
+            raise ValidationError(report["error"], report["node_errors"]) from None
+
+    def wait(self, prompt_id: str, on_progress: OnProgress | None = None) -> Result:
+        """Follow a queued workflow to its end."""
+        events = []
+        for event in self.events(prompt_id):
+            events.append(event)
+            if event.type == "progress" and on_progress:
+                on_progress(event.data["node"], event.data["value"], event.data["max"])
+        record = self.history(prompt_id)
+        for kind, data in record["status"]["messages"]:
+            if kind == "execution_error":
+                raise NodeError(data)
+            if kind == "execution_interrupted":
+                raise Interrupted(f"cancelled at {data['node_type']} ({data['node_id']})")
+        return Result(prompt_id, record["outputs"], events)
+
+    def events(self, prompt_id: str) -> Iterator[Event]:
+        """The messages about one prompt as they come, to its end. Those about other prompts are kept for later calls."""
+        while True:
+            while self._received[prompt_id]:
+                event = self._received[prompt_id].popleft()
+                yield event
+                if event.type == "executing" and event.data["node"] is None:  # the host's last word on a prompt
+                    del self._received[prompt_id]
+                    return
+            event = self._receive()
+            if "prompt_id" in event.data:
+                self._received[event.data["prompt_id"]].append(event)
+
+    def _receive(self) -> Event:
+        while True:
+            try:
+                message = self._socket.recv()
+            except websocket.WebSocketTimeoutException:
+                raise ComfyError(f"no word from the server for {self.timeout:.0f} s") from None
+            except (websocket.WebSocketConnectionClosedException, ConnectionError):
+                raise ComfyError("the server has gone away") from None
+            if isinstance(message, str) and message:  # the rest are preview images
+                return Event(**json.loads(message))
+
+    def history(self, prompt_id: str) -> dict[str, Any]:
+        """The record of an ended run: `outputs` and `status`; empty before its end."""
+        return self._get(f"/history/{prompt_id}").get(prompt_id, {})
+
+    def object_info(self) -> dict[str, Any]:
+        """Every node that the host knows, with inputs, outputs and tooltips."""
+        return self._get("/object_info")
+
+    def queue_state(self) -> tuple[list[str], list[str]]:
+        """The prompt ids that run and that wait."""
+        state = self._get("/queue")
+        running, pending = ([item[1] for item in state[f"queue_{kind}"]] for kind in ("running", "pending"))
+        return running, pending
+
+    def interrupt(self, prompt_id: str | None = None) -> None:
+        """Cancel what runs, or only the named prompt."""
+        self._post("/interrupt", {"prompt_id": prompt_id} if prompt_id else {})
+
+    def free(self) -> None:
+        """Ask the host to unload its models and forget its cached results."""
+        self._post("/free", {"unload_models": True, "free_memory": True})
+
+    def view(self, image: dict[str, str]) -> bytes:
+        """The bytes of an image that a result names by filename, subfolder and type."""
+        with urllib.request.urlopen(f"{self.url}/view?{urllib.parse.urlencode(image)}", timeout=self.timeout) as reply:
+            return reply.read()
+
+    def upload_image(self, name: str, image: bytes) -> str:
+        """Put a PNG into the host's input folder; gives the name to use in a workflow."""
+        boundary = uuid.uuid4().hex
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="image"; filename="{name}"\r\n'
+        body = f"{head}Content-Type: image/png\r\n\r\n".encode() + image + f"\r\n--{boundary}--\r\n".encode()
+        return self._send("/upload/image", body, f"multipart/form-data; boundary={boundary}")["name"]
+
+    def _get(self, path: str) -> Any:
+        with urllib.request.urlopen(self.url + path, timeout=self.timeout) as reply:
+            return json.load(reply)
+
+    def _post(self, path: str, data: dict[str, Any]) -> Any:
+        return self._send(path, json.dumps(data).encode(), "application/json")
+
+    def _send(self, path: str, body: bytes, content_type: str) -> Any:
+        request = urllib.request.Request(self.url + path, body, {"Content-Type": content_type})
+        with urllib.request.urlopen(request, timeout=self.timeout) as reply:
+            return json.loads(reply.read() or b"null")
