@@ -1,0 +1,83 @@
+"""Scenes to pictures: 32 x 32 RGB, edges antialiased by signed distance."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .scenes import BACKGROUND_COLOURS, OBJECT_COLOURS, PLACES, Background, Scene, Thing
+
+SIDE = 32
+RADIUS = {"small": 4.0, "large": 6.2}
+CELL = 8  # width in pixels of a stripe or a check
+NOISE_STD = 0.12
+_Y, _X = np.mgrid[0:SIDE, 0:SIDE] + 0.5
+
+
+def colour(name: str) -> np.ndarray:
+    """RGB in 0..1."""
+    return np.array((OBJECT_COLOURS | BACKGROUND_COLOURS)[name]) / 255
+
+
+def coverage(shape: str, x: float, y: float, radius: float) -> np.ndarray:
+    """How much of each pixel the shape covers, (SIDE, SIDE) in 0..1; `radius` and the centre are in pixels."""
+    dx, dy = _X - x, _Y - y
+    if shape == "circle":
+        distance = np.hypot(dx, dy) - radius
+    elif shape == "square":
+        distance = np.maximum(abs(dx), abs(dy)) - 0.9 * radius
+    elif shape == "triangle":  # point up, as wide as it is high
+        slope = np.array((2.0, 1.0)) / np.sqrt(5)
+        distance = np.maximum(dy - radius, slope[0] * abs(dx) - slope[1] * (dy + radius))
+    else:
+        raise ValueError(f"no such shape: {shape}")
+    return np.clip(0.5 - distance, 0, 1)
+
+
+def texture(background: Background, phase: tuple[float, float], vertical: bool) -> np.ndarray:
+    """(SIDE, SIDE, 3): the background without noise. `phase` shifts stripes and checks, in pixels."""
+    first = colour(background.colours[0])
+    if background.texture in ("plain", "noisy"):
+        return np.broadcast_to(first, (SIDE, SIDE, 3))
+    second = colour(background.colours[1])
+    across, down = (np.floor((axis + shift) / CELL) % 2 for axis, shift in zip((_X, _Y), phase))
+    if background.texture == "gradient":
+        mix = (_Y - 0.5) / (SIDE - 1)
+    elif background.texture == "striped":
+        mix = across if vertical else down
+    else:
+        mix = (across + down) % 2
+    return first + mix[..., None] * (second - first)
+
+
+def positions(scene: Scene, rng: np.random.Generator) -> np.ndarray:
+    """(things, 2): x and y of every object's centre, in pixels, with the freedom its words leave."""
+    grid = (8.5, 16.0, 23.5)
+    if scene.layout in PLACES:
+        column, row = PLACES[scene.layout]
+        return np.array([[grid[column], grid[row]]]) + rng.uniform(-1.2, 1.2, (1, 2))
+    if scene.layout == "row":
+        xs = (9.0, 23.0) if len(scene.things) == 2 else (6.0, 16.0, 26.0)
+        free = 16 + rng.uniform(-5, 5)
+        return np.array([[x, free] for x in xs]) + rng.uniform(-0.6, 0.6, (len(xs), 2))
+    free = 16 + rng.uniform(-5, 5)
+    ends = (8.3, 23.7) if scene.layout in ("above", "left of") else (23.7, 8.3)
+    centres = np.array([[free, end] if scene.layout in ("above", "below") else [end, free] for end in ends])
+    return centres + rng.uniform(-0.6, 0.6, (2, 2))
+
+
+def paint(image: np.ndarray, thing: Thing, x: float, y: float, radius: float) -> np.ndarray:
+    """The image with one more object on it."""
+    alpha = coverage(thing.shape, x, y, radius)[..., None]
+    return image + alpha * (colour(thing.colour) - image)
+
+
+def render(scene: Scene, rng: np.random.Generator) -> np.ndarray:
+    """(SIDE, SIDE, 3) in 0..1: one picture of the scene."""
+    # Whole pixels, so that an edge of a stripe is an edge of the image.
+    phase = tuple(float(p) for p in rng.integers(0, 2 * CELL, 2))
+    image = texture(scene.background, phase, vertical=bool(rng.integers(2)))
+    if scene.background.texture == "noisy":
+        image = np.clip(image + rng.normal(0, NOISE_STD, image.shape), 0, 1)
+    for thing, (x, y) in zip(scene.things, positions(scene, rng)):
+        image = paint(image, thing, x, y, RADIUS[thing.size] * rng.uniform(0.95, 1.05))
+    return image
