@@ -54,7 +54,7 @@ def load_pack() -> ModuleType:
 
 
 def enter_environment(comfyui: Path | None = None) -> None:
-    """Run this same command in the environment made for `comfyui`, by default the one found or, failing that, installed."""
+    """Run this same command in the environment made for `comfyui`: by default one that is found, or else installed."""
     if comfyui is None:
         load_pack()
         from cotj.demo.host.find import find_or_install_comfyui

@@ -1,11 +1,41 @@
-"""Makes the repository root importable as the package `cotj`, as the host makes it one under a name of its own."""
+"""Makes the repository root importable as the package `cotj`, and puts the quick tests first."""
 
+import subprocess
 import sys
 from pathlib import Path
 
-# Appended, so that no module in there can hide another.
-sys.path.append(str(Path(__file__).resolve().parent.parent / "demo"))
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "demo"))  # for bootstrap; appended, so that no module in there can hide another
 
 from bootstrap import load_pack  # noqa: E402
 
 load_pack()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The mathematics first, the tests that need a running host last."""
+
+    def rank(item: pytest.Item) -> int:
+        part = item.path.relative_to(ROOT / "tests").parts[0]
+        return {"planner": 0, "host": 2}.get(part, 1)
+
+    items.sort(key=rank)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def published() -> list[Path]:
+    """What the registry gets, relative to the root: the files git knows or would add, less .comfyignore."""
+
+    def git_files(*options: str) -> set[str]:
+        command = ["git", "ls-files", "-z", "--cached", "--others", *options]
+        return set(subprocess.check_output(command, cwd=ROOT, text=True).split("\0")) - {""}
+
+    ours = git_files("--exclude-standard")
+    return sorted(Path(name) for name in ours - git_files("--ignored", "--exclude-from=.comfyignore"))

@@ -9,7 +9,7 @@ import urllib.request
 import uuid
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import websocket
@@ -58,13 +58,13 @@ class Event:
     data: dict[str, Any]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Result:
     """What a finished run left: each node's ui output, and the events seen on the way."""
 
     prompt_id: str
     outputs: dict[str, dict[str, list[Any]]]
-    events: list[Event] = field(default_factory=list)
+    events: list[Event]
 
     def of(self, event_type: str) -> list[dict[str, Any]]:
         """The data of every event of one type."""
@@ -127,7 +127,7 @@ class ComfyClient:
         return Result(prompt_id, record["outputs"], events)
 
     def events(self, prompt_id: str) -> Iterator[Event]:
-        """The messages about one prompt as they come, to its end. Those about other prompts are kept for later calls."""
+        """The messages about one prompt as they come, to its end. Those about others are kept for later calls."""
         while True:
             while self._received[prompt_id]:
                 event = self._received[prompt_id].popleft()

@@ -9,8 +9,8 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -77,18 +77,13 @@ class ComfyServer:
         process, self._process = self._process, None
         if process is None:
             return
-        process.terminate()
+        with suppress(ProcessLookupError):  # it may have ended by itself
+            process.terminate() if os.name == "nt" else os.killpg(process.pid, signal.SIGTERM)
         try:
             process.wait(timeout=10)
         except subprocess.TimeoutExpired:
-            pass
-        if hasattr(os, "killpg"):
-            try:
-                os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        process.kill()
-        process.wait()
+            process.kill()
+            process.wait()
 
     def tail(self, lines: int = 40) -> str:
         """The end of the server's log."""

@@ -1,0 +1,30 @@
+"""`python benchmarks NAME [options]` runs one benchmark; without a name it lists them."""
+
+import ast
+import importlib
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent / "demo"))  # for bootstrap
+
+from bootstrap import enter_environment, load_pack  # noqa: E402
+
+
+def summary(name: str) -> str:
+    """The first line of a benchmark's docstring, read without running it."""
+    docstring = ast.get_docstring(ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8"))) or ""
+    return docstring.partition("\n")[0]
+
+
+def main() -> None:
+    names = sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_"))
+    if len(sys.argv) < 2 or sys.argv[1] not in names:
+        print(__doc__, *(f"  {name}: {summary(name)}" for name in names), sep="\n")
+        sys.exit(len(sys.argv) > 1)
+    enter_environment()
+    load_pack()
+    importlib.import_module(f"cotj.benchmarks.{sys.argv[1]}").main(sys.argv[2:])
+
+
+main()
