@@ -1,0 +1,73 @@
+"""Cheapest paths with exactly k nodes, for every k up to K in one pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .arrays import FloatArray
+
+TIE = 1e-12  # relative; costs that differ by rounding alone must not decide between two paths
+
+
+@dataclass(frozen=True, eq=False)
+class ShortestPaths:
+    """What `shortest_paths` found. Entry k - 1 of every table belongs to paths of exactly k nodes.
+
+    edges: (n, n) cost of the edge j -> i; start: (n,) cost of starting at a node.
+    to_go: (K, n) cheapest cost from each node to the stop, its own start cost left out.
+    costs: (K,) cheapest total cost, inf where no path has that many nodes.
+    """
+
+    edges: FloatArray
+    start: FloatArray
+    to_go: FloatArray
+    costs: FloatArray
+
+    def path(self, k: int) -> npt.NDArray[np.intp]:
+        """The cheapest path of exactly k nodes, shape (k,), in order of travel; of those that tie, the higher nodes.
+
+        Raises ValueError where there is none.
+        """
+        if not 1 <= k <= len(self.costs) or not np.isfinite(self.costs[k - 1]):
+            raise ValueError(f"there is no path of {k} nodes")
+        path = [_highest_minimum(self.start + self.to_go[k - 1])]
+        for to_go in self.to_go[: k - 1][::-1]:
+            path.append(_highest_minimum(self.edges[path[-1]] + to_go))
+        return np.array(path, dtype=np.intp)
+
+
+def shortest_paths(edges: npt.ArrayLike, start: npt.ArrayLike, stop: npt.ArrayLike, max_nodes: int) -> ShortestPaths:
+    """Cheapest paths with exactly 1, 2, ... `max_nodes` nodes; O(max_nodes n^2), and no search per length.
+
+    edges: (n, n), entry [j, i] is the cost of the edge j -> i; start, stop: (n,), the cost of beginning or ending a
+    path at a node. Any sign; inf forbids. Raises ValueError for shapes that do not match, NaN, or max_nodes below 1.
+
+    Bellman's recursion from the stop backwards: `to_go_k[j] = min_i(edges[j, i] + to_go_{k-1}[i])`, `to_go_1 = stop`.
+    """
+    edges, start, stop = (np.ascontiguousarray(costs, dtype=np.float64) for costs in (edges, start, stop))
+    n = len(start)
+    if edges.shape != (n, n) or start.shape != (n,) or stop.shape != (n,):
+        raise ValueError(
+            f"edges, start and stop are {edges.shape}, {start.shape}, {stop.shape}, not (n, n), (n,), (n,)"
+        )
+    if any(np.isnan(costs).any() for costs in (edges, start, stop)):
+        raise ValueError("a cost is NaN")
+    if max_nodes < 1:
+        raise ValueError(f"a path has at least one node, not {max_nodes}")
+
+    to_go = np.empty((max_nodes, n))
+    to_go[0] = stop
+    candidates = np.empty((n, n))
+    for k in range(1, max_nodes):
+        np.add(edges, to_go[k - 1], out=candidates)
+        np.min(candidates, axis=1, out=to_go[k])
+    return ShortestPaths(edges, start, to_go, costs=np.min(start + to_go, axis=1))
+
+
+def _highest_minimum(costs: FloatArray) -> int:
+    """Index of the smallest cost; the highest of those that tie."""
+    smallest = costs.min()
+    return int(np.flatnonzero(costs <= smallest + TIE * abs(smallest))[-1])
