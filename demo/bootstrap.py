@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -60,8 +60,10 @@ def enter_environment(comfyui: Path | None = None) -> None:
         from cotj.demo.host.find import find_or_install_comfyui
 
         comfyui = find_or_install_comfyui()
-    requirements = [*TORCH, *TOOLS, *(comfyui / "requirements.txt").read_text().splitlines()]
-    key = "\n".join([*requirements, sys.version, sys.base_prefix])
+    # A polite end, such as a CI's time limit, unwinds the stack, so that what was started on the way ends too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    needs = comfyui / "requirements.txt"
+    key = "\n".join([*TORCH, *TOOLS, needs.read_text(), sys.version, sys.base_prefix])
     folder = cache_dir() / f"env-{hashlib.sha256(key.encode()).hexdigest()[:10]}"
     if Path(sys.prefix).resolve() == folder.resolve():
         return
@@ -69,7 +71,7 @@ def enter_environment(comfyui: Path | None = None) -> None:
         cache_dir().mkdir(parents=True, exist_ok=True)
         with _locked(folder.with_suffix(".lock")):
             if not (folder / "ready").exists():  # another process may have made it meanwhile
-                _make(folder, requirements)
+                _make(folder, needs)
     _restart(_python(folder))
 
 
@@ -101,17 +103,14 @@ def _locked(path: Path) -> Iterator[None]:
         lock.close()
 
 
-def _make(folder: Path, requirements: list[str]) -> None:
+def _make(folder: Path, needs: Path) -> None:
     """Build the environment. The marker file comes last, so that an interrupted attempt is started over."""
     print(f"Making the Python environment, once: {folder}\nIt takes some minutes, and about 7 GB of disk.", flush=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    wanted = folder / "requirements.txt"
-    wanted.write_text("\n".join(requirements))
-    log = folder / "install.log"
-    _step("virtual environment", [sys.executable, "-m", "venv", str(folder)], log)
-    pip = [str(_python(folder)), "-m", "pip", "install", "--no-input", "--progress-bar", "off"]
-    _step("packages", [*pip, "--requirement", str(wanted)], log)
+    log = folder.with_suffix(".log")
+    log.unlink(missing_ok=True)
+    _step("virtual environment", [sys.executable, "-m", "venv", "--clear", str(folder)], log)
+    pip = [str(_python(folder)), "-m", "pip", "install", "--no-input", "--progress-bar=off"]
+    _step("packages", [*pip, *TORCH, *TOOLS, f"--requirement={needs}"], log)
     (folder / "ready").touch()
 
 
