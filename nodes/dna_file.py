@@ -1,0 +1,87 @@
+"""DNA files: safetensors with JSON metadata, listed by plain name, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from ..planner import DiffusionDNA, TimeShift
+
+SUFFIX = ".safetensors"
+FORMAT = "cotj-dna-1"
+
+
+def list_files(folders: Iterable[str | Path]) -> dict[str, Path]:
+    """Every DNA file by its name. Where two folders hold the same name, the earlier folder wins."""
+    files: dict[str, Path] = {}
+    for folder in map(Path, folders):
+        if folder.is_dir():
+            for path in folder.iterdir():
+                if path.suffix == SUFFIX and path.is_file():
+                    files.setdefault(path.stem, path)
+    return dict(sorted(files.items()))
+
+
+def check_name(name: str) -> None:
+    """A name is one file in one folder, on every system."""
+    if not re.fullmatch(r"\w[\w .+-]{0,99}", name) or name != name.rstrip(" ."):
+        raise ValueError(
+            f"{name!r} is no file name: use up to 100 letters, digits, spaces and . _ + - (no path separators), "
+            "starting with a letter or digit"
+        )
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """`name`, or where that is taken, `name` with the next counter, in the style of the host's own save nodes."""
+    if name not in taken:
+        return name
+    counted = (re.fullmatch(re.escape(name) + r"_(\d+)_", other) for other in taken)
+    last = max((int(match[1]) for match in counted if match), default=0)
+    return f"{name}_{last + 1:05}_"
+
+
+def write(folder: Path, name: str, dna: DiffusionDNA) -> None:
+    """Through a temporary file beside it, so that a reader sees the old file or the new one, never a part."""
+    arrays = {"sigmas": dna.sigmas, "errors": dna.errors}
+    if dna.shift is None and dna.times is not None:
+        arrays["times"] = dna.times
+    metadata = {
+        "format": FORMAT,
+        "kind": dna.kind,
+        "shift": json.dumps(dna.shift.to_dict() if dna.shift else None),
+        "meta": json.dumps(dna.meta),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / f"{name}.tmp"
+    try:
+        unfinished.write_bytes(save(arrays, metadata))
+        os.replace(unfinished, folder / f"{name}{SUFFIX}")
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def read(path: Path) -> DiffusionDNA:
+    """A checked DNA, or a ValueError that says what is wrong with the file."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise ValueError(f"its metadata has no format {FORMAT!r}")
+            arrays = {name: file.get_tensor(name) for name in file.keys()}
+        shift = json.loads(metadata["shift"])
+        return DiffusionDNA(
+            sigmas=arrays["sigmas"],
+            errors=arrays["errors"],
+            times=arrays.get("times"),
+            kind=metadata["kind"],
+            shift=TimeShift.from_dict(shift) if shift else None,
+            meta=json.loads(metadata["meta"]),
+        )
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path.name} is no readable DNA file: {error}. Measure and save the DNA again.") from error

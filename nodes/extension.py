@@ -1,0 +1,17 @@
+"""What the host asks for when it loads the pack: where its files live and which nodes it has."""
+
+import os
+
+import folder_paths
+from comfy_api.latest import ComfyExtension, io
+
+from . import files, heatmap, measure, plan
+
+
+class CoTjExtension(ComfyExtension):
+    async def on_load(self) -> None:
+        # Appended after what extra_model_paths says about "cotj": the first folder is the one that Save DNA writes to.
+        folder_paths.add_model_folder_path(files.FOLDER, os.path.join(folder_paths.models_dir, files.FOLDER))
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        return [*measure.NODES, *plan.NODES, *heatmap.NODES, *files.NODES]

@@ -1,0 +1,145 @@
+"""Nodes that keep DNAs: average them, save them, load them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import folder_paths
+from comfy_api.latest import io
+
+from ..planner import DiffusionDNA, mean_dna
+from . import dna_file, host
+from .link_types import DNA
+
+FOLDER = "cotj"
+SHIPPED = Path(__file__).parent.parent / "predictor_weights"
+CATEGORY = "model/sampling/sigmas"
+
+
+def save_folder() -> Path:
+    return Path(folder_paths.get_folder_paths(FOLDER)[0])
+
+
+def list_files() -> dict[str, Path]:
+    """The user's own files first: a name that also ships means the user's."""
+    return dna_file.list_files([*folder_paths.get_folder_paths(FOLDER), SHIPPED])
+
+
+def how_to_fill() -> str:
+    return f"no DNA files yet: Save DNA writes them to {save_folder()}"
+
+
+class AverageDNA(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="CoTjAverageDNA",
+            display_name="Average DNA",
+            category=CATEGORY,
+            description="Averages DNAs of one model over prompts or seeds, so that one schedule serves them all.",
+            search_aliases=["mean DNA", "DNA profile", "CoTj"],
+            inputs=[
+                io.Autogrow.Input(
+                    "dnas",
+                    tooltip="DNAs of the same model, each from another prompt or seed. 4 to 16 are usually enough.",
+                    template=io.Autogrow.TemplatePrefix(
+                        DNA.Input("dna", tooltip="A DNA to average."), prefix="dna", min=2, max=64
+                    ),
+                )
+            ],
+            outputs=[DNA.Output("dna", display_name="DNA", tooltip="The mean DNA, on the first DNA's noise levels.")],
+        )
+
+    @classmethod
+    def execute(cls, dnas: io.Autogrow.Type) -> io.NodeOutput:
+        if len({dna.kind for dna in dnas.values()}) > 1:
+            raise ValueError(
+                "Average DNA, inputs 'dnas': flow models and eps/v models have different noise levels. "
+                "Connect DNAs of one model only."
+            )
+        return io.NodeOutput(mean_dna(list(dnas.values())))
+
+
+class SaveDNA(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="CoTjSaveDNA",
+            display_name="Save DNA",
+            category=CATEGORY,
+            description=f"Saves a DNA to models/{FOLDER}, where Load DNA finds it.",
+            search_aliases=["store DNA", "export DNA", "CoTj"],
+            inputs=[
+                DNA.Input("dna", display_name="DNA", tooltip="From Measure DNA or Average DNA."),
+                io.String.Input(
+                    "name",
+                    default="dna",
+                    tooltip="File name without folder or ending, such as 'sd3_portraits_cfg4'.",
+                ),
+                io.Boolean.Input(
+                    "overwrite",
+                    default=False,
+                    advanced=True,
+                    tooltip="Replace a file of this name. When off, a name that exists gets a counter: dna_00001_.",
+                ),
+            ],
+            outputs=[DNA.Output("dna", display_name="DNA", tooltip="The DNA that was saved, to go on working with.")],
+            hidden=[io.Hidden.unique_id],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def validate_inputs(cls, name: str) -> bool | str:
+        try:
+            dna_file.check_name(name)
+        except ValueError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def execute(cls, dna: DiffusionDNA, name: str, overwrite: bool) -> io.NodeOutput:
+        dna_file.check_name(name)  # again: validation sees no name that comes through a link
+        if not overwrite:
+            name = dna_file.free_name(name, list_files())
+        dna_file.write(save_folder(), name, dna)
+        host.show_text(f"saved as {name}", cls.hidden.unique_id)
+        return io.NodeOutput(dna, ui={"text": [name]})
+
+
+class LoadDNA(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="CoTjLoadDNA",
+            display_name="Load DNA",
+            category=CATEGORY,
+            description=f"Loads a DNA from models/{FOLDER}, or one that came with the pack. Needs no model.",
+            search_aliases=["DNA profile", "open DNA", "CoTj"],
+            inputs=[
+                io.Combo.Input(
+                    "name",
+                    options=list(list_files()) or [how_to_fill()],
+                    tooltip=f"Files in models/{FOLDER} and those that came with the pack. Press R to see new ones.",
+                )
+            ],
+            outputs=[DNA.Output("dna", display_name="DNA", tooltip="Connect it to Plan CoTj Sigmas.")],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, name: str) -> int:
+        """A file that was written again is loaded again."""
+        return _path(name).stat().st_mtime_ns
+
+    @classmethod
+    def execute(cls, name: str) -> io.NodeOutput:
+        return io.NodeOutput(dna_file.read(_path(name)))
+
+
+def _path(name: str) -> Path:
+    files = list_files()
+    if name not in files:
+        raise ValueError(f"Load DNA, input 'name': there is no {name!r}. {how_to_fill()}")
+    return files[name]
+
+
+NODES = [AverageDNA, SaveDNA, LoadDNA]

@@ -1,0 +1,112 @@
+"""The picture of a plan: the DNA, the cost of every jump, the gain of every step. Matplotlib only, no host."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import FixedLocator, FuncFormatter
+
+from ..planner import DiffusionDNA, Plan, flow_to_sigma, jump_costs, sigma_to_flow
+from ..planner.arrays import FloatArray
+from .comparison import Comparison
+
+# On greys, and solid against dashed: told apart with every kind of colour vision.
+PLANNED, COMPARED, MEASURED = "#D7191C", "#1F78B4", "#333333"
+SIZE, DPI = (6.4, 9.6), 150  # inches; in a node of 400 pixels the type is still 9 pixels high
+DECADES = 4  # of jump costs, down from the dearest; what is cheaper is white
+TICKS = {"flow": [0, 0.2, 0.4, 0.6, 0.8], "ve": [0, 0.2, 0.5, 1, 2, 4, 10]}  # sigmas; the model's top is added
+
+
+def draw(plan: Plan, comparison: Comparison) -> npt.NDArray[np.float32]:
+    """The picture as RGB in 0..1, shape (height, width, 3)."""
+    canvas = FigureCanvasAgg(figure(plan, comparison))
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3] / np.float32(255)
+
+
+def figure(plan: Plan, comparison: Comparison) -> Figure:
+    """Made without pyplot, whose global state the host's worker thread must not touch."""
+    fig = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
+    errors, costs, gain = fig.subplots(3, 1, height_ratios=[2.3, 4.6, 2])
+    _draw_errors(errors, plan)
+    _draw_costs(costs, plan, comparison)
+    _draw_gain(gain, plan)
+    fig.suptitle(_title(plan, comparison), fontsize=14)
+    return fig
+
+
+def _title(plan: Plan, comparison: Comparison) -> str:
+    if not plan.steps:
+        return "no steps at denoise 0"
+    steps = "1 step" if plan.steps == 1 else f"{plan.steps} steps"
+    return f"{steps}, cost {plan.cost:.4g}\npredicted error {comparison.verdict(plan)}"
+
+
+def _draw_errors(axes: Axes, plan: Plan) -> None:
+    dna = plan.dna
+    axes.plot(dna.flow_times, dna.errors, color=MEASURED)
+    chosen = sigma_to_flow(plan.sigmas[:-1], dna.kind)
+    axes.plot(chosen, dna.errors_at(chosen), "o", color=PLANNED, gid="planned")
+    if dna.errors.any():
+        axes.set_yscale("log", nonpositive="clip")
+    axes.set(xlabel="sigma", ylabel="error of one-step guess")
+    _across_noise(axes, dna)
+
+
+def _draw_costs(axes: Axes, plan: Plan, comparison: Comparison) -> None:
+    """Sampling runs from the upper left, pure noise, to the lower right. A schedule is a staircase under the diagonal:
+    down from where a step starts to where it ends, then across to where the next one starts."""
+    dna = plan.dna
+    # The last jump of every schedule is the one to 0, which is no node of the DNA.
+    costs = np.vstack([dna.errors, jump_costs(dna, plan.lever).T])
+    possible = np.ma.masked_invalid(costs)
+    dearest = float(possible.max()) or 1.0
+    scale = LogNorm(dearest * 10.0**-DECADES, dearest, clip=True)
+    mesh = axes.pcolormesh(dna.flow_times, np.append(0, dna.flow_times), possible, norm=scale, cmap="Greys")
+    _staircase(axes, plan.sigmas, dna, color=PLANNED, label="planned", gid="planned")
+    _staircase(axes, comparison.sigmas, dna, color=COMPARED, linestyle="--", label=comparison.name, gid="compared")
+    bar = axes.figure.colorbar(mesh, cax=axes.inset_axes((0.6, 0.66, 0.36, 0.03)), orientation="horizontal")
+    bar.set_label("cost of a jump")
+    axes.legend(loc="upper right")
+    axes.set(xlabel="from sigma", ylabel="to sigma", ylim=(0, dna.flow_times[-1] * 1.03))
+    _label_in_sigma(axes.yaxis, dna)
+    _across_noise(axes, dna)
+
+
+def _staircase(axes: Axes, sigmas: FloatArray, dna: DiffusionDNA, **style: str) -> None:
+    corners = np.repeat(sigma_to_flow(sigmas, dna.kind), 2)
+    halo = [withStroke(linewidth=3.5, foreground="white")]  # to be seen on the dearest jumps too
+    axes.plot(corners[:-1], corners[1:], linewidth=1.8, path_effects=halo, **style)
+
+
+def _draw_gain(axes: Axes, plan: Plan) -> None:
+    axes.plot(np.arange(len(plan.curve)) + 1, plan.curve, color=MEASURED)
+    if plan.steps:
+        axes.plot(plan.steps, plan.curve[plan.steps - 1], "o", color=PLANNED, gid="planned")
+    if plan.threshold is not None:
+        label = f"threshold {plan.threshold:g}"
+        axes.axhline(plan.threshold, color=MEASURED, linestyle=":", label=label, gid="threshold")
+        axes.legend(loc="lower right")
+    axes.set(xlabel="steps", ylabel="explained gain")
+    axes.grid(alpha=0.25)
+
+
+def _across_noise(axes: Axes, dna: DiffusionDNA) -> None:
+    """Time runs to the right, as it does in sampling: from noise to the image."""
+    axes.set_xlim(dna.flow_times[-1] * 1.02, 0)
+    axes.grid(alpha=0.25)
+    _label_in_sigma(axes.xaxis, dna)
+
+
+def _label_in_sigma(axis: Axis, dna: DiffusionDNA) -> None:
+    """The axis is even in flow time, in which jumps are costed; most people know their model by its sigmas."""
+    top = dna.flow_times[-1]
+    ticks = sigma_to_flow(TICKS[dna.kind], dna.kind)
+    axis.set_major_locator(FixedLocator(np.append(ticks[ticks < 0.95 * top], top)))  # none so near that labels overlap
+    axis.set_major_formatter(FuncFormatter(lambda time, _: f"{flow_to_sigma(time, dna.kind):.3g}"))
