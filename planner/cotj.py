@@ -1,4 +1,7 @@
-"""Chain-of-Trajectories: the cheapest path through a Diffusion DNA, of a given or an adaptive number of steps."""
+"""Chain-of-Trajectories: the cheapest path through a Diffusion DNA, of a given or an adaptive number of steps.
+
+The graph is that of the paper's equations 2, 3 and 29: temporal lever, edge costs, super-nodes.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import FloatArray, vector
-from .dna import DiffusionDNA, sigma_to_flow
+from .dna import RESOLUTION, DiffusionDNA, sigma_to_flow
 from .plan import Lever, Plan
 from .shortest_path import ShortestPaths, shortest_paths
 
@@ -18,7 +21,7 @@ CURVE_STEPS = 50  # how far `Plan.curve` reaches, grid permitting
 
 
 def jump_costs(dna: DiffusionDNA, lever: Lever = "flow") -> FloatArray:
-    """(n, n) costs `D_j ((t_j - t_i) / t_j)^2` of the jumps from node j down to node i (eq. 3); inf where i >= j.
+    """(n, n) costs `D_j ((t_j - t_i) / t_j)^2` of the jumps from node j down to node i; inf where i >= j.
 
     t is flow time for lever "flow", schedule time for "schedule"; ValueError where the DNA lacks that.
     """
@@ -31,15 +34,17 @@ def jump_costs(dna: DiffusionDNA, lever: Lever = "flow") -> FloatArray:
 def score(dna: DiffusionDNA, sigmas: npt.ArrayLike, lever: Lever = "flow") -> float:
     """Predicted error (jumps + stop, in the unit of `dna.errors`) of any schedule, planned or not; 0 for an empty one.
 
-    sigmas: (k + 1,), descending, last 0; D is read off the grid by `DiffusionDNA.errors_at`. With lever "schedule" a plan
-    that was stretched to a terminal sigma is judged by the sigmas that it runs, not by the times it was planned at.
-    Raises ValueError for another order or end, or where the DNA lacks the lever's times.
+    sigmas: (k + 1,), descending, last 0; D is read off the grid by `DiffusionDNA.errors_at`. A plan of
+    lever "schedule" that was stretched is judged by the sigmas that it runs, not by the times it was planned at.
+    Raises ValueError for another order, end or kind of sigma, or where the DNA lacks the lever's times.
     """
     schedule = vector("sigmas", sigmas)
     if not schedule.size:
         return 0.0
     if len(schedule) < 2 or schedule[-1] != 0 or (schedule[:-1] <= 0).any() or (np.diff(schedule) > 0).any():
         raise ValueError(f"sigmas must descend from above 0 to a single 0 at the end: {schedule}")
+    if dna.kind == "flow" and schedule[0] > 1 + RESOLUTION:
+        raise ValueError(f"sigmas of a flow model are at most 1, not {schedule[0]}")
     flow_times = sigma_to_flow(schedule[:-1], dna.kind)
     return _predicted_error(dna.errors_at(flow_times), _lever_times(dna, flow_times, lever))
 
@@ -49,11 +54,12 @@ def plan_fixed(
 ) -> Plan:
     """The cheapest plan of exactly `steps` denoiser calls.
 
-    lever: plan in flow time and run grid sigmas ("flow"), or plan in schedule time and run what the model's own scheduler
-        makes of these times, by shift and terminal stretch ("schedule"; grid sigmas where the DNA has no shift).
+    lever: plan in flow time and run the grid's sigmas ("flow"), or plan in schedule time and run what the model's own
+        scheduler makes of it, by shift and terminal stretch ("schedule"; the grid's sigmas where the DNA has no shift).
     start: at the top of the part that is run ("top"), or at any node of it ("free", the paper's).
     denoise: 1 runs the whole grid. Below 1 the part that is run begins at schedule time u = denoise where the DNA has a
-        shift, at that flow time where it has none, and never above the grid. At 0 the plan is empty.
+        shift, at that flow time where it has none, and never above the grid. At 0 the plan is empty. A terminal stretch
+        applies to what is run, so that it moves the first sigma too.
     Raises ValueError for arguments out of range, too few nodes for the steps, or a lever without its times.
     """
     _check_options(steps, start, denoise)
@@ -181,4 +187,16 @@ def _plan(
 
 def _empty_plan(dna: DiffusionDNA, lever: Lever, threshold: float | None = None) -> Plan:
     nothing = np.empty(0)
-    return Plan(dna, nothing, nothing, 0.0, 0.0, 0, "cotj", lever, nothing, threshold, "denoise 0 runs no step")
+    return Plan(
+        dna=dna,
+        sigmas=nothing,
+        path=nothing.astype(np.intp),
+        cost=0.0,
+        predicted_error=0.0,
+        steps=0,
+        planner="cotj",
+        lever=lever,
+        curve=nothing,
+        threshold=threshold,
+        reason="denoise 0 runs no step",
+    )

@@ -87,7 +87,7 @@ class DiffusionDNA:
     def errors_at(self, flow_times: npt.ArrayLike) -> FloatArray:
         """Errors at any flow times: log D interpolated linearly in flow time, clamped at the ends of the grid."""
         log_errors = np.log(np.maximum(self.errors, np.finfo(np.float64).tiny))  # an error may be 0
-        return np.asarray(np.exp(np.interp(flow_times, self.flow_times, log_errors)))
+        return np.asarray(np.exp(np.interp(np.asarray(flow_times), self.flow_times, log_errors)))
 
     def times_at(self, flow_times: npt.ArrayLike) -> FloatArray:
         """Schedule times at any flow times: by the shift, or interpolated from 0; ValueError where there are none."""
@@ -95,7 +95,7 @@ class DiffusionDNA:
             raise ValueError("this DNA has no schedule times: give it a time shift or times, or use the flow lever")
         if self.shift is not None:
             return self.shift.times(flow_times)
-        return np.asarray(np.interp(flow_times, np.append(0, self.flow_times), np.append(0, self.times)))
+        return np.asarray(np.interp(np.asarray(flow_times), np.append(0, self.flow_times), np.append(0, self.times)))
 
     def with_node(self, flow_time: float) -> tuple[DiffusionDNA, int]:
         """This DNA with a node at a flow time within its range, and that node's index; itself if the node is there."""

@@ -23,7 +23,8 @@ class Plan:
     path: (steps,) indices of nodes of `dna`, in sampling order.
     cost: jumps + stop - start credit; predicted_error: jumps + stop. Both in the unit of `dna.errors`.
     planner: which planner made it. lever: the unit of time it planned in.
-    curve: explained gain of the best plan of 1, 2, ... steps; all 0 where longer plans gain nothing.
+    curve: explained gain of the best plan of 1, 2, ... steps, up to 50 or the grid, and further where that many were
+        allowed: 1 at the most steps allowed (or at the end), all 0 where those gain nothing.
     threshold: the explained gain asked for, None where the number of steps was given. reason: why so many steps.
     Raises ValueError if sigmas, path and steps do not fit together.
     """

@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from .arrays import FloatArray
 
+MAX_MU = 100.0  # far beyond any model; e^mu and its inverse stay finite
+
 ShiftKind = Literal["static", "exponential"]
 
 
@@ -31,7 +33,7 @@ class TimeShift:
     def __post_init__(self) -> None:
         if self.kind not in get_args(ShiftKind):
             raise ValueError(f"a time shift is one of {get_args(ShiftKind)}, not {self.kind!r}")
-        if not math.isfinite(self.value) or (self.kind == "static" and self.value <= 0):
+        if not (0 < self.value < math.inf if self.kind == "static" else abs(self.value) <= MAX_MU):
             raise ValueError(f"{self.value} is no value for a time shift of kind {self.kind!r}")
         if self.terminal is not None and not 0 < self.terminal < 1:
             raise ValueError(f"the terminal sigma must lie between 0 and 1, not {self.terminal}")
@@ -52,7 +54,7 @@ class TimeShift:
         return np.asarray(sigma / (sigma + self.factor * (1 - sigma)))
 
     def schedule(self, times: npt.ArrayLike) -> FloatArray:
-        """The sigmas that a model's own scheduler makes of these descending times: shifted, then stretched as one list."""
+        """What a model's own scheduler makes of descending times: their sigmas, then stretched as one list."""
         sigmas = self.sigmas(times)
         return sigmas if self.terminal is None else stretch(sigmas, self.terminal)
 

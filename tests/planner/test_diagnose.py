@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+from cotj.planner import DiffusionDNA, TimeShift, diagnose
+
+T = np.linspace(0.01, 1, 100)
+
+
+def test_gain_and_negative_regions():
+    found = diagnose(DiffusionDNA(np.linspace(0.1, 0.8, 8), [1, 3, 2, 1, 1, 5, 6, 4]))
+    assert found.gain.tolist() == [2, -1, -1, 0, 4, 1, -2]
+    assert found.negative_regions == ((1, 3), (6, 7))
+    assert found.negative_start
+
+
+def test_a_rising_dna_has_no_negative_region():
+    found = diagnose(DiffusionDNA(T, T**2))
+    assert found.negative_regions == ()
+    assert not found.negative_start
+
+
+@pytest.mark.parametrize(("errors", "ratio", "decays"), [(T, 1, False), (T**2, 0.119 / 1.01, False), (T**4, 0, True)])
+def test_decay_of_the_gain(errors, ratio, decays):
+    found = diagnose(DiffusionDNA(T, errors))
+    assert found.tail_ratio == pytest.approx(ratio, abs=2e-3)
+    assert found.gain_decays is decays
+
+
+def test_decay_is_per_unit_of_time_whatever_the_grid():
+    uneven = np.concatenate([np.linspace(0.01, 0.2, 90), np.linspace(0.3, 1, 10)])
+    ratios = [diagnose(DiffusionDNA(grid, grid**2)).tail_ratio for grid in (T, uneven)]
+    assert ratios[0] == pytest.approx(ratios[1], rel=1e-2)
+
+
+def test_decay_is_judged_in_schedule_time_where_known():
+    shift = TimeShift("static", 3.0)
+    found = diagnose(DiffusionDNA(shift.sigmas(T), T, shift=shift))
+    assert found.tail_ratio == pytest.approx(1)
+
+
+@pytest.mark.parametrize("errors", [np.ones(100), 1 - T / 2])
+def test_a_dna_that_gains_nothing_has_no_ratio(errors):
+    found = diagnose(DiffusionDNA(T, errors))
+    assert found.tail_ratio is None
+    assert not found.gain_decays

@@ -1,0 +1,46 @@
+"""The lever of the authors' release: plan in schedule time, run what the model's scheduler makes of it."""
+
+import numpy as np
+import pytest
+from cotj.planner import DiffusionDNA, TimeShift, jump_costs, plan_fixed, score, stretch
+
+U = np.linspace(0.05, 1, 20)
+SHIFT = TimeShift("static", 3.0)
+
+
+def test_runs_the_grid_where_there_is_no_shift():
+    dna = DiffusionDNA(U**2, U, times=U)
+    plan = plan_fixed(dna, 4, "schedule")
+    assert plan.sigmas.tolist() == [*dna.sigmas[plan.path], 0]
+
+
+def test_stretches_the_chosen_list():
+    shift = TimeShift("static", 3.0, terminal=0.02)
+    dna = DiffusionDNA(shift.sigmas(U), U**2, shift=shift)
+    plan = plan_fixed(dna, 4, "schedule")
+    assert plan.sigmas[:-1] == pytest.approx(stretch(shift.sigmas(U[plan.path]), 0.02))
+    assert plan.sigmas[-2] == pytest.approx(0.02)
+    assert plan_fixed(dna, 4, "flow").sigmas[-2] in dna.sigmas
+
+
+def test_one_step_is_not_stretched():
+    shift = TimeShift("static", 3.0, terminal=0.02)
+    dna = DiffusionDNA(shift.sigmas(U), U**2, shift=shift)
+    assert plan_fixed(dna, 1, "schedule").sigmas == pytest.approx([1, 0])
+    assert plan_fixed(dna, 1, "schedule", denoise=0.5).sigmas == pytest.approx([0.75, 0])
+
+
+def test_plans_in_its_own_time():
+    dna = DiffusionDNA(SHIFT.sigmas(U), U**2, shift=SHIFT)
+    same = plan_fixed(DiffusionDNA(U, U**2), 5)
+    assert plan_fixed(dna, 5, "schedule").path.tolist() == same.path.tolist()
+    assert plan_fixed(dna, 5, "schedule").cost == pytest.approx(same.cost)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [jump_costs, lambda dna, lever: plan_fixed(dna, 3, lever), lambda dna, lever: score(dna, [1, 0.5, 0], lever)],
+)
+def test_needs_times(call):
+    with pytest.raises(ValueError, match="no schedule times"):
+        call(DiffusionDNA(U, U), "schedule")
