@@ -9,11 +9,12 @@ import pytest
 from cotj.demo.host.client import ComfyClient
 from cotj.demo.host.server import ComfyServer
 
-# From the first line to the blank one after the message; chained exceptions are one traceback.
+# From the first line, before which the host puts a level, to the blank one after the message; chained exceptions are
+# one traceback.
 TRACEBACK = re.compile(
-    r"^Traceback \(most recent call last\):\n"
+    r"Traceback \(most recent call last\):\n"
     r"(?:(?!\n\n).|\n\n(?=During handling of|The above exception|Traceback \(most))*",
-    re.DOTALL | re.MULTILINE,
+    re.DOTALL,
 )
 
 
