@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import websocket
@@ -52,10 +53,11 @@ class Interrupted(ComfyError):
 
 @dataclass(frozen=True)
 class Event:
-    """One websocket message: `progress`, `executing`, `executed`, `execution_cached`, ..."""
+    """One websocket message: `progress`, `executing`, `executed`, `execution_cached`, ...; `at` is in seconds."""
 
     type: str
     data: dict[str, Any]
+    at: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,11 @@ class Result:
     def of(self, event_type: str) -> list[dict[str, Any]]:
         """The data of every event of one type."""
         return [event.data for event in self.events if event.type == event_type]
+
+    def seconds(self, node_id: str) -> float:
+        """How long a node that was run took."""
+        turns = [event for event in self.events if event.type == "executing"]
+        return next(after.at - turn.at for turn, after in zip(turns, turns[1:]) if turn.data["node"] == node_id)
 
     @property
     def cached(self) -> list[str]:
@@ -148,7 +155,8 @@ class ComfyClient:
             except (websocket.WebSocketConnectionClosedException, ConnectionError):
                 raise ComfyError("the server has gone away") from None
             if isinstance(message, str) and message:  # the rest are preview images
-                return Event(**json.loads(message))
+                content = json.loads(message)
+                return Event(content["type"], content["data"])
 
     def history(self, prompt_id: str) -> dict[str, Any]:
         """The record of an ended run: `outputs` and `status`; empty before its end."""

@@ -188,3 +188,15 @@ def host_state_dict(model: MMDiT, dtype: torch.dtype = torch.bfloat16) -> dict[s
         padding = (0, 0) * (value.ndim - 2) + (0, rest)
         state[f"final_layer.linear.{name}"] = F.pad(value, padding).flatten(0, 1)
     return {key: value.to(dtype).contiguous() for key, value in state.items()}
+
+
+def from_host_state_dict(state: dict[str, Tensor]) -> MMDiT:
+    """The inverse of `host_state_dict`, in float32."""
+    model = MMDiT()
+    state = {key: value.float() for key, value in state.items()}
+    state["x_embedder.proj.weight"] = state["x_embedder.proj.weight"][:, :CHANNELS]
+    state["context_embedder.weight"] = state["context_embedder.weight"][:, :WIDTH]
+    for name in ("final_layer.linear.weight", "final_layer.linear.bias"):
+        state[name] = state[name].unflatten(0, (PATCH * PATCH, LATENT_CHANNELS))[:, :CHANNELS].flatten(0, 1)
+    model.load_state_dict(state)
+    return model

@@ -17,12 +17,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
-from .checker import check
+from .evaluate import scores
 from .mmdit import MMDiT, host_state_dict
 from .render import render
-from .sample import sample
 from .scenes import random_scene
 from .text import Captions
 
@@ -60,21 +59,6 @@ def optimisers(model: MMDiT, learning_rate: float) -> list[torch.optim.Optimizer
         torch.optim.Muon(matrices, lr=learning_rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
         torch.optim.AdamW(rest, lr=learning_rate, weight_decay=0.0, betas=(0.9, 0.98)),
     ]
-
-
-def scores(model: nn.Module, captions: Captions, device: str, count: int, guidance: float = 3.0, steps: int = 30) -> dict:
-    """Share of held-out captions whose every claim of a kind the checker reads back, and how many made the claim."""
-    rng = np.random.default_rng(0)
-    scenes = [random_scene(rng, held_out=True) for _ in range(count)]
-    empty = captions([""]).to(device)
-    results: dict[str, list[bool]] = {}
-    for start in range(0, count, 64):
-        part = scenes[start : start + 64]
-        contexts = captions([scene.caption for scene in part]).to(device)
-        for image, scene in zip(sample(model, contexts, empty, guidance, steps, seed=start), part):
-            for aspect, right in check(image, scene).items():
-                results.setdefault(aspect, []).append(right)
-    return {aspect: (float(np.mean(right)), len(right)) for aspect, right in results.items()}
 
 
 def save(path: Path, state: dict) -> None:
@@ -145,5 +129,5 @@ def main(argv: list[str] | None = None) -> None:
             save(checkpoint, state)
             save_file(host_state_dict(average), args.run / "model.safetensors")
         if done % SCORE_EVERY == 0 or done == args.steps:
-            found = scores(average, captions, device, 128)
+            found = scores(average, captions, 128)
             print("  ".join(f"{aspect} {share:.2f}" for aspect, (share, _) in found.items()), flush=True)

@@ -1,0 +1,28 @@
+"""The demo model as ComfyUI loads it: one shipped file, and a text encoder and a VAE that are written by rule.
+
+    UNETLoader  cotj-demo.safetensors     an SD3 (MMDiT) of 3.9 million parameters
+    CLIPLoader  cotj-demo-clip.pt, sd3    see text_encoder.py
+    VAELoader   taesd3                    see vae.py
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+DIFFUSION_MODEL = "cotj-demo.safetensors"
+TEXT_ENCODER = "cotj-demo-clip.pt"
+VAE = "taesd3"
+WEIGHTS = Path(__file__).parent / DIFFUSION_MODEL
+
+
+def install(models: Path) -> None:
+    """Put the demo's files into a ComfyUI `models` folder; what is there already under another name is left alone."""
+    from . import text_encoder, vae
+
+    folders = {name: models / name for name in ("diffusion_models", "text_encoders", "vae_approx")}
+    for folder in folders.values():
+        folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(WEIGHTS, folders["diffusion_models"] / DIFFUSION_MODEL)
+    text_encoder.write(folders["text_encoders"] / TEXT_ENCODER)
+    vae.write(folders["vae_approx"])
