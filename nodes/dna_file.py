@@ -28,13 +28,14 @@ def list_files(folders: Iterable[str | Path]) -> dict[str, Path]:
     return dict(sorted(files.items()))
 
 
-def check_name(name: str) -> None:
-    """A name is one file in one folder, on every system."""
-    if not re.fullmatch(r"\w[\w .+-]{0,99}", name) or name != name.rstrip(" ."):
-        raise ValueError(
-            f"{name!r} is no file name: use up to 100 letters, digits, spaces and . _ + - (no path separators), "
-            "starting with a letter or digit"
-        )
+def name_fault(name: str) -> str | None:
+    """Why `name` is not one file in one folder on every system; None where it is."""
+    if re.fullmatch(r"\w[\w .+-]{0,99}", name) and name == name.rstrip(" ."):
+        return None
+    return (
+        f"{name!r} is no file name: use up to 100 letters, digits, spaces and . _ + - (no path separators), "
+        "starting with a letter or digit"
+    )
 
 
 def free_name(name: str, taken: Collection[str]) -> str:

@@ -25,8 +25,8 @@ def list_files() -> dict[str, Path]:
     return dna_file.list_files([*folder_paths.get_folder_paths(FOLDER), SHIPPED])
 
 
-def how_to_fill() -> str:
-    return f"no DNA files yet: Save DNA writes them to {save_folder()}"
+def where_files_go() -> str:
+    return f"Save DNA writes DNA files to {save_folder()}"
 
 
 class AverageDNA(io.ComfyNode):
@@ -89,16 +89,15 @@ class SaveDNA(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, name: str) -> bool | str:
-        try:
-            dna_file.check_name(name)
-        except ValueError as error:
-            return str(error)
-        return True
+    def validate_inputs(cls, name: str | None) -> bool | str:
+        if name is None:  # it comes through a link, and is checked when it is known
+            return True
+        return dna_file.name_fault(name) or True
 
     @classmethod
     def execute(cls, dna: DiffusionDNA, name: str, overwrite: bool) -> io.NodeOutput:
-        dna_file.check_name(name)  # again: validation sees no name that comes through a link
+        if fault := dna_file.name_fault(name):
+            raise ValueError(f"Save DNA, input 'name': {fault}")
         if not overwrite:
             name = dna_file.free_name(name, list_files())
         dna_file.write(save_folder(), name, dna)
@@ -118,7 +117,7 @@ class LoadDNA(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "name",
-                    options=list(list_files()) or [how_to_fill()],
+                    options=list(list_files()) or [f"none yet: {where_files_go()}"],
                     tooltip=f"Files in models/{FOLDER} and those that came with the pack. Press R to see new ones.",
                 )
             ],
@@ -132,13 +131,16 @@ class LoadDNA(io.ComfyNode):
 
     @classmethod
     def execute(cls, name: str) -> io.NodeOutput:
-        return io.NodeOutput(dna_file.read(_path(name)))
+        try:
+            return io.NodeOutput(dna_file.read(_path(name)))
+        except ValueError as error:
+            raise ValueError(f"Load DNA, input 'name': {error}") from error
 
 
 def _path(name: str) -> Path:
     files = list_files()
     if name not in files:
-        raise ValueError(f"Load DNA, input 'name': there is no {name!r}. {how_to_fill()}")
+        raise ValueError(f"there is no {name!r}; {where_files_go()}")
     return files[name]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
@@ -27,7 +29,7 @@ def draw(plan: Plan, comparison: Comparison) -> npt.NDArray[np.float32]:
     """The picture as RGB in 0..1, shape (height, width, 3)."""
     canvas = FigureCanvasAgg(figure(plan, comparison))
     canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3] / np.float32(255)
+    return np.asarray(canvas.buffer_rgba())[..., :3].astype(np.float32) / 255
 
 
 def figure(plan: Plan, comparison: Comparison) -> Figure:
@@ -79,7 +81,7 @@ def _draw_costs(axes: Axes, plan: Plan, comparison: Comparison) -> None:
     _across_noise(axes, dna)
 
 
-def _staircase(axes: Axes, sigmas: FloatArray, dna: DiffusionDNA, **style: str) -> None:
+def _staircase(axes: Axes, sigmas: FloatArray, dna: DiffusionDNA, **style: Any) -> None:
     corners = np.repeat(sigma_to_flow(sigmas, dna.kind), 2)
     halo = [withStroke(linewidth=3.5, foreground="white")]  # to be seen on the dearest jumps too
     axes.plot(corners[:-1], corners[1:], linewidth=1.8, path_effects=halo, **style)
@@ -108,5 +110,5 @@ def _label_in_sigma(axis: Axis, dna: DiffusionDNA) -> None:
     """The axis is even in flow time, in which jumps are costed; most people know their model by its sigmas."""
     top = dna.flow_times[-1]
     ticks = sigma_to_flow(TICKS[dna.kind], dna.kind)
-    axis.set_major_locator(FixedLocator(np.append(ticks[ticks < 0.95 * top], top)))  # none so near that labels overlap
+    axis.set_major_locator(FixedLocator([*ticks[ticks < 0.95 * top], top]))  # none so near that labels overlap
     axis.set_major_formatter(FuncFormatter(lambda time, _: f"{flow_to_sigma(time, dna.kind):.3g}"))

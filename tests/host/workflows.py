@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
+import numpy as np
+from cotj.demo.host.client import ComfyClient, Result
 from cotj.demo.models import DIFFUSION_MODEL, TEXT_ENCODER, VAE
+from PIL import Image
 
 RUN_NOISE, FRESH_NOISE = "same as the run", "fresh for every sigma"
+
+
+def pictures(client: ComfyClient, result: Result, node: Node) -> np.ndarray:
+    """The pixels that a preview shows, (batch, height, width, 3); the files also hold the prompt they were made by."""
+    files = [io.BytesIO(client.view(image)) for image in result.outputs[node.id]["images"]]
+    return np.stack([np.asarray(Image.open(file).convert("RGB")) for file in files])
 
 
 class Graph:
@@ -36,9 +46,20 @@ class Node:
 class DemoRun:
     """The demo model with a prompt, guidance, noise and an empty latent: what Measure DNA and a sampler connect to."""
 
-    def __init__(self, graph: Graph, prompt: str = "a red circle", cfg: float = 1.0, batch: int = 1, seed: int = 1):
+    def __init__(
+        self,
+        graph: Graph,
+        prompt: str = "a red circle",
+        cfg: float = 1.0,
+        batch: int = 1,
+        seed: int = 1,
+        patch: Any = (),
+    ):
         self.graph = graph
         self.model = graph.add("UNETLoader", unet_name=DIFFUSION_MODEL, weight_dtype="default")[0]
+        if patch:
+            class_type, inputs = patch
+            self.model = graph.add(class_type, model=self.model, **inputs)[0]
         clip = graph.add("CLIPLoader", clip_name=TEXT_ENCODER, type="sd3")[0]
         positive = graph.add("CLIPTextEncode", clip=clip, text=prompt)[0]
         if cfg == 1:
@@ -54,14 +75,14 @@ class DemoRun:
         steps = {"reference_steps": reference_steps, "grid_points": grid_points}
         return self.graph.add("CoTjMeasureDNA", **defaults | steps | inputs)
 
-    def sample(self, sigmas: list[Any]) -> Node:
+    def sample(self, sigmas: list[Any], latent: list[Any] | None = None) -> Node:
         return self.graph.add(
             "SamplerCustomAdvanced",
             noise=self.noise,
             guider=self.guider,
             sampler=self.graph.add("KSamplerSelect", sampler_name="euler")[0],
             sigmas=sigmas,
-            latent_image=self.latent,
+            latent_image=latent or self.latent,
         )
 
     def picture(self, latent: list[Any]) -> Node:

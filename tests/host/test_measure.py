@@ -1,0 +1,228 @@
+"""Measure DNA on the demo model: what it measures, what it says about it, what it refuses."""
+
+import numpy as np
+import pytest
+import websocket
+from cotj.demo.host.client import Interrupted, NodeError
+from cotj.nodes import dna_file
+from cotj.tests.host.workflows import FRESH_NOISE, DemoRun, Graph
+from safetensors.numpy import load
+
+STEPS, POINTS = 6, 8
+SD3_SCALE = 1.5305  # latents of the host times this are latents of the model, which errors are measured in
+
+pytestmark = pytest.mark.usefixtures("demo_models")
+
+
+def save(graph, dna, name):
+    return graph.add("CoTjSaveDNA", dna=dna, name=name, overwrite=True)
+
+
+def read(server, name):
+    return dna_file.read(server.models / "cotj" / f"{name}.safetensors")
+
+
+def saved_latent(client, result, node):
+    [place] = result.outputs[node.id]["latents"]
+    return load(client.view(place))["latent_tensor"]
+
+
+@pytest.mark.parametrize(("cfg", "batch"), [(1.0, 1), (1.0, 2), (3.0, 1), (3.0, 2)])
+def test_errors_are_those_of_one_step_guesses_by_the_hosts_own_sampler(client, server, cfg, batch):
+    graph = Graph()
+    run = DemoRun(graph, cfg=cfg, batch=batch)
+    measured = run.measure(STEPS, POINTS)
+    save(graph, measured[0], "measured")
+    schedule = graph.add("BasicScheduler", model=run.model, scheduler="simple", steps=STEPS, denoise=1.0)
+    own = graph.add("SaveLatent", samples=run.sample(schedule[0])[0], filename_prefix="own")
+    reference = graph.add("SaveLatent", samples=measured[1], filename_prefix="reference")
+    guesses = {
+        index: graph.add(
+            "SaveLatent",
+            samples=run.sample(graph.add("ManualSigmas", sigmas=f"{(index + 1) / POINTS}, 0")[0], latent=measured[1])[
+                0
+            ],
+            filename_prefix=f"guess{index}",
+        )
+        for index in (0, POINTS // 2, POINTS - 1)
+    }
+    result = client.run(graph.nodes)
+
+    clean = saved_latent(client, result, reference)
+    np.testing.assert_array_equal(clean, saved_latent(client, result, own))
+    assert clean.shape[0] == batch
+    dna = read(server, "measured")
+    np.testing.assert_allclose(dna.sigmas, np.arange(1, POINTS + 1) / POINTS, rtol=1e-6)
+    item_errors = np.array(dna.meta["item_errors"])
+    assert item_errors.shape == (batch, POINTS)
+    np.testing.assert_allclose(dna.errors, item_errors.mean(0))
+    for index, guess in guesses.items():
+        expected = ((saved_latent(client, result, guess) - clean) * SD3_SCALE).reshape(batch, -1) ** 2
+        np.testing.assert_allclose(item_errors[:, index], expected.mean(1), rtol=1e-3)
+
+
+def test_the_dna_says_what_it_depends_on(client, server):
+    graph = Graph()
+    run = DemoRun(graph, cfg=3.0, batch=2, seed=7)
+    save(graph, run.measure(STEPS, POINTS)[0], "described")
+    client.run(graph.nodes)
+    dna = read(server, "described")
+    meta = dna.meta
+    assert (dna.kind, dna.shift.kind) == ("flow", "static")
+    assert dna.shift.value == meta["sampling_shift"] == 3.0
+    assert (meta["model"], meta["sampling"]) == ("SD3", ["ModelSamplingDiscreteFlow", "CONST"])
+    assert (meta["guider"], meta["guidance"]) == ("CFGGuider", {"cfg": 3.0})
+    assert meta["latent_shape"] == [[2, 16, 32, 32]]
+    assert (meta["reference"]["sampler"], meta["reference"]["steps"]) == ("euler", STEPS)
+    assert (len(meta["reference"]["sigmas"]), meta["reference"]["sigmas"][-1]) == (STEPS + 1, 0)
+    assert (meta["seed"], meta["probe_noise"], meta["pack_version"]) == (7, "same as the run", "0.1.0")
+    assert meta["measured_at"].startswith("20") and meta["measured_at"].endswith("+00:00")
+
+
+def test_fresh_noise_measures_other_errors_and_the_same_ones_again(client, server):
+    graph = Graph()
+    run = DemoRun(graph)
+    for name, noise in (("same", "same as the run"), ("fresh", FRESH_NOISE)):
+        save(graph, run.measure(STEPS, POINTS, probe_noise=noise)[0], name)
+    # Another grid point more makes it another node for the cache, on a grid whose top is the same.
+    save(graph, run.measure(STEPS, 2, probe_noise=FRESH_NOISE)[0], "fresh again")
+    client.run(graph.nodes)
+    same, fresh, again = (read(server, name) for name in ("same", "fresh", "fresh again"))
+    assert not np.isclose(same.errors, fresh.errors, rtol=1e-3).any()
+    np.testing.assert_allclose(fresh.errors[-1], again.errors[-1], rtol=1e-5)
+
+
+def test_a_reference_follows_given_sigmas(client, server):
+    graph = Graph()
+    run = DemoRun(graph)
+    sigmas = graph.add("ManualSigmas", sigmas="1, 0.75, 0.5, 0")[0]
+    measured = run.measure(STEPS, POINTS, reference_sigmas=sigmas)
+    save(graph, measured[0], "given")
+    reference = graph.add("SaveLatent", samples=measured[1], filename_prefix="reference")
+    own = graph.add("SaveLatent", samples=run.sample(sigmas)[0], filename_prefix="own")
+    result = client.run(graph.nodes)
+    np.testing.assert_array_equal(saved_latent(client, result, reference), saved_latent(client, result, own))
+    assert read(server, "given").meta["reference"]["sigmas"] == [1.0, 0.75, 0.5, 0.0]
+
+
+def test_a_model_of_the_other_kind_is_measured_from_its_lowest_sigma_to_its_top(client, server):
+    graph = Graph()
+    run = DemoRun(graph, patch=("ModelSamplingDiscrete", {"sampling": "x0", "zsnr": False}))
+    save(graph, run.measure(STEPS, 40)[0], "other kind")
+    client.run(graph.nodes)
+    dna = read(server, "other kind")
+    assert (dna.kind, dna.shift, dna.times) == ("ve", None, None)
+    np.testing.assert_allclose(dna.sigmas[[0, -1]], [0.02917, 14.6146], rtol=1e-3)
+    np.testing.assert_allclose(np.diff(dna.flow_times), np.diff(dna.flow_times).mean(), rtol=1e-3)
+
+
+def test_an_exponential_shift_is_recognised(client, server):
+    graph = Graph()
+    flux = ("ModelSamplingFlux", {"max_shift": 1.15, "base_shift": 0.5, "width": 256, "height": 256})
+    save(graph, DemoRun(graph, patch=flux).measure(STEPS, POINTS)[0], "exponential")
+    client.run(graph.nodes)
+    shift = read(server, "exponential").shift
+    # Flux: 0.5 at 256 image tokens, 1.15 at 4096, linear between.
+    assert (shift.kind, shift.value) == ("exponential", pytest.approx(0.5))
+
+
+def test_one_bar_counts_every_model_call_and_the_node_shows_the_time_left(client, server):
+    texts = websocket.create_connection(f"{server.url.replace('http', 'ws')}/ws?clientId=reader", timeout=60)
+    graph = Graph()
+    measured = DemoRun(graph, seed=3).measure(STEPS, POINTS)
+    graph.show(measured[0])
+    seen = []
+    client.run(graph.nodes, on_progress=lambda *event: seen.append(event))
+    bar = [(value, maximum) for node, value, maximum in seen if node == measured.id]
+    assert [value for value, _ in bar] == sorted({value for value, _ in bar})
+    assert {maximum for _, maximum in bar} == {STEPS + POINTS}
+    assert bar[0][0] == 1 and bar[-1][0] == STEPS + POINTS
+
+    last = f"{STEPS + POINTS} of {STEPS + POINTS} model calls, 0:00 left"
+    while True:  # binary: event type 3, length of the node id, node id, text
+        message = texts.recv()
+        if isinstance(message, bytes) and message.endswith(last.encode()):
+            break
+    texts.close()
+    assert message[8:].decode() == measured.id + last
+
+
+def test_a_second_run_is_cached(client):
+    graph = Graph()
+    measured = DemoRun(graph, seed=4).measure(STEPS, POINTS)
+    graph.show(measured[0])
+    client.run(graph.nodes)
+    assert set(client.run(graph.nodes).cached) == set(graph.nodes)
+
+
+def test_cancel_stops_within_one_call_and_the_next_prompts_run(client):
+    long, short = Graph(), Graph()
+    measured = DemoRun(long, seed=5).measure(reference_steps=20, grid_points=500)
+    long.show(measured[0])
+    short.show(DemoRun(short, seed=6).measure(STEPS, POINTS)[0])
+
+    running, waiting = client.queue(long.nodes), client.queue(short.nodes)
+    calls = []
+
+    def cancel_in_the_middle(node, value, maximum):
+        calls.append(value)
+        if value > 30 and calls[-2] <= 30:  # among the probes
+            client.interrupt(running)
+
+    with pytest.raises(Interrupted, match="CoTjMeasureDNA"):
+        client.wait(running, on_progress=cancel_in_the_middle)
+    assert calls[-1] < 520, "the run went on to its end"
+    assert client.wait(waiting).outputs
+    long.nodes[measured.id]["inputs"] |= {"reference_steps": STEPS, "grid_points": POINTS}
+    assert client.run(long.nodes).outputs
+
+
+def refusal(client, server, graph, measured, *words):
+    graph.show(measured[0])
+    with server.expect_traceback(words[0]), pytest.raises(NodeError) as failure:
+        client.run(graph.nodes)
+    assert failure.value.node_type == "CoTjMeasureDNA"
+    assert failure.value.message.startswith("Measure DNA, input '")
+    for word in words:
+        assert word in failure.value.message
+
+
+@pytest.mark.parametrize("cache", ["EasyCache", "LazyCache"])
+def test_a_model_that_skips_calls_is_refused(client, server, cache):
+    options = {"reuse_threshold": 0.2, "start_percent": 0.15, "end_percent": 0.95, "verbose": False}
+    graph = Graph()
+    measured = DemoRun(graph, patch=(cache, options)).measure(STEPS, POINTS)
+    refusal(client, server, graph, measured, "EasyCache or LazyCache", "'guider'", "from before that node")
+
+
+@pytest.mark.parametrize("sampling", ["img_to_img", "img_to_img_flow"])
+def test_an_image_to_image_model_is_refused(client, server, sampling):
+    graph = Graph()
+    run = DemoRun(graph, patch=("ModelSamplingDiscrete", {"sampling": sampling, "zsnr": False}))
+    refusal(client, server, graph, run.measure(STEPS, POINTS), "image-to-image", "Use a model that starts from noise")
+
+
+def test_a_mask_is_refused(client, server):
+    graph = Graph()
+    run = DemoRun(graph)
+    mask = graph.add("SolidMask", value=1.0, width=256, height=256)[0]
+    masked = graph.add("SetLatentNoiseMask", samples=run.latent, mask=mask)[0]
+    measured = run.measure(STEPS, POINTS, latent_image=masked)
+    refusal(client, server, graph, measured, "noise mask", "'latent_image'", "without its mask")
+
+
+def test_a_prediction_that_is_not_finite_is_refused_by_its_sigma(client, server):
+    graph = Graph()
+    infinite = graph.add("LatentOperationTonemapReinhard", multiplier=0.0)[0]
+    run = DemoRun(graph, patch=("LatentApplyOperationCFG", {"operation": infinite}))
+    refusal(client, server, graph, run.measure(STEPS, POINTS), "at sigma 1 is not finite", "higher precision")
+
+
+@pytest.mark.parametrize("sigmas", ["1, 0.5", "0.5, 1, 0", "0", "1, 1, 0"])
+def test_a_reference_schedule_that_leaves_noise_is_refused(client, server, sigmas):
+    graph = Graph()
+    run = DemoRun(graph)
+    measured = run.measure(STEPS, POINTS, reference_sigmas=graph.add("ManualSigmas", sigmas=sigmas)[0])
+    refusal(
+        client, server, graph, measured, "descending schedule that ends at 0", "'reference_sigmas'", "whole schedule"
+    )

@@ -1,0 +1,64 @@
+"""What the host says about the nodes before any of them runs."""
+
+import urllib.request
+
+import pytest
+
+NODES = {
+    "CoTjMeasureDNA": "Measure DNA",
+    "CoTjPlanSigmas": "Plan CoTj Sigmas",
+    "CoTjAdaptiveLength": "Adaptive Length Threshold",
+    "CoTjHeatmap": "DNA Heatmap",
+    "CoTjAverageDNA": "Average DNA",
+    "CoTjSaveDNA": "Save DNA",
+    "CoTjLoadDNA": "Load DNA",
+}
+
+
+def inputs_of(info):
+    """Every input with its options, the ones that an input grows included."""
+    found = {}
+    for group in ("required", "optional"):
+        for name, (_, options) in info["input"].get(group, {}).items():
+            found[name] = options
+            for grown_group in options.get("template", {}).get("input", {}).values():
+                found |= {f"{name}.{grown}": grown_options for grown, (_, grown_options) in grown_group.items()}
+    return found
+
+
+def test_all_nodes_are_listed_and_no_others(client):
+    listed = {name: info["display_name"] for name, info in client.object_info().items() if name.startswith("CoTj")}
+    assert listed == NODES
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_a_node_explains_itself(client, name):
+    info = client.object_info()[name]
+    assert info["description"]
+    assert info["category"] in ("model/sampling/schedulers", "model/sampling/sigmas")
+    inputs = inputs_of(info)
+    assert inputs
+    assert [name for name, options in inputs.items() if not options.get("tooltip")] == []
+    assert len(info["output_tooltips"]) == len(info["output"])
+    assert all(info["output_tooltips"])
+
+
+def test_what_grows_has_a_tooltip_of_its_own(client):
+    assert "dnas.dna" in inputs_of(client.object_info()["CoTjAverageDNA"])
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_a_node_has_a_help_page(server, client, name):
+    with urllib.request.urlopen(f"{server.url}/extensions/comfyui-cotj/docs/{name}.md") as reply:
+        assert reply.read().decode().startswith(f"# {NODES[name]}\n")
+
+
+def test_budget_and_threshold_are_sliders(client):
+    info = client.object_info()
+    assert inputs_of(info["CoTjPlanSigmas"])["steps"]["display"] == "slider"
+    assert inputs_of(info["CoTjAdaptiveLength"])["threshold"]["display"] == "slider"
+
+
+def test_the_hosts_own_schedulers_are_left_alone(client):
+    schedulers = inputs_of(client.object_info()["BasicScheduler"])["scheduler"]["options"]
+    assert not [name for name in schedulers if "cotj" in name.lower()]
