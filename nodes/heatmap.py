@@ -38,7 +38,7 @@ class Heatmap(io.ComfyNode):
             comparison = hold_against(plan, None if compare is None else compare.double().cpu().numpy())
         except ValueError as error:
             raise ValueError(f"DNA Heatmap, input 'compare': {error}") from error
-        image = torch.from_numpy(draw(plan, comparison))[None]
+        image = torch.from_numpy(draw(plan, comparison)).float()[None] / 255
         shown = ui.PreviewImage(image, cls=cls).as_dict() | {"cotj_plan": [claims(plan, comparison)]}
         return io.NodeOutput(image, ui=shown)
 

@@ -25,11 +25,11 @@ DECADES = 4  # of jump costs, down from the dearest; what is cheaper is white
 TICKS = {"flow": [0, 0.2, 0.4, 0.6, 0.8], "ve": [0, 0.2, 0.5, 1, 2, 4, 10]}  # sigmas; the model's top is added
 
 
-def draw(plan: Plan, comparison: Comparison) -> npt.NDArray[np.float32]:
-    """The picture as RGB in 0..1, shape (height, width, 3)."""
+def draw(plan: Plan, comparison: Comparison) -> npt.NDArray[np.uint8]:
+    """The picture as RGB, shape (height, width, 3)."""
     canvas = FigureCanvasAgg(figure(plan, comparison))
     canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].astype(np.float32) / 255
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def figure(plan: Plan, comparison: Comparison) -> Figure:

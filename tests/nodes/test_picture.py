@@ -1,0 +1,84 @@
+"""The picture is read back from what matplotlib was told to draw."""
+
+import numpy as np
+import pytest
+from cotj.nodes import picture
+from cotj.nodes.comparison import hold_against
+from cotj.planner import DiffusionDNA, TimeShift, jump_costs, plan_adaptive, plan_fixed, sigma_to_flow
+
+TIMES = np.arange(1, 31) / 30
+FLOW = DiffusionDNA(TIMES, 0.01 + TIMES**3, shift=TimeShift("static", 3.0))
+VE = DiffusionDNA(np.geomspace(0.03, 14.6, 30), 0.01 + TIMES**2, kind="ve")
+
+
+def panels(plan, comparison=None):
+    return picture.figure(plan, comparison or hold_against(plan)).axes[:3]
+
+
+def drawn(axes, gid):
+    [line] = [line for line in axes.lines if line.get_gid() == gid]
+    return np.array(line.get_data())
+
+
+def stairs(sigmas, dna):
+    """Down from where a step starts to where it ends, across to the start of the next."""
+    corners = np.repeat(sigma_to_flow(sigmas, dna.kind), 2)
+    return np.array([corners[:-1], corners[1:]])
+
+
+@pytest.mark.parametrize("dna", [FLOW, VE])
+def test_paths_and_nodes_are_those_of_plan_and_comparison(dna):
+    plan = plan_fixed(dna, 6)
+    comparison = hold_against(plan)
+    errors, costs, gain = panels(plan)
+    np.testing.assert_allclose(drawn(errors, "planned"), [dna.flow_times[plan.path], dna.errors[plan.path]])
+    np.testing.assert_allclose(drawn(costs, "planned"), stairs(plan.sigmas, dna))
+    np.testing.assert_allclose(drawn(costs, "compared"), stairs(comparison.sigmas, dna))
+    np.testing.assert_allclose(drawn(gain, "planned").ravel(), [6, plan.curve[5]])
+
+
+def test_the_heatmap_holds_the_cost_of_every_jump():
+    [mesh] = panels(plan_fixed(FLOW, 6))[1].collections
+    shown = np.ma.filled(mesh.get_array(), np.inf)
+    np.testing.assert_allclose(shown[0], FLOW.errors)  # to 0
+    np.testing.assert_allclose(shown[1:].T, jump_costs(FLOW))
+
+
+def test_the_gain_shows_the_threshold_of_an_adaptive_plan_only():
+    _, _, gain = panels(plan_adaptive(FLOW, 0.9, 20))
+    assert set(drawn(gain, "threshold")[1]) == {0.9}
+    assert not [line for line in panels(plan_fixed(FLOW, 6))[2].lines if line.get_gid() == "threshold"]
+
+
+def test_the_title_says_steps_cost_and_saving():
+    plan = plan_fixed(FLOW, 6)
+    title = picture.figure(plan, hold_against(plan)).get_suptitle()
+    assert title == f"6 steps, cost {plan.cost:.4g}\npredicted error {hold_against(plan).verdict(plan)}"
+
+
+@pytest.mark.parametrize(("dna", "top"), [(FLOW, "1"), (VE, "14.6")])
+def test_axes_are_labelled_in_sigma(dna, top):
+    fig = picture.figure(plan_fixed(dna, 6), hold_against(plan_fixed(dna, 6)))
+    fig.canvas.draw()
+    errors, costs, _ = fig.axes[:3]
+    for axis in (errors.xaxis, costs.xaxis, costs.yaxis):
+        assert "sigma" in axis.get_label_text()
+        labels = [label.get_text() for label in axis.get_ticklabels()]
+        assert (labels[0], labels[-1]) == ("0", top)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        plan_fixed(FLOW, 1),
+        plan_fixed(FLOW, 30),
+        plan_fixed(FLOW, 4, denoise=0.0),
+        plan_fixed(FLOW, 4, lever="schedule", start="free", denoise=0.5),
+        plan_fixed(DiffusionDNA([0.5, 1], [0, 0]), 2),
+        plan_fixed(DiffusionDNA(TIMES, 1 - TIMES), 3),
+    ],
+)
+def test_every_plan_is_drawn(plan):
+    image = picture.draw(plan, hold_against(plan))
+    assert (image.shape, image.dtype) == ((1440, 960, 3), np.uint8)
+    assert image.std() > 10
