@@ -8,6 +8,7 @@ import folder_paths
 from comfy_api.latest import io
 
 from ..planner import DiffusionDNA, mean_dna
+from ..predictor.files import header
 from . import dna_file, host
 from .link_types import DNA
 
@@ -23,6 +24,11 @@ def save_folder() -> Path:
 def list_files() -> dict[str, Path]:
     """The user's own files first: a name that also ships means the user's."""
     return dna_file.list_files([*folder_paths.get_folder_paths(FOLDER), SHIPPED])
+
+
+def list_dnas() -> dict[str, Path]:
+    """Without the predictors that lie beside them."""
+    return {name: path for name, path in list_files().items() if not header(path)}
 
 
 def where_files_go() -> str:
@@ -117,7 +123,7 @@ class LoadDNA(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "name",
-                    options=list(list_files()) or [f"none yet: {where_files_go()}"],
+                    options=list(list_dnas()) or [f"none yet: {where_files_go()}"],
                     tooltip=f"Files in models/{FOLDER} and those that came with the pack. Press R to see new ones.",
                 )
             ],
@@ -138,7 +144,7 @@ class LoadDNA(io.ComfyNode):
 
 
 def _path(name: str) -> Path:
-    files = list_files()
+    files = list_dnas()
     if name not in files:
         raise ValueError(f"there is no {name!r}; {where_files_go()}")
     return files[name]

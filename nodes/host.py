@@ -20,6 +20,7 @@ from server import PromptServer
 from ..planner import TimeShift, flow_to_sigma, sigma_to_flow
 from ..planner.dna import Kind
 
+CFG_NAMES = ("cfg", "cfg1", "cfg2")  # of all guiders of the host; DualCFGGuider weighs two pairs of prompts
 IMAGE_TO_IMAGE = (comfy.model_sampling.IMG_TO_IMG, comfy.model_sampling.IMG_TO_IMG_FLOW)
 
 
@@ -30,6 +31,8 @@ def noise_kind(model_sampling: Any) -> Kind:
 
 def time_shift(model_sampling: Any) -> TimeShift | None:
     """The map from a uniform schedule to this model's sigmas, where it is one that the planner knows."""
+    if noise_kind(model_sampling) != "flow":
+        return None
     if isinstance(model_sampling, comfy.model_sampling.ModelSamplingDiscreteFlow):
         return TimeShift("static", float(model_sampling.shift))
     if isinstance(model_sampling, comfy.model_sampling.ModelSamplingFlux):
@@ -78,8 +81,7 @@ def describe(guider: comfy.samplers.CFGGuider) -> dict[str, Any]:
         "sampling": [base.__name__ for base in type(model_sampling).__bases__],
         "sampling_shift": getattr(model_sampling, "shift", None),
         "guider": type(guider).__name__,
-        # One number, or several where a guider weighs several prompts.
-        "guidance": {name: value for name, value in vars(guider).items() if name.startswith("cfg")},
+        "guidance": {name: float(value) for name, value in vars(guider).items() if name in CFG_NAMES},
     }
 
 

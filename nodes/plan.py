@@ -5,13 +5,14 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import io
 
-from ..planner import Plan, plan_adaptive, plan_fixed
+from ..planner import DiffusionDNA, Plan, plan_adaptive, plan_fixed
 from . import host
 from .comparison import hold_against
 from .link_types import DNA, PLAN
 
 CATEGORY = "model/sampling/schedulers"
 MAX_STEPS = 50
+NAMES = {"flow": "flow", "ve": "eps or v"}
 
 
 def _dna_input() -> io.Input:
@@ -90,11 +91,11 @@ class PlanSigmas(io.ComfyNode):
 
     @classmethod
     def execute(cls, dna, steps, denoise, lever, start, model=None) -> io.NodeOutput:
+        _check_fit("Plan CoTj Sigmas", dna, model)
         try:
             plan = plan_fixed(dna, steps, lever=lever, start=start, denoise=denoise)
-            _check_fit(plan, model)
         except ValueError as error:
-            raise ValueError(f"Plan CoTj Sigmas: {error}") from error
+            raise ValueError(f"Plan CoTj Sigmas: {error}. Change steps, denoise or lever, or the DNA.") from error
         text = describe(plan)
         host.show_text(text, cls.hidden.unique_id)
         return io.NodeOutput(_sigmas(plan), plan.steps, plan, text)
@@ -140,11 +141,11 @@ class AdaptiveLength(io.ComfyNode):
 
     @classmethod
     def execute(cls, dna, threshold, min_steps, max_steps, denoise, model=None) -> io.NodeOutput:
+        _check_fit("Adaptive Length Threshold", dna, model)
         try:
             plan = plan_adaptive(dna, threshold, max_steps, min_steps, denoise=denoise)
-            _check_fit(plan, model)
         except ValueError as error:
-            raise ValueError(f"Adaptive Length Threshold: {error}") from error
+            raise ValueError(f"Adaptive Length Threshold: {error}. Change threshold, steps or denoise.") from error
         host.show_text(describe(plan), cls.hidden.unique_id)
         return io.NodeOutput(_sigmas(plan), plan.steps, plan)
 
@@ -167,19 +168,18 @@ def _sigmas(plan: Plan) -> torch.Tensor:
     return torch.tensor(plan.sigmas, dtype=torch.float32)
 
 
-def _check_fit(plan: Plan, model) -> None:
+def _check_fit(node: str, dna: DiffusionDNA, model) -> None:
     """A DNA of another kind of model gives sigmas that mean nothing to this one."""
     if model is None:
         return
     model_sampling = model.get_model_object("model_sampling")
     kind, top = host.noise_kind(model_sampling), float(model_sampling.sigma_max)
-    if kind != plan.dna.kind or plan.dna.sigmas[-1] > top * 1.001:
+    if kind != dna.kind or dna.sigmas[-1] > top * 1.001:
         raise ValueError(
-            f"input 'dna' was measured on a {NAMES[plan.dna.kind]} model with noise levels up to "
-            f"{plan.dna.sigmas[-1]:.4g}, but input 'model' is a {NAMES[kind]} model with levels up to {top:.4g}. "
+            f"{node}, input 'dna': it was measured on a {NAMES[dna.kind]} model with noise levels up to "
+            f"{dna.sigmas[-1]:.4g}, but input 'model' is a {NAMES[kind]} model with levels up to {top:.4g}. "
             "Connect a DNA that was measured with this model."
         )
 
 
-NAMES = {"flow": "flow", "ve": "eps or v"}
 NODES = [PlanSigmas, AdaptiveLength]
