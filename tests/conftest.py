@@ -1,5 +1,7 @@
 """Makes the repository root importable as the package `cotj`, and puts the quick tests first."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -39,3 +41,16 @@ def published() -> list[Path]:
 
     ours = git_files("--exclude-standard")
     return sorted(Path(name) for name in ours - git_files("--ignored", "--exclude-from=.comfyignore"))
+
+
+@pytest.fixture(scope="session")
+def oracle(root: Path) -> Path:
+    folder = Path(os.environ.get("COTJ_ORACLE") or root.parent / "shared" / "oracle")
+    if not (folder / "cases.json").exists():
+        pytest.skip(f"no oracle at {folder}: set COTJ_ORACLE to the folder that holds its cases.json")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cases(oracle: Path) -> list[dict]:
+    return json.loads((oracle / "cases.json").read_text(encoding="utf-8"))

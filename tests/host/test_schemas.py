@@ -12,6 +12,7 @@ NODES = {
     "CoTjAverageDNA": "Average DNA",
     "CoTjSaveDNA": "Save DNA",
     "CoTjLoadDNA": "Load DNA",
+    "CoTjPredictDNA": "Predict DNA",
 }
 
 

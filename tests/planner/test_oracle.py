@@ -1,9 +1,5 @@
 """The authors' release, run on 24 DNAs: its plans, costs and executed sigmas are reproduced."""
 
-import json
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from cotj.planner import DiffusionDNA, TimeShift, diagnose, plan_adaptive, plan_fixed
@@ -13,19 +9,6 @@ SHIFTS = {
     "zimageturbo": TimeShift("static", 3.0),
 }
 RELEASE = {"lever": "schedule", "start": "free"}
-
-
-@pytest.fixture(scope="module")
-def oracle(root: Path) -> Path:
-    folder = Path(os.environ.get("COTJ_ORACLE") or root.parent / "shared" / "oracle")
-    if not (folder / "cases.json").exists():
-        pytest.skip(f"no oracle at {folder}: set COTJ_ORACLE to the folder that holds its cases.json")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def cases(oracle: Path) -> list[dict]:
-    return json.loads((oracle / "cases.json").read_text(encoding="utf-8"))
 
 
 def make_dna(model: str | None, errors) -> DiffusionDNA:
