@@ -1,7 +1,7 @@
 """`python demo`: render an easy and a hard prompt along planned schedules, in a real ComfyUI, and show what it gave.
 
-    python demo [--serve] [--output FOLDER]     the demo
-    python demo train | evaluate [...]          how the demo model was made, and its scores
+python demo [--serve] [--output FOLDER]     the demo
+python demo train | evaluate [...]          how the demo model was made, and its scores
 """
 
 import sys
@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from bootstrap import enter_environment, load_pack  # noqa: E402 (stands beside this file)
+from bootstrap import enter_environment, load_pack
 
 COMMANDS = {"train": "training.train", "evaluate": "training.evaluate"}
 
@@ -18,5 +18,7 @@ if __name__ == "__main__":
     enter_environment()
     sys.path.pop(0)
     load_pack()
-    command, arguments = (sys.argv[1], sys.argv[2:]) if sys.argv[1:2] and sys.argv[1] in COMMANDS else ("", sys.argv[1:])
+    command, arguments = (
+        (sys.argv[1], sys.argv[2:]) if sys.argv[1:2] and sys.argv[1] in COMMANDS else ("", sys.argv[1:])
+    )
     sys.exit(import_module(f"cotj.demo.{COMMANDS.get(command, 'run')}").main(arguments))

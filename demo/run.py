@@ -16,7 +16,7 @@ import safetensors.torch
 from PIL import Image
 
 from . import models, sheet
-from .bootstrap import ROOT, cache_dir
+from .bootstrap import cache_dir
 from .host.client import ComfyClient, Result
 from .host.graph import titled, to_api
 from .host.server import ComfyServer
@@ -51,7 +51,11 @@ class Bar:
     def __call__(self, node: str, value: float, maximum: float) -> None:
         if sys.stdout.isatty():
             filled = round(30 * value / maximum)
-            print(f"\r  {self.label:<28}{'█' * filled}{'░' * (30 - filled)} {value:.0f}/{maximum:.0f} ", end="", flush=True)
+            print(
+                f"\r  {self.label:<28}{'█' * filled}{'░' * (30 - filled)} {value:.0f}/{maximum:.0f} ",
+                end="",
+                flush=True,
+            )
 
     def done(self) -> None:
         end = f"\r\x1b[K  {self.label:<28}" if sys.stdout.isatty() else f"  {self.label:<28}"
@@ -67,8 +71,8 @@ class Demo:
         self.node = {
             name: titled(self.workflow, title)
             for name, title in (
-                ("prompt", "Prompt"), ("measure", "Measure DNA"), ("plan", "Plan CoTj Sigmas"), ("heatmap", "DNA Heatmap"),
-                ("planned", "Sample the plan"), ("default", "Sample the default"),
+                ("prompt", "Prompt"), ("measure", "Measure DNA"), ("plan", "Plan CoTj Sigmas"),
+                ("heatmap", "DNA Heatmap"), ("planned", "Sample the plan"), ("default", "Sample the default"),
                 ("planned images", "Planned"), ("default images", "Default"), ("reference images", "Reference"),
             )
         }  # fmt: skip
@@ -145,7 +149,7 @@ def demonstrate(client: ComfyClient, output: Path) -> None:
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="demo", description=__doc__)
     parser.add_argument("--serve", action="store_true", help="leave ComfyUI running, to open the graph in a browser")
-    parser.add_argument("--output", type=Path, default=ROOT / "demo-output", help="folder of the pictures")
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "output", help="folder of the pictures")
     parser.add_argument("--port", type=int, help="port of ComfyUI; any free one by default")
     args = parser.parse_args(argv)
     base = cache_dir() / "demo"
@@ -158,7 +162,9 @@ def main(argv: list[str] | None = None) -> None:
     with ComfyServer(base, port=args.port) as server, ComfyClient(server.url) as client:
         demonstrate(client, args.output)
         if args.serve:
-            print(f"\nComfyUI runs at {server.url}: open it, press W and choose 'CoTj demo'. Ctrl-C ends it.", flush=True)
+            print(
+                f"\nComfyUI runs at {server.url}: open it, press W and choose 'CoTj demo'. Ctrl-C ends it.", flush=True
+            )
             try:
                 while True:
                     time.sleep(3600)

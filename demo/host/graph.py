@@ -36,7 +36,9 @@ def titled(workflow: Workflow, title: str) -> str:
 
 def _widgets(inputs: dict[str, dict[str, Any]]) -> Iterator[str]:
     """The inputs that a node shows as widgets, in order; '' for one that only the UI has."""
-    for name, (kind, *options) in (item for group in ("required", "optional") for item in inputs.get(group, {}).items()):
+    for name, (kind, *options) in (
+        item for group in ("required", "optional") for item in inputs.get(group, {}).items()
+    ):
         settings = options[0] if options else {}
         if (isinstance(kind, list) or kind in _WIDGETS) and not settings.get("forceInput"):
             yield name

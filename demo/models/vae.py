@@ -64,7 +64,9 @@ def decoder() -> dict[str, torch.Tensor]:
     """Latents to RGB in 0..1: (x + 1) / 2 with the squash undone, then three nearest doublings."""
     state = _zeros(_decoder_shapes())
     squashed = 3 * np.tanh(_KNOTS / 3)
-    slopes = np.diff(np.append(_KNOTS, _KNOTS[-1] + 0.1)) / np.diff(np.append(squashed, 3 * np.tanh((_KNOTS[-1] + 0.1) / 3)))
+    slopes = np.diff(np.append(_KNOTS, _KNOTS[-1] + 0.1)) / np.diff(
+        np.append(squashed, 3 * np.tanh((_KNOTS[-1] + 0.1) / 3))
+    )
     hinges = np.diff(slopes, prepend=0)
     for channel in range(3):
         for k, (knot, hinge) in enumerate(zip(squashed, hinges)):

@@ -65,8 +65,8 @@ def find_objects(image: np.ndarray) -> tuple[list[Found], np.ndarray]:
 
 
 @lru_cache(maxsize=1)
-def _backgrounds() -> tuple[list[Background], np.ndarray]:
-    """Every background at every phase: their names, and (n, SIDE, SIDE, 3) pictures."""
+def _backgrounds() -> tuple[list[Background], np.ndarray, np.ndarray]:
+    """Every background at every phase: names, pictures (n, SIDE * SIDE * 3), squares summed over colours."""
     names, pictures = [], []
     shifts = range(0, 2 * CELL)
     for name in BACKGROUND_COLOURS:
@@ -85,17 +85,17 @@ def _backgrounds() -> tuple[list[Background], np.ndarray]:
             for down in range(CELL):  # half the shifts: the other half repeat these
                 names.append(Background("checked", pair))
                 pictures.append(texture(names[-1], (across, down), False))
-    return names, np.stack(pictures).astype(np.float32)
+    stack = np.stack(pictures).astype(np.float32)
+    return names, stack.reshape(len(stack), -1), (stack**2).sum(-1).reshape(len(stack), -1)
 
 
 def read_background(image: np.ndarray, touched: np.ndarray) -> Background:
     """The background that explains the untouched pixels best; a plain one with a large residue is noisy."""
-    names, pictures = _backgrounds()
+    names, pictures, squares = _backgrounds()
     free = ~touched
-    if not free.any():
-        return Background("plain", ("black",))
-    pixels = image[free].astype(np.float32)
-    errors = ((pictures[:, free] - pixels) ** 2).mean((1, 2))
+    # The sum over free pixels of (picture - image)^2, less the part that is the same for every picture.
+    masked = (image * free[..., None]).astype(np.float32)
+    errors = squares @ free.ravel().astype(np.float32) - 2 * pictures @ masked.ravel()
     best = names[int(errors.argmin())]
     if best.texture != "plain":
         return best
@@ -136,8 +136,7 @@ def check(image: np.ndarray, scene: Scene) -> dict[str, bool]:
     if scene.layout in RELATIONS:
         # Matched by colour, which differs within a pair: a wrong shape is not a wrong relation.
         named = {f.thing.colour: f for f in found}
-        pair = [named.get(thing.colour) for thing in scene.things]
-        result["relation"] = None not in pair and _relation(pair[0], pair[1]) == scene.layout
+        first, second = (named.get(thing.colour) for thing in scene.things)
+        result["relation"] = bool(first and second and _relation(first, second) == scene.layout)
     result["everything"] = all(result.values()) and sorted(str(f.thing) for f in found) == wanted
     return result
-

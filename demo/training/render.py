@@ -74,8 +74,8 @@ def paint(image: np.ndarray, thing: Thing, x: float, y: float, radius: float) ->
 def render(scene: Scene, rng: np.random.Generator) -> np.ndarray:
     """(SIDE, SIDE, 3) in 0..1: one picture of the scene."""
     # Whole pixels, so that an edge of a stripe is an edge of the image.
-    phase = tuple(float(p) for p in rng.integers(0, 2 * CELL, 2))
-    image = texture(scene.background, phase, vertical=bool(rng.integers(2)))
+    across, down = rng.integers(0, 2 * CELL, 2).tolist()
+    image = texture(scene.background, (across, down), vertical=bool(rng.integers(2)))
     if scene.background.texture == "noisy":
         image = np.clip(image + rng.normal(0, NOISE_STD, image.shape), 0, 1)
     for thing, (x, y) in zip(scene.things, positions(scene, rng)):

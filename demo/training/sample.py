@@ -8,8 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .render import SIDE
-
 SHIFT = 3.0  # the host's default for this architecture
 
 Velocity = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -22,11 +20,12 @@ def flow_times(steps: int, shift: float = SHIFT) -> Tensor:
 
 
 @torch.no_grad()
-def sample(model: Velocity, context: Tensor, empty: Tensor, guidance: float, steps: int, seed: int) -> np.ndarray:
-    """(B, SIDE, SIDE, 3) in 0..1. `context` (B, L, W) and `empty` (1, L, W) are those of the captions and of ''."""
-    batch = len(context)
-    generator = torch.Generator().manual_seed(seed)
-    x = torch.randn(batch, 3, SIDE, SIDE, generator=generator).to(context.device)
+def sample(model: Velocity, context: Tensor, empty: Tensor, guidance: float, steps: int, noise: Tensor) -> np.ndarray:
+    """(B, SIDE, SIDE, 3) in 0..1. `context` (B, L, W) and `empty` (1, L, W) are those of the captions and of ''.
+
+    `noise` (B, 3, SIDE, SIDE) is where the images start.
+    """
+    batch, x = len(context), noise.to(context.device)
     both = torch.cat((context, empty.expand_as(context)))
     times = flow_times(steps)
     for t, following in zip(times[:-1], times[1:]):

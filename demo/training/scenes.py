@@ -1,7 +1,7 @@
 """The captions of the demo model: what a scene can hold, and how it is said in words.
 
-A scene is one to three objects on a background. Difficulty varies as it does in real prompts: a plain background is
-easy, a gradient or a texture is harder, and an object whose place is only roughly given leaves the model more to invent.
+A scene is one to three objects on a background. Difficulty varies as it does in real prompts: a plain background
+is easy, a gradient or a texture is harder, and a place that is only roughly given leaves the model more to invent.
 """
 
 from __future__ import annotations
@@ -111,17 +111,17 @@ def random_scene(rng: np.random.Generator, held_out: bool = False) -> Scene:
         kind = rng.choice(("one", "two", "row"), p=(0.4, 0.38, 0.22))
         first = random_thing(rng)
         if kind == "one":
-            things, layout = (first,), str(rng.choice(list(PLACES)))
+            things, layout = [first], str(rng.choice(list(PLACES)))
         elif kind == "two":
             second = random_thing(rng)
             while second.colour == first.colour:
                 second = random_thing(rng)
-            things, layout = (first, second), str(rng.choice(RELATIONS))
+            things, layout = [first, second], str(rng.choice(RELATIONS))
         else:
             count = int(rng.choice(list(COUNTS)))
             if count == 3:
                 first = Thing("small", first.colour, first.shape)
-            things, layout = (first,) * count, "row"
-        scene = Scene(things, layout, random_background(rng))
+            things, layout = [first] * count, "row"
+        scene = Scene(tuple(things), layout, random_background(rng))
         if scene.held_out == held_out:
             return scene

@@ -34,7 +34,7 @@ SCORE_EVERY = 1000
 
 
 def batch(captions: Captions, size: int, seed: int, step: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Images in -1..1 (B, 3, H, W), contexts (B, L, W), flow times (B,); the same for a seed and step wherever it runs."""
+    """Images in -1..1 (B, 3, H, W), contexts (B, L, W), flow times (B,); a function of seed and step alone."""
     rng = np.random.default_rng((seed, step))
     scenes = [random_scene(rng) for _ in range(size)]
     images = torch.from_numpy(np.stack([render(scene, rng) for scene in scenes])).permute(0, 3, 1, 2).float() * 2 - 1
@@ -51,7 +51,8 @@ def rate(step: int, steps: int) -> float:
 
 def optimisers(model: MMDiT, learning_rate: float) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside the blocks, AdamW for everything else."""
-    matrices, rest = [], []
+    matrices: list[Tensor] = []
+    rest: list[Tensor] = []
     for name, parameter in model.named_parameters():
         inside = name.startswith("joint_blocks") and parameter.ndim == 2 and "adaLN" not in name
         (matrices if inside else rest).append(parameter)
