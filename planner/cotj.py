@@ -34,8 +34,7 @@ def jump_costs(dna: DiffusionDNA, lever: Lever = "flow") -> FloatArray:
 def score(dna: DiffusionDNA, sigmas: npt.ArrayLike, lever: Lever = "flow") -> float:
     """Predicted error (jumps + stop, in the unit of `dna.errors`) of any schedule, planned or not; 0 for an empty one.
 
-    sigmas: (k + 1,), descending, last 0; D is read off the grid by `DiffusionDNA.errors_at`. A plan of
-    lever "schedule" that was stretched is judged by the sigmas that it runs, not by the times it was planned at.
+    sigmas: (k + 1,), descending, last 0; D is read off the grid by `DiffusionDNA.errors_at`.
     Raises ValueError for another order, end or kind of sigma, or where the DNA lacks the lever's times.
     """
     schedule = vector("sigmas", sigmas)
@@ -46,7 +45,8 @@ def score(dna: DiffusionDNA, sigmas: npt.ArrayLike, lever: Lever = "flow") -> fl
     if dna.kind == "flow" and schedule[0] > 1 + RESOLUTION:
         raise ValueError(f"sigmas of a flow model are at most 1, not {schedule[0]}")
     flow_times = sigma_to_flow(schedule[:-1], dna.kind)
-    return _predicted_error(dna.errors_at(flow_times), _lever_times(dna, flow_times, lever))
+    times = _lever_times(dna, flow_times, lever)
+    return float(np.sum(dna.errors_at(flow_times) * ((times - np.append(times[1:], 0)) / times) ** 2))
 
 
 def plan_fixed(
@@ -148,11 +148,6 @@ def _explained_gain(paths: ShortestPaths, longest: int) -> FloatArray:
     return gain / gain[longest - 1] if gain[longest - 1] > 0 else np.zeros_like(gain)
 
 
-def _predicted_error(errors: FloatArray, times: FloatArray) -> float:
-    """Jumps + stop of a schedule through these descending times: the stop is the jump to 0."""
-    return float(np.sum(errors * ((times - np.append(times[1:], 0)) / times) ** 2))
-
-
 def _run_sigmas(dna: DiffusionDNA, path: npt.NDArray[np.intp], lever: Lever) -> FloatArray:
     sigmas = dna.sigmas[path]
     if lever == "schedule" and dna.shift is not None:
@@ -170,12 +165,13 @@ def _plan(
     reason: str = "",
 ) -> Plan:
     path = paths.path(steps)
+    sigmas = _run_sigmas(dna, path, lever)
     return Plan(
         dna=dna,
-        sigmas=_run_sigmas(dna, path, lever),
+        sigmas=sigmas,
         path=path,
         cost=float(paths.costs[steps - 1]),
-        predicted_error=_predicted_error(dna.errors[path], _lever_times(dna, dna.flow_times[path], lever)),
+        predicted_error=score(dna, sigmas, lever),  # of what runs: a stretch moves it off the path
         steps=steps,
         planner="cotj",
         lever=lever,

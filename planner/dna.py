@@ -86,8 +86,9 @@ class DiffusionDNA:
 
     def errors_at(self, flow_times: npt.ArrayLike) -> FloatArray:
         """Errors at any flow times: log D interpolated linearly in flow time, clamped at the ends of the grid."""
-        log_errors = np.log(np.maximum(self.errors, np.finfo(np.float64).tiny))  # an error may be 0
-        return np.asarray(np.exp(np.interp(np.asarray(flow_times), self.flow_times, log_errors)))
+        floor = np.finfo(np.float64).tiny  # an error may be 0, and comes back as 0
+        errors = np.exp(np.interp(np.asarray(flow_times), self.flow_times, np.log(np.maximum(self.errors, floor))))
+        return np.where(errors < 2 * floor, 0.0, errors)
 
     def times_at(self, flow_times: npt.ArrayLike) -> FloatArray:
         """Schedule times at any flow times: by the shift, or interpolated from 0; ValueError where there are none."""

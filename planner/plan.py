@@ -21,7 +21,8 @@ class Plan:
     dna: the DNA planned on, with a node of its own where a denoise below 1 starts.
     sigmas: (steps + 1,) what a sampler runs, strictly descending, last 0; empty for no steps.
     path: (steps,) indices of nodes of `dna`, in sampling order.
-    cost: jumps + stop - start credit; predicted_error: jumps + stop. Both in the unit of `dna.errors`.
+    cost: jumps + stop - start credit along the path. predicted_error: jumps + stop of the sigmas, which a terminal
+        stretch moves off the path. Both in the unit of `dna.errors`.
     planner: which planner made it. lever: the unit of time it planned in.
     curve: explained gain of the best plan of 1, 2, ... steps, up to 50 or the grid, and further where that many were
         allowed: 1 at the most steps allowed (or at the end), all 0 where those gain nothing.

@@ -46,7 +46,8 @@ class TimeShift:
     def sigmas(self, times: npt.ArrayLike) -> FloatArray:
         """Sigma at each schedule time, pointwise (so without the stretch)."""
         u = np.asarray(times, dtype=np.float64)
-        return np.asarray(self.factor * u / (1 + (self.factor - 1) * u))
+        # Not `1 + (s - 1) u` below: that cancels to 0 at u = 1 where s is tiny.
+        return np.asarray(self.factor * u / (self.factor * u + (1 - u)))
 
     def times(self, sigmas: npt.ArrayLike) -> FloatArray:
         """Schedule time of each sigma: the inverse of `sigmas`."""

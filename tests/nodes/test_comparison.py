@@ -10,6 +10,7 @@ from cotj.planner import DiffusionDNA, TimeShift, plan_adaptive, plan_fixed, sco
 TIMES = np.arange(1, 51) / 50
 SHIFT = TimeShift("static", 3.0)
 FLOW = DiffusionDNA(TIMES, 0.01 + TIMES**3, shift=SHIFT)
+STRETCHED = DiffusionDNA(TIMES, 0.01 + TIMES**3, shift=TimeShift("static", 3.0, terminal=0.02))
 UNSHIFTED = DiffusionDNA(TIMES, 0.01 + TIMES**3)
 TIMED = DiffusionDNA(TIMES, 0.01 + TIMES**3, times=TIMES**2)
 VE = DiffusionDNA(np.geomspace(0.03, 14.6), 0.01 + TIMES**2, kind="ve")
@@ -30,9 +31,15 @@ def test_uniform_starts_where_the_plan_starts(dna, options):
     assert uniform_sigmas(plan)[0] == pytest.approx(plan.sigmas[0])
 
 
-def test_a_plan_saves_nothing_against_itself():
-    plan = plan_fixed(FLOW, 5)
+@pytest.mark.parametrize(("dna", "lever"), [(FLOW, "flow"), (VE, "flow"), (STRETCHED, "schedule")])
+def test_a_plan_saves_nothing_against_itself(dna, lever):
+    plan = plan_fixed(dna, 5, lever)
     assert hold_against(plan, plan.sigmas).saving(plan) == pytest.approx(0, abs=1e-12)
+
+
+def test_a_plan_without_any_error_saves_nothing():
+    plan = plan_fixed(DiffusionDNA(TIMES, np.zeros(50)), 5)
+    assert hold_against(plan).saving(plan) == 0
 
 
 def test_a_saving_is_the_share_that_is_avoided():

@@ -69,7 +69,7 @@ def test_flow_times(kind, expected):
 def test_errors_between_nodes_are_log_linear_in_flow_time_and_clamped():
     dna = DiffusionDNA([0.25, 1.0], [1.0, 4.0], kind="ve")
     assert dna.errors_at([0.01, 0.2, 0.35, 0.5, 0.9]) == pytest.approx([1, 1, 2, 4, 4])
-    assert DiffusionDNA([0.5, 1], [0, 1]).errors_at([0.5, 1]) == pytest.approx([0, 1], abs=1e-300)
+    assert DiffusionDNA([0.5, 1], [0, 1]).errors_at([0.5, 1]).tolist() == [0, 1]
 
 
 def test_times_between_nodes():

@@ -23,6 +23,13 @@ def test_stretches_the_chosen_list():
     assert plan_fixed(dna, 4, "flow").sigmas[-2] in dna.sigmas
 
 
+def test_a_stretched_plan_is_predicted_by_what_it_runs():
+    shift = TimeShift("static", 3.0, terminal=0.02)
+    plan = plan_fixed(DiffusionDNA(shift.sigmas(U), U**2, shift=shift), 4, "schedule")
+    assert plan.predicted_error == score(plan.dna, plan.sigmas, "schedule")
+    assert plan.predicted_error != pytest.approx(plan.cost + 1, rel=1e-3)  # jumps + stop along the path
+
+
 def test_one_step_is_not_stretched():
     shift = TimeShift("static", 3.0, terminal=0.02)
     dna = DiffusionDNA(shift.sigmas(U), U**2, shift=shift)

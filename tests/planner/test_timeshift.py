@@ -26,8 +26,10 @@ def test_formulas(u, mu):
     assert TimeShift("exponential", mu).sigmas(u) == pytest.approx(math.exp(mu) / (math.exp(mu) + 1 / u - 1))
 
 
-def test_ends_stay():
-    assert TimeShift("exponential", 0.8).sigmas([0, 1]).tolist() == [0, 1]
+@pytest.mark.parametrize("mu", [-100.0, -0.8, 0.8, 100.0])
+def test_ends_stay(mu):
+    shift = TimeShift("exponential", mu)
+    assert shift.sigmas([0, 1]).tolist() == shift.times([0, 1]).tolist() == [0, 1]
 
 
 def test_stretch_ends_at_the_terminal_and_keeps_1():
