@@ -13,7 +13,8 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
-from ..predictor import Predictor, files, pool, release
+from ..predictor import Predictor, files, release
+from .conditioning import embedding_of
 from .files import CATEGORY, FOLDER, SHIPPED, save_folder
 from .link_types import DNA
 
@@ -147,11 +148,8 @@ def _check_model(name: str, predictor: Predictor, host_class: str) -> None:
 
 def _pooled(conditioning: list, name: str, predictor: Predictor) -> torch.Tensor:
     """The first condition's embedding, (b, width)."""
-    if not conditioning:
-        raise _error("'conditioning': it is empty. Connect the positive prompt.")
-    tokens, options = conditioning[0]
     try:
-        embedding, pooling = pool(tokens, options.get("attention_mask"), options.get("pooled_output"))
+        embedding, pooling = embedding_of(conditioning)
     except ValueError as error:
         raise _error(f"'conditioning': {error}. Connect the positive prompt.") from error
     width, network = embedding.shape[-1], predictor.network

@@ -13,6 +13,9 @@ NODES = {
     "CoTjSaveDNA": "Save DNA",
     "CoTjLoadDNA": "Load DNA",
     "CoTjPredictDNA": "Predict DNA",
+    "CoTjRecordDNA": "Record DNA",
+    "CoTjAddToDataSet": "Add to DNA Data Set",
+    "CoTjDataSet": "DNA Data Set",
 }
 
 

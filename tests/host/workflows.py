@@ -61,7 +61,7 @@ class DemoRun:
             class_type, inputs = patch
             self.model = graph.add(class_type, model=self.model, **inputs)[0]
         clip = graph.add("CLIPLoader", clip_name=TEXT_ENCODER, type="sd3")[0]
-        positive = graph.add("CLIPTextEncode", clip=clip, text=prompt)[0]
+        self.positive = positive = graph.add("CLIPTextEncode", clip=clip, text=prompt)[0]
         if cfg == 1:
             self.guider = graph.add("BasicGuider", model=self.model, conditioning=positive)[0]
         else:

@@ -1,0 +1,75 @@
+"""The DNA that an ordinary sampling run leaves behind: its one-step guesses against the image that it ended at.
+
+Section 4.5 of arXiv 2603.14704. Unlike a measured DNA it is taken at the noise levels and states of the run itself.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..planner import DiffusionDNA
+from ..planner.dna import Kind
+from ..planner.timeshift import TimeShift
+
+MEMORY = 4_000_000  # bytes of sketches per run
+CALLS_PER_STEP = 3  # at most, in the host's samplers of fixed length
+SIGNS_SEED = 0
+
+
+class RunSketch:
+    """Keeps a run's one-step guesses as sketches, whose distances estimate those of the guesses without bias.
+
+    A sketch adds the values of a guess, each with a random sign, into a few bins (a count sketch, Charikar et al. 2002,
+    with bins in turn). The squared distance of two sketches has a relative deviation of about sqrt(2 / bins) for each
+    item. Guesses that are small enough are kept as they are, and their distances are exact.
+    """
+
+    def __init__(self, steps: int, memory: int = MEMORY) -> None:
+        """steps: of the run; memory: in bytes, for all sketches together."""
+        self._slots = CALLS_PER_STEP * steps + 1  # and one for the final image
+        self._floats = memory // 4
+        self._sketches: dict[float, Tensor] = {}
+        self._signs: Tensor | None = None
+        self._overflown = False
+
+    def add(self, sigma: float, guess: Tensor) -> None:
+        """Keep a guess (items, ...) at a sigma. Of several at one sigma the last counts: its state was corrected."""
+        if len(self._sketches) + 1 < self._slots:
+            self._sketches[sigma] = self._sketch(guess)
+        else:
+            self._overflown = True
+
+    def dna(self, final: Tensor, kind: Kind, shift: TimeShift | None = None) -> DiffusionDNA | None:
+        """The mean DNA of the items; None where the run does not give one.
+
+        final: (items, ...) what the run ended at, in the same space as the guesses.
+        """
+        end, size = self._sketch(final), final[0].numel()
+        sigmas = sorted(self._sketches)
+        if not sigmas or self._overflown:
+            return None
+        guesses = torch.stack([self._sketches[sigma] for sigma in sigmas])
+        errors = (guesses - end).square().sum(-1).mean(1).double().cpu().numpy() / size
+        # The guess that a run ends on is its image, up to rounding: its error of 0 says nothing about the model.
+        known = errors > 1e-9 * np.nanmax(errors, initial=0)
+        if not np.isfinite(errors).all() or known.sum() < 2:
+            return None
+        return DiffusionDNA(np.array(sigmas)[known], errors[known], kind=kind, shift=shift)
+
+    def _sketch(self, values: Tensor) -> Tensor:
+        """(items, bins)."""
+        flat = values.detach().float().flatten(1)
+        items, size = flat.shape
+        bins = max(1, self._floats // (self._slots * items))
+        if size <= bins:
+            return flat.clone()
+        if self._signs is None:
+            generator = torch.Generator().manual_seed(SIGNS_SEED)
+            self._signs = (torch.randint(2, (size,), generator=generator, dtype=torch.int8) * 2 - 1).to(flat.device)
+        folds = math.ceil(size / bins)
+        signed = torch.nn.functional.pad(flat * self._signs, (0, folds * bins - size))
+        return signed.view(items, folds, bins).sum(1)

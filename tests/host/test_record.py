@@ -1,0 +1,202 @@
+"""Recording in the host: what ordinary runs leave behind, what they do not, and what a killed server keeps."""
+
+import json
+import os
+import signal
+import sqlite3
+
+import numpy as np
+import pytest
+from cotj.demo.host.client import ComfyClient, ComfyError, NodeError
+from cotj.demo.host.find import find_comfyui
+from cotj.demo.host.server import ComfyServer
+from cotj.demo.models import install
+from cotj.demo.training.dna import pooled
+from cotj.demo.training.text import Captions
+from cotj.predictor import DNADataSet
+from cotj.tests.host.workflows import DemoRun, Graph
+from safetensors.numpy import load
+
+STEPS = 6
+SD3_SCALE = 1.5305  # latents of the host times this are latents of the model, which errors are measured in
+
+pytestmark = pytest.mark.usefixtures("demo_models")
+
+
+@pytest.fixture
+def data(server, request):
+    """A data set that does not exist yet, named after the test."""
+    return DNADataSet(server.models / "cotj" / f"{request.node.originalname}.sqlite")
+
+
+def recorded(data, max_pairs=100, **run):
+    """A graph whose model is recorded, and the run on it."""
+    graph = Graph()
+    patch = ("CoTjRecordDNA", {"data_set": data.path.stem, "max_pairs": max_pairs})
+    return graph, DemoRun(graph, patch=patch, **run)
+
+
+def simple(graph, run, steps=STEPS, denoise=1.0):
+    return graph.add("BasicScheduler", model=run.model, scheduler="simple", steps=steps, denoise=denoise)[0]
+
+
+def keep(graph, latent):
+    return graph.add("SaveLatent", samples=latent, filename_prefix="latent")
+
+
+def saved(client, result, node):
+    [place] = result.outputs[node.id]["latents"]
+    return load(client.view(place))["latent_tensor"]
+
+
+def counted(data):
+    return sum(content.pairs for content in data.contents())
+
+
+@pytest.mark.parametrize(("cfg", "batch"), [(1.0, 1), (3.0, 2)])
+def test_a_run_leaves_its_prompt_and_the_errors_of_its_guesses(client, data, cfg, batch):
+    before = counted(data)
+    graph, run = recorded(data, cfg=cfg, batch=batch, seed=5)
+    image = keep(graph, run.sample(simple(graph, run))[0])
+    result = client.run(graph.nodes)
+    # The first guess is where a run of a single step ends.
+    graph = Graph()
+    run = DemoRun(graph, cfg=cfg, batch=batch, seed=5)
+    guess = keep(graph, run.sample(graph.add("ManualSigmas", sigmas="1, 0")[0])[0])
+    difference = SD3_SCALE * (saved(client, client.run(graph.nodes), guess) - saved(client, result, image))
+
+    pairs = data.load("realised")
+    assert len(pairs) == before + 1
+    np.testing.assert_allclose(
+        pairs.embeddings[-1:], pooled(Captions(find_comfyui())(["a red circle"])), rtol=1e-5, atol=1e-6
+    )
+    assert (pairs.model, pairs.grid.kind, pairs.grid.shift.value) == ("SD3", "flow", 3.0)
+    # Euler's last guess is its image, so the lowest noise level says nothing and is left out.
+    u = np.arange(2, STEPS + 1) / STEPS
+    np.testing.assert_allclose(pairs.grid.sigmas, 3 * u / (1 + 2 * u), atol=2e-3)
+    assert pairs.errors[-1, -1] == pytest.approx(np.mean(difference**2), rel=1e-3)
+    assert (np.diff(pairs.errors[-1]) > 0).all()
+    with sqlite3.connect(data.path) as database:
+        [meta] = database.execute("SELECT meta FROM pairs ORDER BY id DESC LIMIT 1").fetchone()
+    meta = json.loads(meta)
+    assert (meta["guidance"], meta["steps"], meta["seed"], meta["model"]) == ({"cfg": cfg}, STEPS, 5, "SD3")
+
+
+def test_recording_changes_no_image(client, data):
+    images = []
+    for graph, run in (recorded(data, cfg=3.0), ((plain := Graph()), DemoRun(plain, cfg=3.0))):
+        image = keep(graph, run.sample(simple(graph, run))[0])
+        images.append(saved(client, client.run(graph.nodes), image))
+    np.testing.assert_array_equal(*images)
+    assert counted(data) == 1
+
+
+def test_a_plain_ksampler_is_recorded_and_twice_in_a_row_counts_once(client, data):
+    graph, run = recorded(data)
+    again = graph.add("CoTjRecordDNA", model=run.model, data_set=data.path.stem, max_pairs=100)[0]
+    sampled = graph.add(
+        "KSampler",
+        model=again,
+        positive=run.positive,
+        negative=run.positive,
+        latent_image=run.latent,
+        seed=1,
+        steps=STEPS,
+        cfg=1.0,
+        sampler_name="heun",
+        scheduler="simple",
+        denoise=1.0,
+    )
+    keep(graph, sampled[0])
+    client.run(graph.nodes)
+    # Heun calls twice a step, the second time at the sigma where the next step begins.
+    assert data.load("realised").errors.shape == (1, STEPS - 1)
+
+
+@pytest.mark.parametrize("what", ["mask", "image to image", "slice", "cache"])
+def test_what_is_no_whole_run_is_not_recorded(client, data, what):
+    graph, run = recorded(data)
+    latent, sigmas, model = run.latent, simple(graph, run), run.model
+    if what == "mask":
+        mask = graph.add("SolidMask", value=1.0, width=256, height=256)[0]
+        latent = graph.add("SetLatentNoiseMask", samples=latent, mask=mask)[0]
+    elif what == "image to image":
+        sigmas = simple(graph, run, denoise=0.5)
+    elif what == "slice":
+        sigmas = graph.add("SplitSigmas", sigmas=sigmas, step=3)[0]
+    else:
+        model = graph.add("LazyCache", model=model, reuse_threshold=0.2, start_percent=0, end_percent=1, verbose=False)[
+            0
+        ]
+    guider = graph.add("BasicGuider", model=model, conditioning=run.positive)[0]
+    euler = graph.add("KSamplerSelect", sampler_name="euler")[0]
+    sampled = graph.add(
+        "SamplerCustomAdvanced", noise=run.noise, guider=guider, sampler=euler, sigmas=sigmas, latent_image=latent
+    )
+    keep(graph, sampled[0])
+    client.run(graph.nodes)
+    assert counted(data) == 0
+
+
+def test_the_cap_holds(client, data):
+    for seed in range(4):
+        graph, run = recorded(data, max_pairs=2, seed=seed)
+        keep(graph, run.sample(simple(graph, run))[0])
+        client.run(graph.nodes)
+    assert counted(data) == 2
+
+
+def test_measured_dnas_are_added_listed_and_cleared_apart_from_realised_ones(client, server, data):
+    graph, run = recorded(data)
+    keep(graph, run.sample(simple(graph, run))[0])
+    measured = run.measure(4, 6)
+    graph.add("CoTjAddToDataSet", dna=measured[0], conditioning=run.positive, data_set=data.path.stem)
+    client.run(graph.nodes)
+
+    def act(action, pairs=0):
+        graph = Graph()
+        node = graph.add("CoTjDataSet", data_set=data.path.stem, action=action, pairs=pairs)
+        return client.run(graph.nodes).outputs[node.id]["text"]
+
+    # The reference that Measure DNA renders is an ordinary run as well; its probes are none.
+    expected = [f"{count} of 1 prompts, SD3, token mean 4096 wide" for count in ("1 measured", "2 realised")]
+    assert act("list") == ["\n".join(expected)]
+    with server.expect_traceback("holds 2 realised pairs"), pytest.raises(NodeError, match="input 'pairs'.*enter 2"):
+        act("clear realised", pairs=1)
+    assert counted(data) == 3
+    assert act("clear realised", pairs=2) == [expected[0]]
+    assert data.load("measured").errors.shape == (1, 6)
+    assert act("clear measured", pairs=1) == ["nothing"]
+
+
+def test_a_predicted_dna_is_not_added_as_a_measured_one(client, server, data):
+    graph, run = recorded(data)
+    profile = graph.add("CoTjAverageDNA", **{f"dnas.dna{i}": run.measure(2 + i, 4)[0] for i in range(2)})[0]
+    graph.add("CoTjAddToDataSet", dna=profile, conditioning=run.positive, data_set=data.path.stem)
+    with server.expect_traceback("which model"), pytest.raises(NodeError, match="Add to DNA Data Set, input 'dna'"):
+        client.run(graph.nodes)
+    assert not [content for content in data.contents() if content.origin == "measured"]
+
+
+def test_a_data_set_survives_a_killed_server(tmp_path):
+    """A server of its own, ended by SIGKILL in the middle of its third run."""
+    with ComfyServer(tmp_path / "killed") as server:
+        install(server.models)
+        data = DNADataSet(server.models / "cotj" / "survivor.sqlite")
+        with ComfyClient(server.url) as client:
+            for seed in (1, 2):
+                graph, run = recorded(data, seed=seed)
+                keep(graph, run.sample(simple(graph, run))[0])
+                client.run(graph.nodes)
+            graph, run = recorded(data, seed=3)
+            keep(graph, run.sample(simple(graph, run, steps=1000))[0])
+
+            def kill(node, value, maximum):
+                if value > 10:
+                    os.killpg(server._process.pid, signal.SIGKILL)
+
+            with pytest.raises((ComfyError, OSError)):
+                client.run(graph.nodes, on_progress=kill)
+    assert data.load("realised").errors.shape == (2, STEPS - 1)
+    with sqlite3.connect(data.path) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

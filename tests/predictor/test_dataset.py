@@ -1,0 +1,147 @@
+"""The data set: what is appended is loaded, kinds stay apart, and a killed process loses nothing."""
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from cotj.planner import DiffusionDNA, TimeShift
+from cotj.predictor import DNADataSet, Pair
+
+SIGMAS = np.linspace(0.1, 1, 10)
+SHIFT = TimeShift("static", 3.0)
+
+
+def pair(seed=0, sigmas=SIGMAS, origin="realised", model="SD3", width=4, shift=SHIFT):
+    rng = np.random.default_rng(seed)
+    embedding = rng.standard_normal(width).astype(np.float32)
+    dna = DiffusionDNA(sigmas, rng.random(len(sigmas)), shift=shift, meta={"seed": seed})
+    return Pair(embedding, dna, "token mean", model, origin)
+
+
+@pytest.fixture
+def data(tmp_path):
+    return DNADataSet(tmp_path / "new" / "data.sqlite")
+
+
+def test_what_is_appended_is_loaded(data):
+    pairs = [pair(seed) for seed in range(5)]
+    for each in pairs:
+        data.append(each)
+    loaded = data.load("realised")
+    assert len(loaded) == 5
+    np.testing.assert_array_equal(loaded.embeddings, [each.embedding for each in pairs])
+    np.testing.assert_array_equal(loaded.errors, [each.dna.errors for each in pairs])
+    assert loaded.prompts.tolist() == [each.prompt for each in pairs]
+    np.testing.assert_array_equal(loaded.grid.sigmas, SIGMAS)
+    np.testing.assert_allclose(loaded.grid.errors, loaded.errors.mean(0))
+    assert (loaded.grid.shift, loaded.pooling, loaded.model) == (SHIFT, "token mean", "SD3")
+
+
+def test_other_grids_are_read_on_the_finest(data):
+    fine = pair(1, sigmas=np.linspace(0.05, 1, 20))
+    coarse = pair(2, sigmas=np.array([0.3, 0.9]))
+    for each in (coarse, fine, pair(3)):
+        data.append(each)
+    loaded = data.load("realised")
+    np.testing.assert_array_equal(loaded.grid.sigmas, fine.dna.sigmas)
+    rows = dict(zip(loaded.prompts.tolist(), loaded.errors))
+    np.testing.assert_array_equal(rows[fine.prompt], fine.dna.errors)
+    np.testing.assert_allclose(rows[coarse.prompt], coarse.dna.errors_at(fine.dna.flow_times))
+
+
+def test_shifts_that_differ_are_forgotten(data):
+    data.append(pair(1))
+    data.append(pair(2, shift=TimeShift("static", 5.0)))
+    assert data.load("realised").grid.shift is None
+
+
+def test_realised_and_measured_are_kept_apart(data):
+    data.append(pair(1))
+    data.append(pair(2, origin="measured"))
+    data.append(pair(2, origin="measured"))
+    assert len(data.load("realised")) == 1
+    assert [str(content) for content in data.contents()] == [
+        "2 measured of 1 prompts, SD3, token mean 4 wide",
+        "1 realised of 1 prompts, SD3, token mean 4 wide",
+    ]
+    data.clear("measured")
+    assert [content.origin for content in data.contents()] == ["realised"]
+
+
+def test_a_cap_drops_the_oldest_of_its_origin(data):
+    data.append(pair(0, origin="measured"))
+    for seed in range(1, 8):
+        data.append(pair(seed), cap=3)
+    assert data.load("realised").prompts.tolist() == [pair(seed).prompt for seed in (5, 6, 7)]
+    assert len(data.load("measured")) == 1
+
+
+def test_clearing_gives_the_space_back(data):
+    for seed in range(50):
+        data.append(pair(seed, width=4000))
+    before = data.path.stat().st_size
+    data.clear("realised")
+    assert data.path.stat().st_size < before / 10
+    assert data.contents() == []
+
+
+def test_no_model_and_several_models_are_errors_that_say_what_there_is(data):
+    with pytest.raises(ValueError, match="holds nothing"):
+        data.load("realised")
+    assert not data.path.exists()
+    data.append(pair(1))
+    with pytest.raises(ValueError, match="must hold measured DNAs.*holds 1 realised"):
+        data.load("measured")
+    data.append(pair(1, model="Flux"))
+    with pytest.raises(ValueError, match="1 realised of 1 prompts, Flux.*1 realised of 1 prompts, SD3"):
+        data.load("realised")
+
+
+def test_the_same_embedding_is_the_same_prompt():
+    first, second = pair(1), pair(2)
+    assert first.prompt == replace(second, embedding=first.embedding.copy()).prompt != second.prompt
+
+
+def test_a_file_of_another_kind_is_a_clear_error(tmp_path):
+    (tmp_path / "a.sqlite").write_bytes(b"not a database" * 100)
+    with pytest.raises(ValueError, match=r"a\.sqlite is no readable DNA data set"):
+        DNADataSet(tmp_path / "a.sqlite").contents()
+
+
+WRITER = """
+import sys
+sys.path.append({demo!r})
+import bootstrap; bootstrap.load_pack()
+from pathlib import Path
+from cotj.predictor import DNADataSet
+from cotj.tests.predictor.test_dataset import pair
+data = DNADataSet(Path({path!r}))
+for seed in range(100_000):
+    data.append(pair(seed, width=4000), cap=40)
+    print(seed, flush=True)
+"""
+
+
+def test_a_killed_writer_loses_nothing_that_it_had_appended(root, data):
+    script = WRITER.format(demo=str(root / "demo"), path=str(data.path))
+    writer = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    try:
+        for line in writer.stdout:
+            if line == "60\n":
+                break
+    finally:
+        writer.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
+        rest, _ = writer.communicate()
+    last = int((rest.split() or ["60"])[-1])
+    kept = data.load("realised").prompts.tolist()
+    assert len(kept) == 40
+    # The pair after the last one that it told of may have been appended as well.
+    newest = [kept.index(pair(seed, width=4000).prompt) for seed in range(last - 30, last + 1)]
+    assert newest == sorted(newest)
+    with sqlite3.connect(data.path) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    data.append(pair(0))  # and it goes on
