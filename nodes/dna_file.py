@@ -15,6 +15,8 @@ from ..planner import DiffusionDNA, TimeShift
 
 SUFFIX = ".safetensors"
 FORMAT = "cotj-dna-1"
+NAME_BYTES = 200  # file systems allow 255; a counter and the ending come on top
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # devices on Windows, whatever the ending
 
 
 def list_files(folders: Iterable[str | Path]) -> dict[str, Path]:
@@ -30,19 +32,24 @@ def list_files(folders: Iterable[str | Path]) -> dict[str, Path]:
 
 def name_fault(name: str) -> str | None:
     """Why `name` is not one file in one folder on every system; None where it is."""
-    if re.fullmatch(r"\w[\w .+-]{0,99}", name) and name == name.rstrip(" ."):
+    plain = re.fullmatch(r"\w[\w .+-]{0,99}", name) and name == name.rstrip(" .")
+    if plain and len(name.encode()) <= NAME_BYTES and not RESERVED.fullmatch(name):
         return None
     return (
-        f"{name!r} is no file name: use up to 100 letters, digits, spaces and . _ + - (no path separators), "
-        "starting with a letter or digit"
+        f"{name!r} is no file name: use up to 100 letters (66 Chinese ones), digits, spaces and . _ + - (no path "
+        "separators), starting with a letter or digit, and none that Windows reserves, such as con"
     )
 
 
 def free_name(name: str, taken: Collection[str]) -> str:
-    """`name`, or where that is taken, `name` with the next counter, in the style of the host's own save nodes."""
-    if name not in taken:
+    """`name`, or where that is taken, `name` with the next counter, in the style of the host's own save nodes.
+
+    Names that differ in case alone are one file on Windows and macOS, so here they are one name.
+    """
+    folded = {other.casefold() for other in taken}
+    if name.casefold() not in folded:
         return name
-    counted = (re.fullmatch(re.escape(name) + r"_(\d+)_", other) for other in taken)
+    counted = (re.fullmatch(re.escape(name.casefold()) + r"_(\d+)_", other) for other in folded)
     last = max((int(match[1]) for match in counted if match), default=0)
     return f"{name}_{last + 1:05}_"
 
@@ -85,4 +92,5 @@ def read(path: Path) -> DiffusionDNA:
             meta=json.loads(metadata["meta"]),
         )
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path.name} is no readable DNA file: {error}. Measure and save the DNA again.") from error
+        reason = f"it has no {error}" if isinstance(error, KeyError) else error
+        raise ValueError(f"{path.name} is no readable DNA file: {reason}. Measure and save the DNA again.") from error

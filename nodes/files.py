@@ -106,7 +106,13 @@ class SaveDNA(io.ComfyNode):
             raise ValueError(f"Save DNA, input 'name': {fault}")
         if not overwrite:
             name = dna_file.free_name(name, list_files())
-        dna_file.write(save_folder(), name, dna)
+        try:
+            dna_file.write(save_folder(), name, dna)
+        except OSError as error:
+            raise ValueError(
+                f"Save DNA: {save_folder()} cannot be written to: {error.strerror}. Make room, give write permission, "
+                "or name another folder at 'cotj:' in extra_model_paths.yaml."
+            ) from error
         host.show_text(f"saved as {name}", cls.hidden.unique_id)
         return io.NodeOutput(dna, ui={"text": [name]})
 

@@ -80,6 +80,22 @@ def test_a_file_that_changed_is_loaded_again_and_one_that_did_not_is_not(client,
     assert steep_steps != flat_steps and "1" not in cached
 
 
+def test_a_folder_that_cannot_be_written_to_is_named(client, server, folder):
+    dna_file.write(folder, "before", flat(1))
+    graph = Graph()
+    save(graph, load(graph, "before"), "after")
+    client.run(graph.nodes)
+    graph.nodes["2"]["inputs"]["name"] = "much after"  # the DNA itself comes from the host's cache
+    (folder / "much after.tmp").mkdir()
+    try:
+        with server.expect_traceback("cannot be written"), pytest.raises(NodeError) as failure:
+            client.run(graph.nodes)
+    finally:
+        (folder / "much after.tmp").rmdir()
+    assert failure.value.message.startswith(f"Save DNA: {folder} cannot be written to: ")
+    assert "extra_model_paths.yaml" in failure.value.message
+
+
 def test_an_average_is_the_mean(client, folder):
     graph = Graph()
     for error in (1, 2, 6):

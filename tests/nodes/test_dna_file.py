@@ -67,20 +67,25 @@ def test_listing_prefers_the_first_folder_and_takes_only_dna_files(tmp_path):
         (["dna"], "dna_00001_"),
         (["dna", "dna_00001_", "dna_00007_"], "dna_00008_"),
         (["dna", "dna_x_", "dna_00001_b"], "dna_00001_"),
+        (["DNA"], "dna_00001_"),
+        (["Dna", "DNA_00003_"], "dna_00004_"),
     ],
 )
 def test_a_taken_name_gets_the_next_counter(taken, expected):
     assert dna_file.free_name("dna", taken) == expected
 
 
-@pytest.mark.parametrize("name", ["dna", "sd3 portraits_cfg4.5", "测量", "a" * 100])
+@pytest.mark.parametrize(
+    "name", ["dna", "sd3 portraits_cfg4.5", "测量", "a" * 100, "测" * 66, "console", "com", "a.nul"]
+)
 def test_plain_names_pass(name):
     assert dna_file.name_fault(name) is None
 
 
 @pytest.mark.parametrize(
     "name",
-    ["", " ", ".", "..", "../a", "a/b", "a\\b", "/a", "C:\\a", "C:a", ".hidden", "a.", "a ", "a\0b", "a\n", "a" * 101],
+    ["", " ", ".", "..", "../a", "a/b", "a\\b", "/a", "C:\\a", "C:a", ".hidden", "a.", "a ", "a\0b", "a\n", "a" * 101]
+    + ["测" * 67, "nul", "CON", "aux.v2", "COM1"],
 )
 def test_other_names_are_refused(name):
     assert "is no file name" in dna_file.name_fault(name)
@@ -104,10 +109,10 @@ def _write_raw(path, arrays=None, **metadata):
         ("ascending", {"sigmas": SIGMAS[::-1].copy()}, {}),
         ("as many", {"errors": ERRORS[1:]}, {}),
         ("one-dimensional", {"errors": ERRORS[None]}, {}),
-        ("errors", {"errors": None}, {}),
+        ("it has no 'errors'", {"errors": None}, {}),
         ("format", {}, {"format": "something else"}),
         ("kind", {}, {"kind": "latent"}),
-        ("kind", {}, {"kind": None}),
+        ("it has no 'kind'", {}, {"kind": None}),
         ("shift", {}, {"shift": json.dumps({"no": "shift"})}),
         ("", {}, {"shift": json.dumps([3.0])}),
         ("", {}, {"meta": "not JSON"}),
