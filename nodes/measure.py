@@ -91,11 +91,16 @@ class MeasureDNA(io.ComfyNode):
         )
         sigmas = host.simple_sigmas(model_sampling, reference_steps)
         if reference_sigmas is not None:
-            sigmas = _whole_schedule(reference_sigmas)
+            sigmas = _whole_schedule(reference_sigmas, float(model_sampling.sigma_max))
         probes = host.probe_sigmas(model_sampling, grid_points)
         progress = host.CallProgress(len(sigmas) - 1 + len(probes), cls.hidden.unique_id)
 
         run_noise = noise.generate_noise(latent)
+        if not any(part.any() for part in host.parts(run_noise)):
+            raise ValueError(
+                "Measure DNA, input 'noise': it is all zero, so every noise level would be measured without noise. "
+                "Connect RandomNoise."
+            )
         reference = host.run_reference(guider, run_noise, samples, sigmas, noise.seed, progress)
         if not any(part.any() for part in host.parts(reference)):
             raise ValueError(
@@ -133,7 +138,7 @@ def _measurable(guider: Any) -> Any:
 
 def _without_mask(latent: dict[str, Any]) -> dict[str, Any]:
     """A copy to work on. A probe sees the whole latent, so a mask would be ignored without a word."""
-    if "noise_mask" in latent:
+    if latent.get("noise_mask") is not None:
         raise ValueError(
             "Measure DNA, input 'latent_image': the latent has a noise mask, and a DNA is measured on whole images. "
             "Connect the latent without its mask."
@@ -141,11 +146,16 @@ def _without_mask(latent: dict[str, Any]) -> dict[str, Any]:
     return latent.copy()
 
 
-def _whole_schedule(sigmas: torch.Tensor) -> torch.Tensor:
-    if len(sigmas) < 2 or sigmas[-1] != 0 or (sigmas.diff() >= 0).any():
+def _whole_schedule(sigmas: torch.Tensor, top: float) -> torch.Tensor:
+    if len(sigmas) < 2 or sigmas[-1] != 0 or not (sigmas.diff() < 0).all():  # so, a NaN is refused as well
         raise ValueError(
             "Measure DNA, input 'reference_sigmas': a reference needs a descending schedule that ends at 0, or noise "
             "is left in it. Connect a whole schedule, such as BasicScheduler's with denoise 1."
+        )
+    if sigmas[0] > 1.001 * top:
+        raise ValueError(
+            f"Measure DNA, input 'reference_sigmas': it starts at {float(sigmas[0]):.4g}, but this model has no noise "
+            f"level above {top:.4g}. Connect a schedule that was made for this model."
         )
     return sigmas
 

@@ -1,5 +1,9 @@
 """Measure DNA on the demo model: what it measures, what it says about it, what it refuses."""
 
+import itertools
+import re
+from contextlib import closing
+
 import numpy as np
 import pytest
 import websocket
@@ -126,8 +130,21 @@ def test_an_exponential_shift_is_recognised(client, server):
     assert (shift.kind, shift.value) == ("exponential", pytest.approx(0.5))
 
 
-def test_one_bar_counts_every_model_call_and_the_node_shows_the_time_left(client, server):
-    texts = websocket.create_connection(f"{server.url.replace('http', 'ws')}/ws?clientId=reader", timeout=60)
+@pytest.fixture
+def texts(server):
+    """What nodes show while they run, as (node id, text)."""
+    address = f"{server.url.replace('http', 'ws')}/ws?clientId=reader"
+    with closing(websocket.create_connection(address, timeout=60)) as socket:
+        yield (_node_and_text(message) for message in iter(socket.recv, "") if isinstance(message, bytes))
+
+
+def _node_and_text(message):
+    """Four bytes of event type, four for the length of the node id, node id, text."""
+    text_starts = 8 + int.from_bytes(message[4:8], "big")
+    return message[8:text_starts].decode(), message[text_starts:].decode()
+
+
+def test_one_bar_counts_every_model_call_and_the_node_shows_the_time_left(client, texts):
     graph = Graph()
     measured = DemoRun(graph, seed=3).measure(STEPS, POINTS)
     graph.show(measured[0])
@@ -139,12 +156,7 @@ def test_one_bar_counts_every_model_call_and_the_node_shows_the_time_left(client
     assert bar[0][0] == 1 and bar[-1][0] == STEPS + POINTS
 
     last = f"{STEPS + POINTS} of {STEPS + POINTS} model calls, 0:00 left"
-    while True:  # binary: event type 3, length of the node id, node id, text
-        message = texts.recv()
-        if isinstance(message, bytes) and message.endswith(last.encode()):
-            break
-    texts.close()
-    assert message[8:].decode() == measured.id + last
+    assert next(node for node, text in texts if text == last) == measured.id
 
 
 def test_a_second_run_is_cached(client):
@@ -155,24 +167,24 @@ def test_a_second_run_is_cached(client):
     assert set(client.run(graph.nodes).cached) == set(graph.nodes)
 
 
-def test_cancel_stops_within_one_call_and_the_next_prompts_run(client):
+@pytest.mark.parametrize(("steps", "points"), [(1000, 2), (2, 1000)], ids=["reference", "probes"])
+def test_cancel_stops_within_one_call_and_the_next_prompts_run(client, texts, steps, points):
     long, short = Graph(), Graph()
-    measured = DemoRun(long, seed=5).measure(reference_steps=20, grid_points=500)
+    measured = DemoRun(long, seed=5, batch=32).measure(steps, points)  # calls longer than a message to the server
     long.show(measured[0])
     short.show(DemoRun(short, seed=6).measure(STEPS, POINTS)[0])
 
     running, waiting = client.queue(long.nodes), client.queue(short.nodes)
-    calls = []
-
-    def cancel_in_the_middle(node, value, maximum):
-        calls.append(value)
-        if value > 30 and calls[-2] <= 30:  # among the probes
-            client.interrupt(running)
-
+    calls = (re.match(r"(\d+) of (\d+) model calls", text) for _, text in texts)
+    done = ((int(call[1]), int(call[2])) for call in calls if call)
+    assert next(call for call, _ in done if call >= 6) == 6
+    client.interrupt(running)
     with pytest.raises(Interrupted, match="CoTjMeasureDNA"):
-        client.wait(running, on_progress=cancel_in_the_middle)
-    assert calls[-1] < 520, "the run went on to its end"
+        client.wait(running)
     assert client.wait(waiting).outputs
+    short_done = (STEPS + POINTS, STEPS + POINTS)
+    after = [call for call, of in itertools.takewhile(lambda seen: seen != short_done, done) if of == steps + points]
+    assert after in ([], [7])
     long.nodes[measured.id]["inputs"] |= {"reference_steps": STEPS, "grid_points": POINTS}
     assert client.run(long.nodes).outputs
 
@@ -216,6 +228,20 @@ def test_a_prediction_that_is_not_finite_is_refused_by_its_sigma(client, server)
     infinite = graph.add("LatentOperationTonemapReinhard", multiplier=0.0)[0]
     run = DemoRun(graph, patch=("LatentApplyOperationCFG", {"operation": infinite}))
     refusal(client, server, graph, run.measure(STEPS, POINTS), "at sigma 1 is not finite", "higher precision")
+
+
+def test_a_reference_schedule_of_another_model_is_refused(client, server):
+    graph = Graph()
+    run = DemoRun(graph)
+    measured = run.measure(STEPS, POINTS, reference_sigmas=graph.add("ManualSigmas", sigmas="14.6, 4, 1, 0")[0])
+    refusal(client, server, graph, measured, "starts at 14.6", "no noise level above 1", "made for this model")
+
+
+def test_measuring_without_noise_is_refused(client, server):
+    graph = Graph()
+    run = DemoRun(graph)
+    measured = run.measure(STEPS, POINTS, noise=graph.add("DisableNoise")[0])
+    refusal(client, server, graph, measured, "'noise'", "all zero", "Connect RandomNoise")
 
 
 @pytest.mark.parametrize("sigmas", ["1, 0.5", "0.5, 1, 0", "0", "1, 1, 0"])
