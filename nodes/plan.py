@@ -12,7 +12,8 @@ from .link_types import DNA, PLAN
 
 CATEGORY = "model/sampling/schedulers"
 MAX_STEPS = 50
-NAMES = {"flow": "flow", "ve": "eps or v"}
+NAMES = {"flow": "a flow", "ve": "an eps or v"}
+TOPS_AGREE = 0.01  # relative; a DNA is measured up to the model's own top
 
 
 def _dna_input() -> io.Input:
@@ -174,10 +175,10 @@ def _check_fit(node: str, dna: DiffusionDNA, model) -> None:
         return
     model_sampling = model.get_model_object("model_sampling")
     kind, top = host.noise_kind(model_sampling), float(model_sampling.sigma_max)
-    if kind != dna.kind or dna.sigmas[-1] > top * 1.001:
+    if kind != dna.kind or abs(dna.sigmas[-1] - top) > TOPS_AGREE * top:
         raise ValueError(
-            f"{node}, input 'dna': it was measured on a {NAMES[dna.kind]} model with noise levels up to "
-            f"{dna.sigmas[-1]:.4g}, but input 'model' is a {NAMES[kind]} model with levels up to {top:.4g}. "
+            f"{node}, input 'dna': it was measured on {NAMES[dna.kind]} model with noise levels up to "
+            f"{dna.sigmas[-1]:.4g}, but input 'model' is {NAMES[kind]} model with levels up to {top:.4g}. "
             "Connect a DNA that was measured with this model."
         )
 

@@ -23,7 +23,7 @@ def to_api(graph: dict[str, Any], object_info: dict[str, Any]) -> Workflow:
         if len(values) != len(widgets):
             raise ValueError(f"{node['type']} ({node['id']}) has {len(values)} widget values, not {len(widgets)}")
         inputs = {name: value for name, value in zip(widgets, values) if name}
-        inputs |= {entry["name"]: sources[entry["link"]] for entry in node["inputs"] if entry.get("link")}
+        inputs |= {entry["name"]: sources[entry["link"]] for entry in node["inputs"] if entry.get("link") is not None}
         title = node.get("title", info["display_name"])
         workflow[str(node["id"])] = {"class_type": node["type"], "inputs": inputs, "_meta": {"title": title}}
     return workflow

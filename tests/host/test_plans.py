@@ -169,7 +169,12 @@ def test_the_schedule_lever_needs_schedule_times(client, server, graph):
 def test_a_dna_of_another_kind_than_the_model_is_refused(client, server, demo_models, graph, add):
     run = DemoRun(graph)
     planned = add(graph, load(graph, "plan ve"), model=run.model)
-    refusal(client, server, graph, planned, "eps or v model", "up to 14.6", "'model' is a flow model", "'dna'")
+    refusal(client, server, graph, planned, "an eps or v model", "up to 14.6", "'model' is a flow model", "'dna'")
+
+
+def test_a_dna_of_a_model_with_another_top_is_refused(client, server, demo_models, graph):
+    zero_snr = DemoRun(graph, patch=("ModelSamplingDiscrete", {"sampling": "v_prediction", "zsnr": True})).model
+    refusal(client, server, graph, plan(graph, load(graph, "plan ve"), model=zero_snr), "up to 14.6", "up to 4519")
 
 
 @pytest.mark.parametrize(
