@@ -72,16 +72,23 @@ def why_not_measurable(model: ModelPatcher) -> str | None:
 
 
 def describe(guider: comfy.samplers.CFGGuider) -> dict[str, Any]:
-    """What the errors depend on besides latent, noise and prompt, as plain values."""
+    """What the errors depend on besides latent, noise and prompt, as plain values.
+
+    "guidance" holds the guider's own scales, and by the name of a conditioning what that carries.
+    """
     model = guider.model_patcher
     model_sampling = model.get_model_object("model_sampling")
+    guidance = {name: float(value) for name, value in vars(guider).items() if name in CFG_NAMES}
+    for name, conditions in guider.original_conds.items():  # distilled guidance, as FluxGuidance puts it there
+        if carried := sorted({float(condition["guidance"]) for condition in conditions if "guidance" in condition}):
+            guidance[name] = carried[0] if len(carried) == 1 else carried
     return {
         "model": type(model.model).__name__,
         # The host makes the class on the fly from a schedule and a parametrisation.
         "sampling": [base.__name__ for base in type(model_sampling).__bases__],
         "sampling_shift": getattr(model_sampling, "shift", None),
         "guider": type(guider).__name__,
-        "guidance": {name: float(value) for name, value in vars(guider).items() if name in CFG_NAMES},
+        "guidance": guidance,
     }
 
 
