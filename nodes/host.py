@@ -78,7 +78,7 @@ def describe(guider: comfy.samplers.CFGGuider) -> dict[str, Any]:
     """
     model = guider.model_patcher
     model_sampling = model.get_model_object("model_sampling")
-    guidance = {name: float(value) for name, value in vars(guider).items() if name in CFG_NAMES}
+    guidance: dict[str, Any] = {name: float(value) for name, value in vars(guider).items() if name in CFG_NAMES}
     for name, conditions in guider.original_conds.items():  # distilled guidance, as FluxGuidance puts it there
         if carried := sorted({float(condition["guidance"]) for condition in conditions if "guidance" in condition}):
             guidance[name] = carried[0] if len(carried) == 1 else carried
