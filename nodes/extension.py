@@ -5,7 +5,7 @@ import os
 import folder_paths
 from comfy_api.latest import ComfyExtension, io
 
-from . import files, heatmap, measure, plan, predict, record
+from . import files, heatmap, measure, plan, predict, record, train
 
 
 class CoTjExtension(ComfyExtension):
@@ -14,4 +14,4 @@ class CoTjExtension(ComfyExtension):
         folder_paths.add_model_folder_path(files.FOLDER, os.path.join(folder_paths.models_dir, files.FOLDER))
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [*measure.NODES, *plan.NODES, *heatmap.NODES, *files.NODES, *predict.NODES, *record.NODES]
+        return [*measure.NODES, *plan.NODES, *heatmap.NODES, *files.NODES, *predict.NODES, *record.NODES, *train.NODES]

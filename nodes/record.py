@@ -128,9 +128,8 @@ class DataSet(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, data_set: str, **_: object) -> int:
-        """What has grown is listed again. SQLite has files of its own beside the data set's."""
-        path = existing("DNA Data Set", data_set)
-        return max(part.stat().st_mtime_ns for part in path.parent.glob(f"{path.name}*"))
+        """What has grown is listed again."""
+        return changed_at(existing("DNA Data Set", data_set))
 
     @classmethod
     def execute(cls, data_set: str, action: str, pairs: int) -> io.NodeOutput:
@@ -151,6 +150,11 @@ class DataSet(io.ComfyNode):
 
 def summary(data: DNADataSet) -> str:
     return "\n".join(map(str, data.contents())) or "nothing"
+
+
+def changed_at(path: Path) -> int:
+    """When a data set last changed. SQLite keeps files of its own beside it."""
+    return max(part.stat().st_mtime_ns for part in path.parent.glob(f"{path.name}*"))
 
 
 def _path(node: str, name: str) -> Path:

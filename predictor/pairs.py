@@ -22,6 +22,7 @@ class Pair:
 
     embedding: (width,) float32, pooled as `pooling` says. model: the name of the model's architecture in the host.
     origin: "measured" by probing the model, or "realised" by an ordinary sampling run.
+    Raises ValueError for an embedding of another shape, or one that is not finite.
     """
 
     embedding: npt.NDArray[np.float32]
@@ -29,6 +30,10 @@ class Pair:
     pooling: Pooling
     model: str
     origin: Origin
+
+    def __post_init__(self) -> None:
+        if self.embedding.ndim != 1 or not np.isfinite(self.embedding).all():
+            raise ValueError(f"the embedding, of shape {self.embedding.shape}, is no vector of finite numbers")
 
     @property
     def prompt(self) -> str:

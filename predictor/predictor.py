@@ -50,21 +50,24 @@ class Predictor:
 
         size: (height, width) in latent pixels, for a shift that depends on it; the training set's without it.
         """
-        errors = np.mean([self._errors(row) for row in raw.double().cpu().numpy()], axis=0)
         shift = self.mean.shift
         if size is not None and self.size_shift is not None:
             shift = self.size_shift.at(*size)
         # Times follow from the shift. Where there is no shift they are the grid's own.
         times = self.mean.times if shift is None else None
-        return replace(self.mean, errors=errors, times=times, shift=shift, meta={"predictor": self.card})
+        return replace(
+            self.mean, errors=self.errors(raw).mean(0), times=times, shift=shift, meta={"predictor": self.card}
+        )
+
+    def errors(self, raw: Tensor) -> FloatArray:
+        """D (b, n) of raw outputs (b, n)."""
+        y = raw.double().cpu().numpy()
+        if self.output == "log":
+            return np.asarray(np.exp(y))
+        scaled = y * (self.mean.errors.std() / y.std(1, keepdims=True))
+        return np.asarray(scaled - scaled.min(1, keepdims=True) + self.mean.errors.min())
 
     def predict(self, embedding: Tensor, size: tuple[int, int] | None = None) -> DiffusionDNA:
         """The DNA of a pooled conditioning (b, inputs), on the network's own device."""
         with torch.no_grad():
             return self.dna(self.network(embedding), size)
-
-    def _errors(self, raw: FloatArray) -> FloatArray:
-        if self.output == "log":
-            return np.asarray(np.exp(raw))
-        scaled = raw * self.mean.errors.std() / raw.std()
-        return np.asarray(scaled - scaled.min() + self.mean.errors.min())

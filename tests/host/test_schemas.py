@@ -16,6 +16,7 @@ NODES = {
     "CoTjRecordDNA": "Record DNA",
     "CoTjAddToDataSet": "Add to DNA Data Set",
     "CoTjDataSet": "DNA Data Set",
+    "CoTjTrainPredictor": "Train DNA Predictor",
 }
 
 

@@ -1,0 +1,75 @@
+"""What a predictor is trained to do: the paper's objective, and one on log D."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..planner import FloatArray
+from .model import Regressor
+from .predictor import Output
+from .scores import log_errors
+
+
+class Objective(Protocol):
+    """output: what raw outputs are once training is finished."""
+
+    output: Output
+
+    def __init__(self, errors: FloatArray) -> None:
+        """errors: (dnas, n) of the training set."""
+
+    def wanted(self, errors: FloatArray) -> Tensor:
+        """What `loss` compares outputs with, (dnas, n)."""
+
+    def loss(self, out: Tensor, wanted: Tensor) -> Tensor:
+        """One number for a batch."""
+
+    def finish(self, network: Regressor) -> None:
+        """Make the trained network's outputs those that `output` says."""
+
+
+class Cosine(Objective):
+    """The paper's: the cosine similarity of the output and D. It leaves scale and offset to the alignment."""
+
+    output: Output = "aligned"
+
+    def wanted(self, errors: FloatArray) -> Tensor:
+        return torch.from_numpy(errors).float()
+
+    def loss(self, out: Tensor, wanted: Tensor) -> Tensor:
+        return 1 - F.cosine_similarity(out, wanted).mean()
+
+
+class LogError(Objective):
+    """The mean squared error of log D. D spans four decades: on D itself, only the few largest values count.
+
+    A plan depends on ratios of D across noise levels, which are differences of log D. Nothing is left to an alignment.
+    """
+
+    output: Output = "log"
+
+    def __init__(self, errors: FloatArray) -> None:
+        logs = torch.from_numpy(log_errors(errors)).float()
+        self.mean = logs.mean(0)
+        self.deviation = (logs - self.mean).square().mean().sqrt().clamp(min=1e-6)
+
+    def wanted(self, errors: FloatArray) -> Tensor:
+        return (torch.from_numpy(log_errors(errors)).float() - self.mean) / self.deviation
+
+    def loss(self, out: Tensor, wanted: Tensor) -> Tensor:
+        return F.mse_loss(out, wanted)
+
+    def finish(self, network: Regressor) -> None:
+        """Fold mean and deviation into the last layer."""
+        last = network.net[-1]
+        with torch.no_grad():
+            last.weight.mul_(self.deviation)
+            last.bias.mul_(self.deviation).add_(self.mean)
+
+
+OBJECTIVES: dict[str, Callable[[FloatArray], Objective]] = {"log error": LogError, "cosine (paper)": Cosine}

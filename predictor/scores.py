@@ -1,0 +1,47 @@
+"""How well predicted DNAs agree with those that were measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..planner import FloatArray
+
+SMALLEST = 1e-12  # of the largest error; what is below is compared as this
+
+
+@dataclass(frozen=True)
+class Scores:
+    """cosine_mean, cosine_median: of the similarity per DNA, the paper's figures. A constant guess has a high one too.
+
+    explained: share of the variance of log D around its mean over the training set, 1 at best, 0 for that mean itself.
+    """
+
+    cosine_mean: float
+    cosine_median: float
+    explained: float
+
+    def __str__(self) -> str:
+        return (
+            f"cosine mean {self.cosine_mean:.4f}, median {self.cosine_median:.4f}; "
+            f"{self.explained:.0%} of the variance of log D explained"
+        )
+
+
+def scores(predicted: FloatArray, measured: FloatArray, log_mean: FloatArray) -> Scores:
+    """Of predicted errors (dnas, n) against measured ones, and the mean of log D over the training set, (n,)."""
+    lengths = np.linalg.norm(predicted, axis=1) * np.linalg.norm(measured, axis=1)
+    cosines = (predicted * measured).sum(1) / lengths
+    truth = log_errors(measured)
+    missed = np.square(truth - log_errors(predicted)).sum()
+    return Scores(
+        cosine_mean=float(cosines.mean()),
+        cosine_median=float(np.median(cosines)),
+        explained=float(1 - missed / np.square(truth - log_mean).sum()),
+    )
+
+
+def log_errors(errors: FloatArray) -> FloatArray:
+    """log D, also where an error is 0."""
+    return np.asarray(np.log(np.maximum(errors, SMALLEST * errors.max())))
