@@ -137,8 +137,10 @@ class LoadDNA(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, name: str) -> int:
+    def fingerprint_inputs(cls, name: str | None) -> float:
         """A file that was written again is loaded again."""
+        if name is None:  # it comes through a link, and is known only when the node runs: load it every time
+            return float("nan")
         return _path(name).stat().st_mtime_ns
 
     @classmethod

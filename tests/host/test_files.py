@@ -80,6 +80,19 @@ def test_a_file_that_changed_is_loaded_again_and_one_that_did_not_is_not(client,
     assert steep_steps != flat_steps and "1" not in cached
 
 
+def test_a_file_that_is_named_through_a_link_is_loaded_every_time(client, server, folder):
+    dna_file.write(folder, "linked", flat(1))
+    graph = Graph()
+    name = graph.add("PrimitiveString", value="linked")[0]
+    switch = graph.add("ComfySwitchNode", switch=True, on_false=name, on_true=name)  # a link that a combo takes
+    loaded = graph.add("CoTjLoadDNA", name=switch[0])
+    graph.show(loaded[0])
+    client.run(graph.nodes)
+    again = client.run(graph.nodes).cached
+    assert switch.id in again and loaded.id not in again
+    assert "there is no None" not in server.log.read_text(errors="replace")
+
+
 def test_a_folder_that_cannot_be_written_to_is_named(client, server, folder):
     dna_file.write(folder, "before", flat(1))
     graph = Graph()
