@@ -32,7 +32,7 @@ class Comparison:
 def hold_against(plan: Plan, sigmas: FloatArray | None = None) -> Comparison:
     """Another schedule beside a plan: the given one, or the uniform one of as many steps from the same start.
 
-    Raises ValueError for sigmas that cannot belong to the DNA's model.
+    Raises ValueError for sigmas that are no whole schedule, or cannot belong to the DNA's model.
     """
     if sigmas is None:
         name, sigmas = "uniform", uniform_sigmas(plan)
@@ -44,7 +44,10 @@ def hold_against(plan: Plan, sigmas: FloatArray | None = None) -> Comparison:
                 f"its sigmas start at {sigmas[0]:.4g}, but this DNA's model has none above {top:.4g}. "
                 "Connect sigmas that were made for the model that was measured."
             )
-    return Comparison(name, sigmas, score(plan.dna, sigmas, plan.lever))
+    try:
+        return Comparison(name, sigmas, score(plan.dna, sigmas, plan.lever))
+    except ValueError as error:
+        raise ValueError(f"{error}. Connect a whole schedule, down to 0.") from error
 
 
 def uniform_sigmas(plan: Plan) -> FloatArray:

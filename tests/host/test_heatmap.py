@@ -92,7 +92,7 @@ def test_it_is_drawn_for_a_dna_without_any_error(client, server):
 
 @pytest.mark.parametrize(
     ("sigmas", "reason"),
-    [("14.6, 4, 1, 0", "start at 14.6, but this DNA's model has none above 1"), ("1, 0.5", "0 at the end")],
+    [("14.6, 4, 1, 0", "start at 14.6, but this DNA's model has none above 1"), ("1, 0.5", "Connect a whole schedule")],
 )
 def test_sigmas_of_another_model_are_refused(client, server, graph, sigmas, reason):
     given = graph.add("ManualSigmas", sigmas=sigmas)[0]
