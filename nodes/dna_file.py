@@ -30,6 +30,11 @@ def list_files(folders: Iterable[str | Path]) -> dict[str, Path]:
     return dict(sorted(files.items()))
 
 
+def choices(names: Iterable[str], where_files_go: str) -> list[str]:
+    """What a dropdown offers: the names, or where there are none, one line that says how to get some."""
+    return list(names) or [f"none yet: {where_files_go}"]
+
+
 def name_fault(name: str) -> str | None:
     """Why `name` is not one file in one folder on every system; None where it is."""
     plain = re.fullmatch(r"\w[\w .+-]{0,99}", name) and name == name.rstrip(" .")

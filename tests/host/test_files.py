@@ -194,11 +194,11 @@ def test_no_name_leads_out_of_the_folder(client, server, folder, name):
     assert {path for path in server.base.rglob("*.safetensors")} == before
 
 
-def test_an_empty_list_says_where_files_go(client, folder, root):
+def test_without_a_folder_the_shipped_files_list(client, folder, root):
     folder.mkdir(exist_ok=True)
     aside = folder.rename(folder.with_name("aside"))
     try:
         shipped = sorted(path.stem for path in (root / "predictor_weights").glob("*.safetensors"))
-        assert listed(client) == (shipped or [f"none yet: Save DNA writes DNA files to {folder}"])
+        assert listed(client) == shipped
     finally:
         aside.rename(folder)

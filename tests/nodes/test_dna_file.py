@@ -136,3 +136,8 @@ def test_what_is_no_safetensors_is_the_same_error(tmp_path, content):
 def test_the_raw_file_of_these_tests_is_good(tmp_path):
     _write_raw(tmp_path / "good.safetensors")
     assert len(dna_file.read(tmp_path / "good.safetensors").sigmas) == len(SIGMAS)
+
+
+def test_a_dropdown_without_files_says_where_they_go():
+    assert dna_file.choices({"b": 1, "a": 2}, "in models/cotj") == ["b", "a"]
+    assert dna_file.choices({}, "in models/cotj") == ["none yet: in models/cotj"]
