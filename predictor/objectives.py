@@ -16,9 +16,10 @@ from .scores import log_errors
 
 
 class Objective(Protocol):
-    """output: what raw outputs are once training is finished."""
+    """output: what raw outputs are once training is finished. dropout: the share that suits it."""
 
     output: Output
+    dropout: float
 
     def __init__(self, errors: FloatArray) -> None:
         """errors: (dnas, n) of the training set."""
@@ -37,6 +38,7 @@ class Cosine(Objective):
     """The paper's: the cosine similarity of the output and D. It leaves scale and offset to the alignment."""
 
     output: Output = "aligned"
+    dropout = 0.6  # as released
 
     def wanted(self, errors: FloatArray) -> Tensor:
         return torch.from_numpy(errors).float()
@@ -52,6 +54,7 @@ class LogError(Objective):
     """
 
     output: Output = "log"
+    dropout = 0.3
 
     def __init__(self, errors: FloatArray) -> None:
         logs = torch.from_numpy(log_errors(errors)).float()

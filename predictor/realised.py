@@ -43,6 +43,11 @@ class RunSketch:
         else:
             self._overflown = True
 
+    @property
+    def held_bytes(self) -> int:
+        """Memory of all that is kept."""
+        return sum(sketch.untyped_storage().nbytes() for sketch in self._sketches.values())
+
     def dna(self, final: Tensor, kind: Kind, shift: TimeShift | None = None) -> DiffusionDNA | None:
         """The mean DNA of the items; None where the run does not give one.
 

@@ -40,7 +40,6 @@ class Settings:
     epochs: int = 60
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
-    dropout: float = 0.3
     held_out: float = 0.1
     patience: int = 12
     seed: int = 0
@@ -91,7 +90,7 @@ def train(
     # Weights and dropout are drawn from a generator that is everyone's.
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(settings.seed)
-        network = Regressor(x.shape[1], errors.shape[1], dropout=settings.dropout)
+        network = Regressor(x.shape[1], errors.shape[1], dropout=objective.dropout)
         _set_input_scale(network, x[fitting])
         epochs = _fit(network.to(device), objective, (x, y), (fitting, validation), settings, after_epoch)
     objective.finish(network.cpu().requires_grad_(False).eval())

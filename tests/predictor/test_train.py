@@ -33,7 +33,7 @@ def make(prompts=300, seeds=2, noise=0.05, seed=0):
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_it_learns_and_the_file_predicts_as_the_report_says(tmp_path, objective):
     pairs = make()
-    predictor, report = train(pairs, Settings(objective=objective, epochs=40, dropout=0.1))
+    predictor, report = train(pairs, Settings(objective=objective, epochs=40))
     assert report.scores.cosine_mean > max(0.98, report.mean_scores.cosine_mean)
     if objective == "log error":
         assert report.scores.explained > 0.7
@@ -73,7 +73,7 @@ def test_a_seed_repeats_a_training_and_leaves_the_world_s_generator_alone():
 
 def test_it_stops_when_held_out_prompts_get_no_better_and_keeps_the_best():
     pairs = make(40, noise=2.0)  # nothing but noise to learn
-    _, report = train(pairs, Settings(epochs=200, patience=5, dropout=0.0))
+    _, report = train(pairs, Settings(epochs=200, patience=5))
     losses = [epoch.validation_loss for epoch in report.epochs]
     assert len(losses) == int(np.argmin(losses)) + 1 + 5 < 200
     assert report.epochs[-1].best == min(losses)
