@@ -12,7 +12,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from bootstrap import enter_environment, load_pack
 
-COMMANDS = {"train": "training.train", "evaluate": "training.evaluate"}
+COMMANDS = {
+    "train": "training.train",
+    "evaluate": "training.evaluate",
+    "measure-dna": "training.measure_dna",
+    "train-predictor": "training.train_predictor",
+}
 
 if __name__ == "__main__":
     enter_environment()

@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors.torch
@@ -28,6 +29,8 @@ PROMPTS = {
 }
 BUDGETS = (4, 6, 8, 12)
 HEATMAP_BUDGET = 6
+SCHEDULES = ("predicted", "measured", "default")  # the workflow samples each with the same noise
+ADAPTIVE = "adaptive"
 
 
 @dataclass(frozen=True)
@@ -68,63 +71,75 @@ class Demo:
     def __init__(self, client: ComfyClient) -> None:
         self.client = client
         self.workflow = to_api(json.loads(WORKFLOW.read_text()), client.object_info())
-        self.node = {
-            name: titled(self.workflow, title)
-            for name, title in (
-                ("prompt", "Prompt"), ("measure", "Measure DNA"), ("plan", "Plan CoTj Sigmas"),
-                ("heatmap", "DNA Heatmap"), ("planned", "Sample the plan"), ("default", "Sample the default"),
-                ("planned images", "Planned"), ("default images", "Default"), ("reference images", "Reference"),
-            )
-        }  # fmt: skip
-        # The table compares latents, so they are saved as well: the one thing that the graph on the canvas lacks.
-        for name, source in (("reference", [self.node["measure"], 1]), ("planned", [self.node["planned"], 0]),
-                             ("default", [self.node["default"], 0])):  # fmt: skip
-            inputs = {"samples": source, "filename_prefix": f"latents/{name}"}
-            self.workflow[f"latent {name}"] = {"class_type": "SaveLatent", "inputs": inputs}
+        # What the table needs and a person at the canvas does not: latents to compare, and the adaptive length.
+        self._add(
+            "latent reference", "SaveLatent", samples=self.of("Measure DNA", 1), filename_prefix="latents/reference"
+        )
+        for name in (*SCHEDULES, ADAPTIVE):
+            source = self.of(f"Sample: {name}", 0)
+            self._add(f"latent {name}", "SaveLatent", samples=source, filename_prefix=f"latents/{name}")
+        self._add("adaptive steps", "PreviewAny", source=self.of("Adaptive Length Threshold", 1))
+
+    def _add(self, name: str, class_type: str, **inputs: object) -> None:
+        self.workflow[name] = {"class_type": class_type, "inputs": inputs, "_meta": {"title": name}}
+
+    def node(self, title: str) -> dict[str, Any]:
+        """The inputs of the node with this title, to change."""
+        return self.workflow[titled(self.workflow, title)]["inputs"]
+
+    def of(self, title: str, output: int) -> list[Any]:
+        """A link to an output of the node with this title."""
+        return [titled(self.workflow, title), output]
 
     def run(self, prompt: str, steps: int) -> Result:
-        self.workflow[self.node["prompt"]]["inputs"]["text"] = PROMPTS[prompt]
-        self.workflow[self.node["plan"]]["inputs"]["steps"] = steps
+        self.node("Prompt")["text"] = PROMPTS[prompt]
+        self.node("Plan from the predicted DNA")["steps"] = steps  # the others follow it
         # Drawing takes longer than sampling here: one heatmap for each prompt is enough.
-        skipped = [] if steps == HEATMAP_BUDGET else [self.node["heatmap"]]
+        skipped = [] if steps == HEATMAP_BUDGET else [titled(self.workflow, "DNA Heatmap")]
         bar = Bar(f"{prompt} prompt, {steps} steps")
         result = self.client.run({i: node for i, node in self.workflow.items() if i not in skipped}, bar)
         bar.done()
         return result
 
-    def images(self, result: Result, name: str) -> list[np.ndarray]:
+    def outputs(self, result: Result, title: str) -> dict[str, list[Any]]:
+        """What the node with this title showed."""
+        return result.outputs[titled(self.workflow, title)]
+
+    def images(self, result: Result, title: str) -> list[np.ndarray]:
         """Each (H, W, 3) uint8."""
-        found = result.outputs[self.node[name]]["images"]
+        found = self.outputs(result, title)["images"]
         return [np.asarray(Image.open(io.BytesIO(self.client.view(image))).convert("RGB")) for image in found]
 
     def latent(self, result: Result, name: str) -> np.ndarray:
-        file = result.outputs[f"latent {name}"]["latents"][0]
+        file = self.outputs(result, f"latent {name}")["latents"][0]
         return safetensors.torch.load(self.client.view(file))["latent_tensor"].double().numpy()
 
-    def rows(self, prompt: str, steps: int, result: Result) -> list[Row]:
-        reference = self.latent(result, "reference")
-        return [
-            Row(
-                prompt,
-                schedule,
-                steps,
-                float(((self.latent(result, schedule) - reference) ** 2).mean()),
-                result.seconds(self.node[schedule]),
-                self.images(result, f"{schedule} images"),
-            )
-            for schedule in ("planned", "default")
-        ]
+    def row(self, prompt: str, schedule: str, steps: int, result: Result) -> Row:
+        error = ((self.latent(result, schedule) - self.latent(result, "reference")) ** 2).mean()
+        seconds = result.seconds(titled(self.workflow, f"Sample: {schedule}"))
+        return Row(prompt, schedule, steps, float(error), seconds, self.images(result, schedule.capitalize()))
 
 
 def print_table(rows: list[Row]) -> None:
-    print(f"\n{'prompt':<8}{'steps':>6}{'error planned':>16}{'error default':>16}{'ratio':>8}"
-          f"{'s planned':>11}{'s default':>11}")  # fmt: skip
-    for planned, default in zip(rows[::2], rows[1::2]):
-        print(
-            f"{planned.prompt:<8}{planned.steps:>6}{planned.error:>16.5f}{default.error:>16.5f}"
-            f"{planned.error / default.error:>8.2f}{planned.seconds:>11.2f}{default.seconds:>11.2f}"
+    fixed = {(row.prompt, row.steps, row.schedule): row for row in rows if row.schedule != ADAPTIVE}
+    heads = "".join(f"{schedule:>11}" for schedule in SCHEDULES)
+    print(
+        f"\n{'':<14}{'error against the 50-step reference':^33}{'seconds':^33}\n{'prompt':<8}{'steps':>6}{heads}{heads}"
+    )
+    for prompt, steps in dict.fromkeys((prompt, steps) for prompt, steps, _ in fixed):
+        shown = [fixed[prompt, steps, schedule] for schedule in SCHEDULES]
+        errors, seconds = (
+            "".join(f"{row.error:>11.5f}" for row in shown),
+            "".join(f"{row.seconds:>11.2f}" for row in shown),
         )
-    print("error: mean squared distance of the final latent from the 50-step reference, same noise, mean of 4 images")
+        print(f"{prompt:<8}{steps:>6}{errors}{seconds}")
+    for row in rows:
+        if row.schedule == ADAPTIVE:
+            print(
+                f"adaptive length, {row.prompt} prompt: {row.steps} steps, error {row.error:.5f}, {row.seconds:.2f} s"
+            )
+    print("predicted, measured: planned from that DNA; default: the model's own schedule. Error: mean squared distance")
+    print("of the final latents from the reference of the same noise, mean of the batch.")
 
 
 def demonstrate(client: ComfyClient, output: Path) -> None:
@@ -136,11 +151,14 @@ def demonstrate(client: ComfyClient, output: Path) -> None:
         print(f"\n{prompt}: {caption}")
         for steps in BUDGETS:
             result = demo.run(prompt, steps)
-            rows += demo.rows(prompt, steps, result)
+            rows += [demo.row(prompt, schedule, steps, result) for schedule in SCHEDULES]
             if steps == HEATMAP_BUDGET:
-                heatmap = result.outputs[demo.node["heatmap"]]["images"][0]
+                heatmap = demo.outputs(result, "DNA Heatmap")["images"][0]
                 (output / f"heatmap-{prompt}.png").write_bytes(client.view(heatmap))
-            references[prompt] = demo.images(result, "reference images")
+            if steps == BUDGETS[0]:  # the adaptive plan knows no budget: the host samples it only once
+                chosen = int(demo.outputs(result, "adaptive steps")["text"][0])
+                rows.append(demo.row(prompt, ADAPTIVE, chosen, result))
+                references[prompt] = demo.images(result, "Reference")
     print_table(rows)
     sheet.draw(output / "sheet.png", PROMPTS, references, rows)
     print(f"\nImage sheet and heatmaps: {output}")

@@ -1,4 +1,4 @@
-"""The demo's image sheet: per prompt, the reference and what each budget gives, planned above default."""
+"""The demo's image sheet: per prompt, the reference and what each schedule gives at each budget."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -17,21 +18,32 @@ if TYPE_CHECKING:
 def draw(
     path: Path, prompts: Mapping[str, str], references: Mapping[str, Sequence[np.ndarray]], rows: Sequence[Row]
 ) -> None:
-    """Write the sheet as PNG. Of each batch the first image is shown; the errors are those of the whole batch."""
-    budgets = sorted({row.steps for row in rows})
-    figure = Figure(figsize=(2.1 * (len(budgets) + 1) + 0.6, 5.3 * len(prompts)), dpi=100, facecolor="white")
+    """Write the sheet as PNG: a line per schedule, but for the adaptive one, which stands below the reference.
+
+    Of each batch the first image is shown; the errors are those of the whole batch.
+    """
+    fixed = [row for row in rows if row.schedule != "adaptive"]
+    schedules, budgets = list(dict.fromkeys(row.schedule for row in fixed)), sorted({row.steps for row in fixed})
+    size = (2.1 * (len(budgets) + 1), (2.5 * len(schedules) + 0.5) * len(prompts))
+    figure = Figure(figsize=size, dpi=100, facecolor="white")
     FigureCanvasAgg(figure)
     for part, (prompt, caption) in zip(figure.subfigures(len(prompts), 1, squeeze=False)[:, 0], prompts.items()):
-        part.suptitle(f"“{caption}”", fontsize=11)
-        axes = part.subplots(2, len(budgets) + 1)
-        part.subplots_adjust(left=0.06, right=0.99, top=0.86, bottom=0.02, wspace=0.06, hspace=0.2)
+        part.suptitle(f"“{caption}”", fontsize=12)
+        axes = part.subplots(len(schedules), len(budgets) + 1, squeeze=False)
+        part.subplots_adjust(left=0.01, right=0.99, top=0.88, bottom=0.01, wspace=0.05, hspace=0.24)
         for axis in axes.flat:
             axis.set_axis_off()
-        axes[0, 0].imshow(references[prompt][0])
-        axes[0, 0].set_title("reference, 50 steps", fontsize=9)
-        for line, schedule in enumerate(("planned", "default")):
-            shown = [row for row in rows if row.prompt == prompt and row.schedule == schedule]
-            for axis, row in zip(axes[line, 1:], sorted(shown, key=lambda row: row.steps)):
-                axis.imshow(row.images[0])
-                axis.set_title(f"{schedule}, {row.steps} steps\nerror {row.error:.4f}", fontsize=9)
+        _show(axes[0, 0], references[prompt][0], "reference, 50 steps")
+        for row in rows:
+            if row.prompt != prompt:
+                continue
+            place = (
+                (1, 0) if row.schedule == "adaptive" else (schedules.index(row.schedule), budgets.index(row.steps) + 1)
+            )
+            _show(axes[place], row.images[0], f"{row.schedule}, {row.steps} steps\nerror {row.error:.1e}")
     figure.savefig(path)
+
+
+def _show(axes: Axes, image: np.ndarray, title: str) -> None:
+    axes.imshow(image)
+    axes.set_title(title, fontsize=9)

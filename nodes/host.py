@@ -144,22 +144,28 @@ def run_reference(
 def run_probes(
     guider: comfy.samplers.CFGGuider,
     noise: torch.Tensor,
+    latent: torch.Tensor,
     reference: torch.Tensor,
     sigmas: torch.Tensor,
     seed: int,
     fresh_noise: bool,
     progress: CallProgress,
 ) -> np.ndarray:
-    """Errors of the one-step guesses, shape (sigmas, batch), in the model's own latent space."""
-    probe = ProbeSampler(fresh_noise, progress)
-    guider.sample(noise, reference, probe, sigmas, disable_pbar=True, seed=seed)
+    """Errors of the one-step guesses of the reference, shape (sigmas, batch), in the model's own latent space.
+
+    The host is given the latent of the run, not the reference: some models condition on it, and would see the answer.
+    """
+    probe = ProbeSampler(reference, fresh_noise, progress)
+    guider.sample(noise, latent, probe, sigmas, disable_pbar=True, seed=seed)
     return np.array(probe.errors)
 
 
 class ProbeSampler(comfy.samplers.Sampler):
-    """Noises the clean latent it is given to every sigma, each by itself, and asks the model for it back."""
+    """Noises a clean latent to every sigma, each by itself, and asks the model for it back."""
 
-    def __init__(self, fresh_noise: bool, progress: CallProgress):
+    def __init__(self, reference: torch.Tensor, fresh_noise: bool, progress: CallProgress):
+        # As the host packs its own: one tensor where there are several.
+        self.reference = comfy.utils.pack_latents(parts(reference))[0] if reference.is_nested else reference
         self.fresh_noise = fresh_noise
         self.progress = progress
         self.errors: list[list[float]] = []
@@ -167,17 +173,18 @@ class ProbeSampler(comfy.samplers.Sampler):
     def sample(
         self, model_wrap, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, disable_pbar=False
     ):
-        model_sampling = model_wrap.inner_model.model_sampling
+        model = model_wrap.inner_model
+        clean = model.process_latent_in(self.reference.to(noise))
         noises = _fresh_noises(noise, extra_args["seed"]) if self.fresh_noise else itertools.repeat(noise)
         for sigma, sigma_noise in zip(sigmas, noises):
-            x = model_sampling.noise_scaling(sigma, sigma_noise, latent_image)
+            x = model.model_sampling.noise_scaling(sigma, sigma_noise, clean)
             denoised = model_wrap(x, sigma.expand(len(x)), **extra_args)
-            errors = (denoised.float() - latent_image).square().flatten(1).mean(1).tolist()
+            errors = (denoised.float() - clean).square().flatten(1).mean(1).tolist()
             if not all(map(math.isfinite, errors)):
                 raise _not_finite(sigma)
             self.errors.append(errors)
             self.progress.call_done()
-        return latent_image
+        return clean
 
 
 def parts(latent: Any) -> list[torch.Tensor]:

@@ -108,7 +108,7 @@ class MeasureDNA(io.ComfyNode):
                 "Check the model and the noise."
             )
         fresh = probe_noise == FRESH_NOISE
-        errors = host.run_probes(guider, run_noise, reference, probes, noise.seed, fresh, progress)
+        errors = host.run_probes(guider, run_noise, samples, reference, probes, noise.seed, fresh, progress)
 
         latent["samples"] = reference.to(comfy.model_management.intermediate_device())
         dna = DiffusionDNA(

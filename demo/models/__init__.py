@@ -14,15 +14,17 @@ DIFFUSION_MODEL = "cotj-demo.safetensors"
 TEXT_ENCODER = "cotj-demo-clip.pt"
 VAE = "taesd3"
 WEIGHTS = Path(__file__).parent / DIFFUSION_MODEL
+PREDICTOR = Path(__file__).parent / "cotj-demo-predictor.safetensors"
 
 
 def install(models: Path) -> None:
     """Put the demo's files into a ComfyUI `models` folder; what is there already under another name is left alone."""
     from . import text_encoder, vae
 
-    folders = {name: models / name for name in ("diffusion_models", "text_encoders", "vae_approx")}
+    folders = {name: models / name for name in ("diffusion_models", "text_encoders", "vae_approx", "cotj")}
     for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(WEIGHTS, folders["diffusion_models"] / DIFFUSION_MODEL)
+    shutil.copyfile(PREDICTOR, folders["cotj"] / PREDICTOR.name)
     text_encoder.write(folders["text_encoders"] / TEXT_ENCODER)
     vae.write(folders["vae_approx"])

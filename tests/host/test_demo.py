@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -64,9 +65,10 @@ def test_vae_gives_back_an_image(client):
 
 def test_the_graph_on_the_canvas_is_the_one_that_runs(client):
     workflow = to_api(json.loads(run.WORKFLOW.read_text()), client.object_info())
-    plan = workflow[titled(workflow, "Plan CoTj Sigmas")]["inputs"]
+    plan = workflow[titled(workflow, "Plan from the measured DNA")]["inputs"]
     assert plan["dna"] == [titled(workflow, "Measure DNA"), 0]
-    assert (plan["steps"], plan["lever"], plan["start"], plan["denoise"]) == (6, "flow", "top", 1.0)
+    assert plan["steps"] == [titled(workflow, "Plan from the predicted DNA"), 1]
+    assert (plan["lever"], plan["start"], plan["denoise"]) == ("flow", "top", 1.0)
     noise = next(node for node in workflow.values() if node["class_type"] == "RandomNoise")
     assert noise["inputs"] == {"noise_seed": 7}
 
@@ -77,16 +79,19 @@ def test_demo_prints_its_table_and_leaves_its_pictures(client, monkeypatch, tmp_
     demo = run.Demo
     monkeypatch.setattr(run, "Demo", lambda client: _short(demo(client)))
     run.demonstrate(client, tmp_path)
-    printed = capsys.readouterr().out
-    rows = [line.split() for line in printed.splitlines() if line.startswith(("easy  ", "hard  "))]
+    printed = capsys.readouterr().out.splitlines()
+    rows = [line.split() for line in printed if line.startswith(("easy  ", "hard  ")) and len(line.split()) == 8]
     assert [row[:2] for row in rows] == [["easy", "2"], ["easy", "3"], ["hard", "2"], ["hard", "3"]]
-    assert all(float(row[2]) > 0 and float(row[3]) > 0 and float(row[5]) > 0 for row in rows)
+    assert all(float(figure) > 0 for row in rows for figure in row[2:])
+    adaptive = [re.match(r"adaptive length, (\w+) prompt: (\d+) steps", line) for line in printed]
+    assert [match[1] for match in adaptive if match and 1 <= int(match[2]) <= 5] == ["easy", "hard"]
     for name in ("sheet", "heatmap-easy", "heatmap-hard"):
         assert np.ptp(np.asarray(Image.open(tmp_path / f"{name}.png"))) > 0
 
 
 def _short(demo: run.Demo) -> run.Demo:
     """The same graph with few calls: this test is about the demo, not about its figures."""
-    demo.workflow[demo.node["measure"]]["inputs"] |= {"reference_steps": 6, "grid_points": 8}
-    next(n for n in demo.workflow.values() if n["class_type"] == "EmptySD3LatentImage")["inputs"]["batch_size"] = 1
+    demo.node("Measure DNA").update(reference_steps=6, grid_points=8)
+    demo.node("Adaptive Length Threshold").update(max_steps=5)
+    demo.node("Empty latent").update(batch_size=1)
     return demo
