@@ -121,11 +121,12 @@ def _convert(folder: Path) -> Path:
             comfy.utils.load_torch_file(str(folder / part), safe_load=True)
             for part in (release.MODEL_STATE, release.NORM_DATA)
         ]
-    except Exception as error:  # of whatever type: what is in the way of the safe loader is not to be read
+    except Exception:  # of whatever type: what is in the way of the safe loader is not to be read
+        # Without the loader's own words, which say how to read such files all the same.
         raise _error(
             f"'predictor': the files in {folder.name!r} are not plain tensors, and nothing else is read from them. "
             "Get them again from the authors."
-        ) from error
+        ) from None
     try:
         predictor = release.from_release(*pair)
     except ValueError as error:
