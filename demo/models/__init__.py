@@ -1,6 +1,6 @@
 """The demo model as ComfyUI loads it: one shipped file, and a text encoder and a VAE that are written by rule.
 
-UNETLoader  cotj-demo.safetensors     an SD3 (MMDiT) of 3.9 million parameters
+UNETLoader  cotj-demo.safetensors     an SD3 (MMDiT) of 3.8 million parameters
 CLIPLoader  cotj-demo-clip.pt, sd3    see text_encoder.py
 VAELoader   taesd3                    see vae.py
 """
