@@ -141,8 +141,8 @@ def test_only_the_first_prediction_loads_the_predictor(client, folder, demo_mode
             if event.type == "executing" and event.data["node"] == dna.id:
                 began = time.perf_counter()
         seconds.append(ended - began)
-    # Half a millisecond on an idle machine; reading and checking the file takes twenty.
-    assert min(seconds[1:]) < 0.005
+    # Reading and checking the file takes some forty times as long as a prediction.
+    assert min(seconds[1:]) < seconds[0] / 4
 
 
 def test_pooled_output_where_there_are_no_tokens(client, folder, load_conditioning):
