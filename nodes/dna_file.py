@@ -30,9 +30,9 @@ def list_files(folders: Iterable[str | Path]) -> dict[str, Path]:
     return dict(sorted(files.items()))
 
 
-def choices(names: Iterable[str], where_files_go: str) -> list[str]:
-    """What a dropdown offers: the names, or where there are none, one line that says how to get some."""
-    return list(names) or [f"none yet: {where_files_go}"]
+def choices(names: Iterable[str], how_to_get_some: str) -> list[str]:
+    """What a dropdown offers: the names, or where there are none, a line that says how to get some."""
+    return list(names) or [how_to_get_some]
 
 
 def name_fault(name: str) -> str | None:

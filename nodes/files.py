@@ -129,7 +129,7 @@ class LoadDNA(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "name",
-                    options=dna_file.choices(list_dnas(), where_files_go()),
+                    options=dna_file.choices(list_dnas(), f"none yet: {where_files_go()}"),
                     tooltip=f"Files in models/{FOLDER} and those that came with the pack. Press R to see new ones.",
                 )
             ],

@@ -14,6 +14,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
 from ..predictor import Predictor, files, release
+from . import dna_file
 from .conditioning import embedding_of
 from .files import CATEGORY, FOLDER, SHIPPED, save_folder
 from .link_types import DNA
@@ -32,7 +33,7 @@ class PredictDNA(io.ComfyNode):
                 io.Conditioning.Input("conditioning", tooltip="The positive prompt, as the sampler gets it."),
                 io.Combo.Input(
                     "predictor",
-                    options=list(list_predictors()) or [how_to_get_one()],
+                    options=dna_file.choices(list_predictors(), how_to_get_one()),
                     tooltip=f"Predictors in models/{FOLDER}: trained with Train DNA Predictor, or a folder that the "
                     "authors released. Press R to see new ones.",
                 ),

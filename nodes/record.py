@@ -171,7 +171,7 @@ def list_data_sets() -> dict[str, Path]:
 
 
 def data_set_input(tooltip: str) -> io.Combo.Input:
-    return io.Combo.Input("data_set", options=list(list_data_sets()) or [how_to_make_one()], tooltip=tooltip)
+    return io.Combo.Input("data_set", options=dna_file.choices(list_data_sets(), how_to_make_one()), tooltip=tooltip)
 
 
 def how_to_make_one() -> str:

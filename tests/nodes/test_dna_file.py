@@ -139,5 +139,5 @@ def test_the_raw_file_of_these_tests_is_good(tmp_path):
 
 
 def test_a_dropdown_without_files_says_where_they_go():
-    assert dna_file.choices({"b": 1, "a": 2}, "in models/cotj") == ["b", "a"]
-    assert dna_file.choices({}, "in models/cotj") == ["none yet: in models/cotj"]
+    assert dna_file.choices({"b": 1, "a": 2}, "none yet") == ["b", "a"]
+    assert dna_file.choices({}, "none yet: they go to models/cotj") == ["none yet: they go to models/cotj"]
