@@ -10,7 +10,7 @@ from functools import partial
 
 import networkx as nx
 import numpy as np
-from cotj.planner import DiffusionDNA, FloatArray, jump_costs, plan_fixed, shortest_paths
+from cotj.planner import CoTj, DiffusionDNA, FloatArray, plan_fixed, shortest_paths
 
 NODES, STEPS = 100, 50
 GROWTH = (50, 100, 200, 500, 1000)
@@ -35,7 +35,8 @@ def median_ms(call: Callable[[], object], repeats: int) -> float:
 
 def graph_of(dna: DiffusionDNA) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Edge, start and stop costs of the paper's graph, in which a path may start anywhere."""
-    return jump_costs(dna), -dna.errors, dna.errors
+    graph = CoTj().graph(dna)
+    return graph.edges, graph.start, graph.stop
 
 
 def layered(edges: FloatArray, start: FloatArray, stop: FloatArray, steps: int) -> nx.DiGraph:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..planner import Plan, flow_to_sigma, score, sigma_to_flow
+from ..planner import Plan, flow_to_sigma, sigma_to_flow
 from ..planner.arrays import FloatArray
 
 
@@ -45,7 +45,7 @@ def hold_against(plan: Plan, sigmas: FloatArray | None = None) -> Comparison:
                 "Connect sigmas that were made for the model that was measured."
             )
     try:
-        return Comparison(name, sigmas, score(plan.dna, sigmas, plan.lever))
+        return Comparison(name, sigmas, plan.planner.error(plan.dna, sigmas))
     except ValueError as error:
         raise ValueError(f"{error}. Connect a whole schedule, down to 0.") from error
 
@@ -67,9 +67,9 @@ def uniform_sigmas(plan: Plan) -> FloatArray:
 def claims(plan: Plan, comparison: Comparison) -> dict[str, Any]:
     """All that a picture of the plan says in numbers, as finite JSON, for clients that cannot read pictures."""
     return {
-        "planner": plan.planner,
-        "lever": plan.lever,
+        "planner": {"name": plan.planner.name} | vars(plan.planner),
         "threshold": plan.threshold,
+        "target": plan.target,
         "reason": plan.reason,
         "steps": plan.steps,
         "cost": plan.cost,

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from ..planner import DiffusionDNA, Plan, flow_to_sigma, jump_costs, sigma_to_flow
+from ..planner import DiffusionDNA, Plan, flow_to_sigma, sigma_to_flow
 from ..planner.arrays import FloatArray
 from .comparison import Comparison
 
@@ -64,13 +64,13 @@ def _draw_errors(axes: Axes, plan: Plan) -> None:
 def _draw_costs(axes: Axes, plan: Plan, comparison: Comparison) -> None:
     """Sampling runs from the upper left, pure noise, to the lower right. A schedule is a staircase under the diagonal:
     down from where a step starts to where it ends, then across to where the next one starts."""
-    dna = plan.dna
-    # The last jump of every schedule is the one to 0, which is no node of the DNA.
-    costs = np.vstack([dna.errors, jump_costs(dna, plan.lever).T])
+    dna, graph = plan.dna, plan.graph
+    # The last jump of every schedule is the one to 0, which is no node of the graph.
+    costs = np.vstack([graph.stop, graph.edges.T])
     possible = np.ma.masked_invalid(costs)
     dearest = float(possible.max()) or 1.0
     scale = LogNorm(dearest * 10.0**-DECADES, dearest, clip=True)
-    mesh = axes.pcolormesh(dna.flow_times, np.append(0, dna.flow_times), possible, norm=scale, cmap="Greys")
+    mesh = axes.pcolormesh(graph.flow_times, np.append(0, graph.flow_times), possible, norm=scale, cmap="Greys")
     _staircase(axes, plan.sigmas, dna, color=PLANNED, label="planned", gid="planned")
     _staircase(axes, comparison.sigmas, dna, color=COMPARED, linestyle="--", label=comparison.name, gid="compared")
     bar = axes.figure.colorbar(mesh, cax=axes.inset_axes((0.6, 0.66, 0.36, 0.03)), orientation="horizontal")

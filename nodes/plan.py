@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import io
 
-from ..planner import DiffusionDNA, Plan, plan_adaptive, plan_fixed
+from ..planner import CoTj, DiffusionDNA, Plan, plan_adaptive, plan_fixed
 from . import host
 from .comparison import hold_against
 from .link_types import DNA, PLAN
@@ -94,7 +94,7 @@ class PlanSigmas(io.ComfyNode):
     def execute(cls, dna, steps, denoise, lever, start, model=None) -> io.NodeOutput:
         _check_fit("Plan CoTj Sigmas", dna, model)
         try:
-            plan = plan_fixed(dna, steps, lever=lever, start=start, denoise=denoise)
+            plan = plan_fixed(dna, steps, CoTj(lever), start, denoise)
         except ValueError as error:
             raise ValueError(f"Plan CoTj Sigmas: {error}. Change steps, denoise or lever, or the DNA.") from error
         text = describe(plan)

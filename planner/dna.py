@@ -39,7 +39,9 @@ class DiffusionDNA:
     errors: (n,) `mean((x0_hat(x_i, sigma_i) - x0)^2)` in squared units of the model's latent, >= 0.
     times: (n,) schedule times u, strictly ascending, or None; derived from `shift` where that is given.
     kind: "flow" (CONST) or "ve" (eps, v, EDM): what sigma means.
-    shift: the flow model's time shift, where known. meta: what the DNA depends on, plain values.
+    shift: the flow model's time shift, where known.
+    power: mean square of the clean latent, in the unit of the errors, where known.
+    meta: what the DNA depends on, plain values.
     Raises ValueError that names the array and what is wrong with it.
     """
 
@@ -48,6 +50,7 @@ class DiffusionDNA:
     times: FloatArray | None = None
     kind: Kind = "flow"
     shift: TimeShift | None = None
+    power: float | None = None
     meta: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -62,6 +65,8 @@ class DiffusionDNA:
             raise ValueError(f"DNA errors must be as many as the sigmas, {len(sigmas)}, not {len(errors)}")
         if (errors < 0).any():
             raise ValueError(f"DNA errors must be at least 0, but entry {int(np.argmax(errors < 0))} is negative")
+        if self.power is not None and not 0 <= self.power < np.inf:
+            raise ValueError(f"DNA power is a mean square, so at least 0 and finite, not {self.power}")
         for name, value in (("sigmas", sigmas), ("errors", errors), ("times", self._checked_times(sigmas))):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "meta", dict(self.meta))
@@ -116,7 +121,8 @@ class DiffusionDNA:
 def mean_dna(dnas: Sequence[DiffusionDNA]) -> DiffusionDNA:
     """The mean DNA of several of one kind, on the grid of the first (the others are read there by `errors_at`).
 
-    It keeps shift and times only where all agree on them; `meta["sources"]` holds the meta of every DNA.
+    It keeps shift and times only where all agree on them, and a mean power only where all have one; `meta["sources"]`
+    holds the meta of every DNA.
     Raises ValueError for no DNA, or for kinds that differ.
     """
     if not dnas:
@@ -125,11 +131,13 @@ def mean_dna(dnas: Sequence[DiffusionDNA]) -> DiffusionDNA:
     if any(dna.kind != first.kind for dna in dnas):
         raise ValueError(f"DNAs of different kinds have no mean: {', '.join(dna.kind for dna in dnas)}")
     timed_alike = all(_timed_alike(first, dna) for dna in dnas)
+    powers = [dna.power for dna in dnas if dna.power is not None]
     return replace(
         first,
         errors=np.mean([_errors_on(first, dna) for dna in dnas], axis=0),
         times=first.times if timed_alike else None,
         shift=first.shift if timed_alike else None,
+        power=float(np.mean(powers)) if len(powers) == len(dnas) else None,
         meta={"sources": [dna.meta for dna in dnas]},
     )
 

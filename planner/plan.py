@@ -3,43 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from .arrays import FloatArray, vector
 from .dna import DiffusionDNA
-
-Lever = Literal["flow", "schedule"]
+from .graph import Graph, Planner
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
     """A schedule of `steps` denoiser calls and the figures that it was chosen by; arrays are read-only.
 
-    dna: the DNA planned on, with a node of its own where a denoise below 1 starts.
+    dna: the DNA planned on, with a node of its own wherever the plan must pass.
+    graph: what the planner made of it: the noise levels it could visit, and the cost of every jump.
     sigmas: (steps + 1,) what a sampler runs, strictly descending, last 0; empty for no steps.
-    path: (steps,) indices of nodes of `dna`, in sampling order.
-    cost: jumps + stop - start credit along the path. predicted_error: jumps + stop of the sigmas, which a terminal
-        stretch moves off the path. Both in the unit of `dna.errors`.
-    planner: which planner made it. lever: the unit of time it planned in.
+    path: (steps,) indices of nodes of `graph`, in sampling order.
+    cost: start + jumps + stop along the path, in the planner's unit. predicted_error: what the planner predicts for the
+        sigmas, which a terminal stretch moves off the path, in the unit of `dna.errors`.
+    planner: the planner that made it, with its options.
     curve: explained gain of the best plan of 1, 2, ... steps, up to 50 or the grid, and further where that many were
         allowed: 1 at the most steps allowed (or at the end), all 0 where those gain nothing.
-    threshold: the explained gain asked for, None where the number of steps was given. reason: why so many steps.
+    threshold: the explained gain asked for, target: the predicted error asked for; None where neither was.
+    reason: why so many steps.
     Raises ValueError if sigmas, path and steps do not fit together.
     """
 
     dna: DiffusionDNA
+    graph: Graph
     sigmas: FloatArray
     path: npt.NDArray[np.intp]
     cost: float
     predicted_error: float
     steps: int
-    planner: str
-    lever: Lever
+    planner: Planner
     curve: FloatArray
     threshold: float | None = None
+    target: float | None = None
     reason: str = ""
 
     def __post_init__(self) -> None:

@@ -17,7 +17,7 @@ class ShortestPaths:
     """What `shortest_paths` found. Entry k - 1 of every table belongs to paths of exactly k nodes.
 
     edges: (n, n) cost of the edge j -> i; start: (n,) cost of starting at a node.
-    to_go: (K, n) cheapest cost from each node to the stop, its own start cost left out.
+    to_go: (K, n) cheapest cost from each node to the stop, its own start cost left out. growth: as given.
     costs: (K,) cheapest total cost, inf where no path has that many nodes.
     """
 
@@ -25,6 +25,7 @@ class ShortestPaths:
     start: FloatArray
     to_go: FloatArray
     costs: FloatArray
+    growth: float = 1.0
 
     def path(self, k: int) -> npt.NDArray[np.intp]:
         """The cheapest path of exactly k nodes, shape (k,), in order of travel; of those that tie, the higher nodes.
@@ -35,17 +36,21 @@ class ShortestPaths:
             raise ValueError(f"there is no path of {k} nodes")
         path = [_highest_minimum(self.start + self.to_go[k - 1])]
         for to_go in self.to_go[: k - 1][::-1]:
-            path.append(_highest_minimum(self.edges[path[-1]] + to_go))
+            path.append(_highest_minimum(self.edges[path[-1]] + self.growth * to_go))
         return np.array(path, dtype=np.intp)
 
 
-def shortest_paths(edges: npt.ArrayLike, start: npt.ArrayLike, stop: npt.ArrayLike, max_nodes: int) -> ShortestPaths:
+def shortest_paths(
+    edges: npt.ArrayLike, start: npt.ArrayLike, stop: npt.ArrayLike, max_nodes: int, growth: float = 1.0
+) -> ShortestPaths:
     """Cheapest paths with exactly 1, 2, ... `max_nodes` nodes; O(max_nodes n^2), and no search per length.
 
     edges: (n, n), entry [j, i] is the cost of the edge j -> i; start, stop: (n,), the cost of beginning or ending a
-    path at a node. Any sign; inf forbids. Raises ValueError for shapes that do not match, NaN, or max_nodes below 1.
+    path at a node. Any sign; inf forbids. growth: how much more later costs weigh, per jump (GITS' coefficient).
+    Raises ValueError for shapes that do not match, NaN, max_nodes below 1, or growth not above 0.
 
-    Bellman's recursion from the stop backwards: `to_go_k[j] = min_i(edges[j, i] + to_go_{k-1}[i])`, `to_go_1 = stop`.
+    Bellman's recursion from the stop backwards: `to_go_k[j] = min_i(edges[j, i] + growth to_go_{k-1}[i])`,
+    `to_go_1 = stop`.
     """
     edges, start, stop = (np.ascontiguousarray(costs, dtype=np.float64) for costs in (edges, start, stop))
     n = len(start)
@@ -57,14 +62,16 @@ def shortest_paths(edges: npt.ArrayLike, start: npt.ArrayLike, stop: npt.ArrayLi
         raise ValueError("a cost is NaN")
     if max_nodes < 1:
         raise ValueError(f"a path has at least one node, not {max_nodes}")
+    if not 0 < growth < np.inf:
+        raise ValueError(f"growth must be above 0, not {growth}")
 
     to_go = np.empty((max_nodes, n))
     to_go[0] = stop
     candidates = np.empty((n, n))
     for k in range(1, max_nodes):
-        np.add(edges, to_go[k - 1], out=candidates)
+        np.add(edges, growth * to_go[k - 1], out=candidates)
         np.min(candidates, axis=1, out=to_go[k])
-    return ShortestPaths(edges, start, to_go, costs=np.min(start + to_go, axis=1))
+    return ShortestPaths(edges, start, to_go, np.min(start + to_go, axis=1), growth)
 
 
 def _highest_minimum(costs: FloatArray) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cotj.demo.host.client import NodeError, ValidationError
 from cotj.nodes import dna_file
-from cotj.planner import DiffusionDNA, TimeShift, plan_adaptive, plan_fixed
+from cotj.planner import CoTj, DiffusionDNA, TimeShift, plan_adaptive, plan_fixed
 from cotj.tests.host.workflows import DemoRun, Graph, adaptive, pictures, plan
 
 TIMES = np.arange(1, 41) / 40
@@ -62,7 +62,8 @@ def test_sigmas_are_the_planners_and_fit_a_sampler(client, graph, name, dna, opt
     picture = graph.add("CoTjHeatmap", plan=planned[2])
     result = client.run(graph.nodes)
 
-    expected = plan_fixed(dna, **options)
+    lever = CoTj(options.pop("lever", "flow"))
+    expected = plan_fixed(dna, planner=lever, **options)
     [claims] = result.outputs[picture.id]["cotj_plan"]
     np.testing.assert_allclose(claims["sigmas"], expected.sigmas)
     np.testing.assert_allclose(sigmas_of(result, sigmas), expected.sigmas, atol=6e-5)

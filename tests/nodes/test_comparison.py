@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from cotj.nodes.comparison import claims, hold_against, uniform_sigmas
-from cotj.planner import DiffusionDNA, TimeShift, plan_adaptive, plan_fixed, score
+from cotj.planner import CoTj, DiffusionDNA, TimeShift, plan_adaptive, plan_fixed, score
 
 TIMES = np.arange(1, 51) / 50
 SHIFT = TimeShift("static", 3.0)
@@ -33,7 +33,7 @@ def test_uniform_starts_where_the_plan_starts(dna, options):
 
 @pytest.mark.parametrize(("dna", "lever"), [(FLOW, "flow"), (VE, "flow"), (STRETCHED, "schedule")])
 def test_a_plan_saves_nothing_against_itself(dna, lever):
-    plan = plan_fixed(dna, 5, lever)
+    plan = plan_fixed(dna, 5, CoTj(lever))
     assert hold_against(plan, plan.sigmas).saving(plan) == pytest.approx(0, abs=1e-12)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from cotj.nodes import picture
 from cotj.nodes.comparison import hold_against
-from cotj.planner import DiffusionDNA, TimeShift, jump_costs, plan_adaptive, plan_fixed, sigma_to_flow
+from cotj.planner import CoTj, DiffusionDNA, TimeShift, plan_adaptive, plan_fixed, sigma_to_flow
 
 TIMES = np.arange(1, 31) / 30
 FLOW = DiffusionDNA(TIMES, 0.01 + TIMES**3, shift=TimeShift("static", 3.0))
@@ -41,7 +41,7 @@ def test_the_heatmap_holds_the_cost_of_every_jump():
     [mesh] = panels(plan_fixed(FLOW, 6))[1].collections
     shown = np.ma.filled(mesh.get_array(), np.inf)
     np.testing.assert_allclose(shown[0], FLOW.errors)  # to 0
-    np.testing.assert_allclose(shown[1:].T, jump_costs(FLOW))
+    np.testing.assert_allclose(shown[1:].T, CoTj().jump_costs(FLOW))
 
 
 def test_the_gain_shows_the_threshold_of_an_adaptive_plan_only():
@@ -73,7 +73,7 @@ def test_axes_are_labelled_in_sigma(dna, top):
         plan_fixed(FLOW, 1),
         plan_fixed(FLOW, 30),
         plan_fixed(FLOW, 4, denoise=0.0),
-        plan_fixed(FLOW, 4, lever="schedule", start="free", denoise=0.5),
+        plan_fixed(FLOW, 4, planner=CoTj("schedule"), start="free", denoise=0.5),
         plan_fixed(DiffusionDNA([0.5, 1], [0, 0]), 2),
         plan_fixed(DiffusionDNA(TIMES, 1 - TIMES), 3),
     ],

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from cotj.planner import CURVE_STEPS, DiffusionDNA, jump_costs, plan_adaptive, plan_fixed, score
+from cotj.planner import CURVE_STEPS, CoTj, DiffusionDNA, plan_adaptive, plan_fixed, score
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,7 +49,7 @@ STARTS = st.sampled_from(["top", "free"])
 @given(dnas(), LEVERS, STARTS)
 def test_fixed_plans_agree_with_brute_force(dna, lever, start):
     for steps in range(1, len(dna.sigmas) + 1):
-        plan = plan_fixed(dna, steps, lever, start)
+        plan = plan_fixed(dna, steps, CoTj(lever), start)
         costs = all_costs(dna, steps, lever, start)
         assert plan.cost == pytest.approx(min(costs.values()), abs=1e-9)
         assert costs[tuple(plan.path)] == pytest.approx(plan.cost, abs=1e-9)
@@ -62,7 +62,7 @@ def test_fixed_plans_agree_with_brute_force(dna, lever, start):
 def test_adaptive_plans_agree_with_brute_force(dna, lever, start, threshold, data):
     most = data.draw(st.integers(1, len(dna.sigmas)))
     least = data.draw(st.integers(1, most))
-    plan = plan_adaptive(dna, threshold, most, least, lever, start)
+    plan = plan_adaptive(dna, threshold, most, least, CoTj(lever), start)
     cheapest = [min(all_costs(dna, steps, lever, start).values()) for steps in range(1, most + 1)]
     gain, most_gain = cheapest[0] - plan.cost, cheapest[0] - cheapest[-1]
     assert least <= plan.steps <= most
@@ -81,7 +81,7 @@ def test_adaptive_plans_agree_with_brute_force(dna, lever, start, threshold, dat
 def test_jump_costs(lever):
     dna = DiffusionDNA([0.25, 0.5, 1.0], [1, 2, 3], times=[0.1, 0.2, 1])
     t = dna.flow_times if lever == "flow" else dna.times
-    costs = jump_costs(dna, lever)
+    costs = CoTj(lever).jump_costs(dna)
     assert costs[2, 0] == pytest.approx(3 * (1 - t[0]) ** 2)
     assert costs[1, 0] == pytest.approx(2 * ((t[1] - t[0]) / t[1]) ** 2)
     assert np.isinf(costs[np.triu_indices(3)]).all()
@@ -157,7 +157,6 @@ def test_curve_of_a_fixed_plan_reaches_1_at_its_end(steps, nodes, length):
     ("options", "message"),
     [
         ({"steps": 0}, "at least 1 step"),
-        ({"lever": "sigma"}, "lever"),
         ({"start": "bottom"}, "start"),
         ({"denoise": 1.1}, "denoise"),
         ({"denoise": -0.1}, "denoise"),
@@ -183,3 +182,8 @@ def test_fixed_refuses(options, message):
 def test_adaptive_refuses(options, message):
     with pytest.raises(ValueError, match=message):
         plan_adaptive(DiffusionDNA(U, U), **{"threshold": 0.9, "max_steps": 8, **options})
+
+
+def test_refuses_an_unknown_lever():
+    with pytest.raises(ValueError, match="lever is one of"):
+        CoTj("sigma")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cotj.planner import DiffusionDNA, TimeShift, plan_adaptive, plan_fixed
+from cotj.planner import CoTj, DiffusionDNA, TimeShift, plan_adaptive, plan_fixed
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +15,7 @@ SHIFT = TimeShift("static", 3.0)
 def test_denoise_starts_at_that_schedule_time(lever, denoise):
     dna = DiffusionDNA(SHIFT.sigmas(U), U**2, shift=SHIFT)
     steps = min(4, int(denoise * 20) + 1)
-    plan = plan_fixed(dna, steps, lever, denoise=denoise)
+    plan = plan_fixed(dna, steps, CoTj(lever), denoise=denoise)
     assert plan.sigmas[0] == pytest.approx(SHIFT.sigmas(denoise), abs=1e-12)
     assert len(plan.sigmas) == steps + 1
     assert plan.dna.sigmas[plan.path] == pytest.approx(plan.sigmas[:-1], abs=1e-12)
@@ -82,7 +82,7 @@ def test_sigmas_descend_strictly_as_a_sampler_gets_them(denoise, steps, lever, s
     shift = TimeShift("exponential", 0.8, terminal=0.02)
     errors = U**2 + 0.05 * np.sin(40 * U) + 0.06
     dna = DiffusionDNA(shift.sigmas(U), errors, shift=shift)
-    plan = plan_adaptive(dna, 1.0, 50, steps, lever, start, denoise)
+    plan = plan_adaptive(dna, 1.0, 50, steps, CoTj(lever), start, denoise)
     assert (np.diff(plan.sigmas.astype(np.float32)) < 0).all()
     assert plan.sigmas[0] <= 1
     assert plan.sigmas[-1] == 0

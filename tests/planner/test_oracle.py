@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from cotj.planner import DiffusionDNA, TimeShift, diagnose, plan_adaptive, plan_fixed
+from cotj.planner import CoTj, DiffusionDNA, TimeShift, diagnose, plan_adaptive, plan_fixed
 
 SHIFTS = {
     "qwenimage": TimeShift("exponential", 0.7911290322580645, terminal=0.02),  # 1664 x 928
     "zimageturbo": TimeShift("static", 3.0),
 }
-RELEASE = {"lever": "schedule", "start": "free"}
+RELEASE = {"planner": CoTj("schedule"), "start": "free"}
 
 
 def make_dna(model: str | None, errors) -> DiffusionDNA:

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 from cotj.nodes import dna_file
-from cotj.planner import plan_adaptive, plan_fixed
+from cotj.planner import CoTj, plan_adaptive, plan_fixed
 from cotj.predictor import files, release
 
 MODELS = ["qwenimage", "zimageturbo"]
-AS_RELEASED = {"lever": "schedule", "start": "free"}
+AS_RELEASED = {"planner": CoTj("schedule"), "start": "free"}
 
 
 def pair(inputs=2560, outputs=100):
@@ -69,7 +69,7 @@ def test_another_size_moves_the_executed_sigmas_of_the_schedule_lever_alone(rele
     np.testing.assert_array_equal(measured_at.errors, other.errors)
     assert measured_at.shift == predictor.mean.shift
     flow, schedule = (
-        [plan_fixed(dna, 8, lever=lever).sigmas for dna in (measured_at, other)] for lever in ("flow", "schedule")
+        [plan_fixed(dna, 8, CoTj(lever)).sigmas for dna in (measured_at, other)] for lever in ("flow", "schedule")
     )
     np.testing.assert_array_equal(*flow)
     # Only Qwen-Image's shift depends on the size: 32 x 32 tokens give it mu 0.5387 instead of 0.7911.

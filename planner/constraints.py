@@ -1,0 +1,75 @@
+"""What a schedule must respect besides being cheap, as forbidden starts, jumps and stops of a graph: so it is exact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .dna import RESOLUTION, DiffusionDNA, sigma_to_flow
+from .graph import Graph
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """Sigmas that a schedule must have, and how long its jumps may be.
+
+    visit: sigmas to pass through, such as the boundary between two experts or the end of a ControlNet.
+    first: the sigma to start at. last: the sigma of the last call, from which it jumps to 0.
+    min_jump, max_jump: in flow time, of every jump, the last one to 0 included.
+    Raises ValueError for what is no sigma or no length, or contradicts itself.
+    """
+
+    visit: tuple[float, ...] = ()
+    first: float | None = None
+    last: float | None = None
+    min_jump: float | None = None
+    max_jump: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, sigma in [("visit", sigma) for sigma in self.visit] + [("first", self.first), ("last", self.last)]:
+            if sigma is not None and not 0 < sigma < np.inf:
+                raise ValueError(f"{name} must be above 0 and finite, not {sigma}")
+        for name, length in (("min_jump", self.min_jump), ("max_jump", self.max_jump)):
+            if length is not None and not 0 < length <= 1:
+                raise ValueError(f"{name} must be above 0 and at most 1 (the whole way in flow time), not {length}")
+        if self.min_jump is not None and self.max_jump is not None and self.min_jump > self.max_jump:
+            raise ValueError(f"min_jump {self.min_jump:g} is above max_jump {self.max_jump:g}")
+        if self.first is not None and self.last is not None and self.last > self.first:
+            raise ValueError(f"last {self.last:g} lies above first {self.first:g}")
+
+    def nodes(self, dna: DiffusionDNA, begin: float) -> list[float]:
+        """Flow times that the graph needs nodes at, from where the plan begins; ValueError for one that lies above."""
+        named = [("visit", sigma) for sigma in self.visit] + ([("last", self.last)] if self.last is not None else [])
+        times = []
+        for name, sigma in named:
+            time = float(sigma_to_flow(sigma, dna.kind))
+            if time > begin + RESOLUTION:
+                raise ValueError(f"{name} {sigma:g} lies above where the schedule starts")
+            if name == "visit" and self.last is not None and sigma < self.last:
+                raise ValueError(f"visit {sigma:g} lies below last {self.last:g}")
+            times.append(min(time, begin))
+        return times
+
+    def apply(self, graph: Graph) -> Graph:
+        """The graph without the starts, jumps and stops that break them."""
+        if graph.shift is not None and graph.shift.terminal is not None and (self.visit or self.last is not None):
+            raise ValueError(
+                "the schedule lever stretches its schedule, so that no sigma is sure to be visited: use flow"
+            )
+        times = graph.flow_times
+        edges, start, stop = graph.edges.copy(), graph.start.copy(), graph.stop.copy()
+        length, last_length = times[:, None] - times, times
+        for too_far, limit in ((-1, self.min_jump), (1, self.max_jump)):
+            if limit is not None:
+                edges[too_far * (length - limit) > RESOLUTION] = np.inf
+                stop[too_far * (last_length - limit) > RESOLUTION] = np.inf
+        for sigma in self.visit:
+            node = graph.index(float(sigma_to_flow(sigma, graph.kind)))
+            edges[node + 1 :, :node] = np.inf  # no jump passes over it,
+            start[:node] = np.inf  # and no schedule starts below it
+            stop[node + 1 :] = np.inf  # or ends above it
+        if self.last is not None:
+            node = graph.index(float(sigma_to_flow(self.last, graph.kind)))
+            stop[np.arange(len(stop)) != node] = np.inf
+        return replace(graph, edges=edges, start=start, stop=stop)

@@ -1,0 +1,71 @@
+"""The graph that a planner makes of its measurements, and what a planner is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from .arrays import FloatArray
+from .dna import DiffusionDNA, Kind, sigma_to_flow
+from .timeshift import TimeShift
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Noise levels that a schedule may visit, and what every jump between them costs.
+
+    sigmas: (n,) the nodes, ascending. kind: what sigma means.
+    edges: (n, n) cost of the jump from node j down to node i at [j, i]; inf where there is none.
+    start: (n,) cost of starting at a node; negative where a planner credits it. stop: (n,) cost of the last jump, to 0.
+    growth: what the cost still to go is multiplied by at every jump (GITS' coefficient).
+    shift: the time shift through which a path is run, as one list; None where the nodes' own sigmas are run.
+    """
+
+    sigmas: FloatArray
+    kind: Kind
+    edges: FloatArray
+    start: FloatArray
+    stop: FloatArray
+    growth: float = 1.0
+    shift: TimeShift | None = None
+
+    @property
+    def flow_times(self) -> FloatArray:
+        """(n,) flow time of each node, ascending."""
+        return sigma_to_flow(self.sigmas, self.kind)
+
+    def index(self, flow_time: float) -> int:
+        """The node nearest to a flow time."""
+        return int(np.argmin(np.abs(self.flow_times - flow_time)))
+
+    def run_sigmas(self, path: npt.NDArray[np.intp]) -> FloatArray:
+        """(k + 1,) what a sampler runs for a path of k nodes, down to 0."""
+        sigmas = self.sigmas[path]
+        if self.shift is not None:
+            sigmas = self.shift.schedule(self.shift.times(sigmas))
+        return np.append(sigmas, 0)
+
+
+class Planner(Protocol):
+    """A cost model: from what was measured to the costs of a graph. Its options are its fields."""
+
+    @property
+    def name(self) -> str: ...
+
+    def graph(self, dna: DiffusionDNA, nodes: npt.ArrayLike = ()) -> Graph:
+        """The graph over what was measured, with nodes at these flow times too; ValueError where the DNA lacks it."""
+        ...
+
+    def error(self, dna: DiffusionDNA, sigmas: npt.ArrayLike) -> float:
+        """Predicted squared error, in the unit of `dna.errors`, of any schedule that descends to 0."""
+        ...
+
+
+def with_nodes(dna: DiffusionDNA, flow_times: npt.ArrayLike) -> DiffusionDNA:
+    """The DNA with nodes at these flow times, none of them above its range."""
+    for flow_time in np.atleast_1d(np.asarray(flow_times, dtype=np.float64)):
+        dna, _ = dna.with_node(float(flow_time))
+    return dna
