@@ -5,7 +5,9 @@ import os
 import folder_paths
 from comfy_api.latest import ComfyExtension, io
 
-from . import files, heatmap, measure, plan, predict, record, train
+from . import files, heatmap, measure, plan, predict, record, train, ucgm
+
+MODULES = (measure, plan, heatmap, files, predict, record, train, ucgm)
 
 
 class CoTjExtension(ComfyExtension):
@@ -14,4 +16,4 @@ class CoTjExtension(ComfyExtension):
         folder_paths.add_model_folder_path(files.FOLDER, os.path.join(folder_paths.models_dir, files.FOLDER))
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [*measure.NODES, *plan.NODES, *heatmap.NODES, *files.NODES, *predict.NODES, *record.NODES, *train.NODES]
+        return [node for module in MODULES for node in module.NODES]
