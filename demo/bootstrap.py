@@ -25,6 +25,7 @@ TOOLS = [
     "matplotlib",
     "mypy==2.4.*",
     "networkx",
+    "playwright",
     "pytest",
     "pytest-timeout",
     "ruff==0.17.*",
