@@ -1,0 +1,52 @@
+"""Two experts that share a run, one above a boundary and one below it: one DNA, and one schedule in two parts."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from .dna import RESOLUTION, DiffusionDNA, sigma_to_flow
+
+REACH = 0.01  # flow time; how far from the boundary the DNA of the low-noise expert may end
+
+
+def join_experts(high: DiffusionDNA, low: DiffusionDNA, boundary: float) -> DiffusionDNA:
+    """One DNA of two experts that hand over at sigma `boundary`, with a node exactly there.
+
+    Above the boundary the errors are those of `high`, at it and below those of `low`: the jump that starts at the
+    boundary is the low-noise expert's first, in a graph of two samplers as in this DNA. What else the two were measured
+    on, beyond the boundary, is left out. The shift stays where both have the same; the power is that of `high`.
+    Raises ValueError for kinds that differ, or where a DNA does not reach its part.
+    """
+    if high.kind != low.kind:
+        raise ValueError(f"the experts' DNAs are of different kinds, {high.kind!r} and {low.kind!r}")
+    if not low.sigmas[0] < boundary < high.sigmas[-1]:
+        raise ValueError(
+            f"the boundary {boundary:g} does not lie between the low-noise expert's lowest sigma, {low.sigmas[0]:.4g}, "
+            f"and the high-noise expert's highest, {high.sigmas[-1]:.4g}"
+        )
+    time = float(sigma_to_flow(boundary, high.kind))
+    if low.flow_times[-1] < time - REACH:
+        raise ValueError(
+            f"the low-noise expert's DNA ends at sigma {low.sigmas[-1]:.4g}, below the boundary {boundary:g}"
+        )
+    below, above = low.flow_times < time - RESOLUTION, high.flow_times > time + RESOLUTION
+    same_shift = high.shift is not None and high.shift == low.shift
+    return DiffusionDNA(
+        sigmas=np.concatenate((low.sigmas[below], [boundary], high.sigmas[above])),
+        errors=np.concatenate((low.errors[below], [low.errors_at(time)], high.errors[above])),
+        kind=high.kind,
+        shift=high.shift if same_shift else None,
+        power=high.power,
+        meta={"boundary": boundary, "high": high.meta, "low": low.meta},
+    )
+
+
+def split_index(sigmas: npt.ArrayLike, boundary: float) -> int:
+    """Index of the sigma at which the low-noise expert takes over: the first at most the boundary, else the last.
+
+    sigmas: (k + 1,) descending, not empty. The two parts share it: `sigmas[: index + 1]` and `sigmas[index:]`.
+    """
+    schedule = np.asarray(sigmas, dtype=np.float64)
+    taken_over = schedule <= boundary * (1 + RESOLUTION)  # the boundary itself may come as float32
+    return int(np.argmax(taken_over)) if taken_over.any() else len(schedule) - 1

@@ -1,0 +1,53 @@
+"""What a sampler runs along a plan where its own run begins or ends elsewhere: a part of it, or one planned there."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from .arrays import FloatArray
+from .constraints import Constraints
+from .dna import DiffusionDNA, Kind, sigma_to_flow
+from .graph import Planner
+from .planning import PAPER, plan_fixed
+
+AT_TOP = 1e-3  # flow time; a schedule that starts nearer than this to the model's top is a whole one
+
+
+def cut(
+    schedule: npt.ArrayLike, first: float, last: float, top: float, kind: Kind = "flow", adds_noise: bool = True
+) -> FloatArray:
+    """The part of a schedule that stands for a run from sigma `first` down to `last`; at least one step.
+
+    schedule: (k + 1,) descending, k >= 1. top: the model's highest sigma. adds_noise: whether the run makes its first
+    state itself; else it is given one, as noisy as another run left it.
+
+    A schedule from the top to 0 is cut to the run: the nearest of its sigmas move to `first` and `last`, so that what
+    hands over to or takes over from another sampler fits, and no step is added. A schedule that is a part itself ends
+    where it does; it begins where it does unless the run makes its own first state below that.
+    Raises ValueError where the run has no part in the schedule.
+    """
+    sigmas = np.asarray(schedule, dtype=np.float64)
+    times = sigma_to_flow(sigmas, kind)
+    begins_below_top = times[0] < sigma_to_flow(top, kind) - AT_TOP
+    if begins_below_top and (first > sigmas[0] or not adds_noise):
+        first = float(sigmas[0])
+    if sigmas[-1] > 0:
+        last = float(sigmas[-1])
+    if first <= last:
+        raise ValueError(
+            f"the sigmas go from {sigmas[0]:.4g} to {sigmas[-1]:.4g}, and leave nothing to run from {first:.4g} to "
+            f"{last:.4g}"
+        )
+    begin, end = (int(np.argmin(np.abs(times - sigma_to_flow(sigma, kind)))) for sigma in (first, last))
+    return np.concatenate(([first], sigmas[begin + 1 : end], [last]))
+
+
+def plan_part(dna: DiffusionDNA, steps: int, first: float, last: float, planner: Planner = PAPER) -> FloatArray:
+    """(steps + 1,) sigmas of the cheapest way from sigma `first` down to `last`, 0 or not; errors as `plan_fixed`."""
+    if last == 0:
+        sigmas = plan_fixed(dna, steps, planner, constraints=Constraints(first=first)).sigmas.copy()
+    else:  # a plan that is left where it would jump to 0, which all plans that stop there pay alike
+        sigmas = plan_fixed(dna, steps + 1, planner, constraints=Constraints(first=first, last=last)).sigmas[:-1].copy()
+    sigmas[0] = first  # the DNA may end a hair below it
+    return sigmas
