@@ -68,6 +68,7 @@ def write(folder: Path, name: str, dna: DiffusionDNA) -> None:
         "format": FORMAT,
         "kind": dna.kind,
         "shift": json.dumps(dna.shift.to_dict() if dna.shift else None),
+        "power": json.dumps(dna.power),
         "meta": json.dumps(dna.meta),
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -94,6 +95,7 @@ def read(path: Path) -> DiffusionDNA:
             times=arrays.get("times"),
             kind=metadata["kind"],
             shift=TimeShift.from_dict(shift) if shift else None,
+            power=json.loads(metadata.get("power", "null")),
             meta=json.loads(metadata["meta"]),
         )
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:

@@ -2,7 +2,7 @@
 
 from comfy_api.latest import io
 
-from ..planner import DiffusionDNA, Plan
+from ..planner import Constraints, DiffusionDNA, Plan
 
 
 @io.comfytype(io_type="COTJ_DNA")
@@ -13,3 +13,8 @@ class DNA(io.ComfyTypeIO):
 @io.comfytype(io_type="COTJ_PLAN")
 class PLAN(io.ComfyTypeIO):
     Type = Plan
+
+
+@io.comfytype(io_type="COTJ_CONSTRAINTS")
+class CONSTRAINTS(io.ComfyTypeIO):
+    Type = Constraints

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import comfy.samplers
 import torch
 from comfy_api.latest import io
 
-from ..planner import CoTj, DiffusionDNA, Plan, plan_adaptive, plan_fixed
+from ..planner import Constraints, DiffusionDNA, Plan
 from . import host
-from .comparison import hold_against
-from .link_types import DNA, PLAN
+from .comparison import claims, hold_against
+from .link_types import CONSTRAINTS, DNA, PLAN
+from .planning import ADAPTIVE, FIXED, NAMES, PLANNERS, make_plan, parse_constraints
 
 CATEGORY = "model/sampling/schedulers"
 MAX_STEPS = 50
-NAMES = {"flow": "a flow", "ve": "an eps or v"}
+KINDS = {"flow": "a flow", "ve": "an eps or v"}
 TOPS_AGREE = 0.01  # relative; a DNA is measured up to the model's own top
 
 
 def _dna_input() -> io.Input:
-    return DNA.Input("dna", display_name="DNA", tooltip="From Measure DNA, Average DNA or Load DNA.")
+    return DNA.Input("dna", display_name="DNA", tooltip="From Measure DNA, Predict DNA, Average DNA or Load DNA.")
 
 
 def _denoise_input() -> io.Input:
@@ -32,19 +36,48 @@ def _denoise_input() -> io.Input:
     )
 
 
-def _model_input() -> io.Input:
-    return io.Model.Input(
-        "model",
-        optional=True,
-        tooltip="The model that you sample with. Not needed to plan: connect it to have the DNA checked against it.",
-    )
+def _planner_inputs() -> list[io.Input]:
+    return [
+        io.Combo.Input(
+            "planner",
+            options=PLANNERS,
+            default="auto",
+            tooltip="How a jump is costed. 'auto' takes the best that this DNA's contents allow for the sampler, and "
+            "the text output says which and why; 'cotj' is the paper's.",
+        ),
+        io.Combo.Input(
+            "sampler",
+            options=comfy.samplers.SAMPLER_NAMES,
+            default="euler",
+            tooltip="The sampler that will run the plan. A plan made for another one can be worse than no plan.",
+        ),
+    ]
+
+
+def _optional_inputs() -> list[io.Input]:
+    return [
+        CONSTRAINTS.Input(
+            "constraints", optional=True, tooltip="Sigmas to visit, limits of jumps, from Plan Constraints."
+        ),
+        io.Model.Input(
+            "model",
+            optional=True,
+            tooltip="The model that you sample with. Not needed to plan: connect it to have the DNA checked.",
+        ),
+        io.Guider.Input(
+            "guider",
+            optional=True,
+            tooltip="The guider that you sample with, instead of the model: guidance is then checked as well.",
+        ),
+    ]
 
 
 def _outputs() -> list[io.Output]:
     return [
-        io.Sigmas.Output("sigmas", display_name="SIGMAS", tooltip="For SamplerCustomAdvanced, with the sampler euler."),
+        io.Sigmas.Output("sigmas", display_name="SIGMAS", tooltip="For SamplerCustomAdvanced, with the named sampler."),
         io.Int.Output("steps", tooltip="Model calls of the plan, one fewer than there are sigmas."),
         PLAN.Output("plan", display_name="PLAN", tooltip="Connect it to DNA Heatmap to see the plan."),
+        io.String.Output("text", tooltip="What was planned, why, what it saves, and what does not fit."),
     ]
 
 
@@ -52,8 +85,8 @@ class PlanSigmas(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
-            node_id="CoTjPlanSigmas",
-            display_name="Plan CoTj Sigmas",
+            node_id=FIXED,
+            display_name=NAMES[FIXED],
             category=CATEGORY,
             description="Plans the schedule of a given number of steps that the DNA predicts to be the most accurate.",
             search_aliases=["chain of trajectories", "CoTj scheduler", "optimal sigmas", "few steps"],
@@ -68,48 +101,43 @@ class PlanSigmas(io.ComfyNode):
                     tooltip="Model calls to spend. 4 to 20 are useful; no more than the DNA has grid points.",
                 ),
                 _denoise_input(),
+                *_planner_inputs(),
                 io.Combo.Input(
                     "lever",
                     options=["flow", "schedule"],
                     default="flow",
                     advanced=True,
-                    tooltip="How a step weighs the error it starts with. 'flow' is exact for every model; 'schedule' "
-                    "is what the authors' code does, and needs a DNA whose time shift is known.",
+                    tooltip="Of the planner cotj: how a step weighs the error it starts with. 'flow' is exact for "
+                    "every model; 'schedule' is what the authors' code does, and needs a DNA with a known time shift.",
                 ),
                 io.Combo.Input(
                     "start",
-                    options=["top", "free"],
+                    options=["top", "free", "costed"],
                     default="top",
                     advanced=True,
                     tooltip="'top' starts at the highest noise level, as samplers expect. 'free' may start below it, "
-                    "as in the paper.",
+                    "as in the paper; 'costed' may too, at what the sampler's first state is off there.",
                 ),
-                _model_input(),
+                *_optional_inputs(),
             ],
-            outputs=[*_outputs(), io.String.Output("text", tooltip="What was planned and what it saves.")],
+            outputs=_outputs(),
             hidden=[io.Hidden.unique_id],
+            has_intermediate_output=True,
         )
 
     @classmethod
-    def execute(cls, dna, steps, denoise, lever, start, model=None) -> io.NodeOutput:
-        _check_fit("Plan CoTj Sigmas", dna, model)
-        try:
-            plan = plan_fixed(dna, steps, CoTj(lever), start, denoise)
-        except ValueError as error:
-            raise ValueError(f"Plan CoTj Sigmas: {error}. Change steps, denoise or lever, or the DNA.") from error
-        text = describe(plan)
-        host.show_text(text, cls.hidden.unique_id)
-        return io.NodeOutput(_sigmas(plan), plan.steps, plan, text)
+    def execute(cls, dna, constraints=None, model=None, guider=None, **values) -> io.NodeOutput:
+        return _planned(cls, FIXED, dna, values, constraints, model, guider)
 
 
 class AdaptiveLength(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
-            node_id="CoTjAdaptiveLength",
-            display_name="Adaptive Length Threshold",
+            node_id=ADAPTIVE,
+            display_name=NAMES[ADAPTIVE],
             category=CATEGORY,
-            description="Plans as few steps as reach a share of what the longest plan would gain.",
+            description="Plans as few steps as reach a share of what the longest plan would gain, or a target error.",
             search_aliases=["adaptive steps", "chain of trajectories", "CoTj scheduler"],
             inputs=[
                 _dna_input(),
@@ -123,6 +151,16 @@ class AdaptiveLength(io.ComfyNode):
                     tooltip="Share of the gain from one step to max_steps that the plan must reach. 0.95 to 0.999 are "
                     "useful; higher means more steps.",
                 ),
+                io.Float.Input(
+                    "target_error",
+                    default=0.0,
+                    min=0.0,
+                    max=100.0,
+                    step=0.0001,
+                    round=False,
+                    tooltip="Above 0 this replaces the threshold: as few steps as bring the predicted error down to "
+                    "it, so that hard prompts get more. 0.0001 to 0.01 are useful; 0 is off.",
+                ),
                 io.Int.Input(
                     "min_steps", default=1, min=1, max=MAX_STEPS, tooltip="Never plan fewer steps. 1 to 8 are useful."
                 ),
@@ -134,21 +172,97 @@ class AdaptiveLength(io.ComfyNode):
                     tooltip="Never plan more steps, and what the gain is measured against. 20 to 50 are useful.",
                 ),
                 _denoise_input(),
-                _model_input(),
+                *_planner_inputs(),
+                *_optional_inputs(),
             ],
             outputs=_outputs(),
             hidden=[io.Hidden.unique_id],
+            has_intermediate_output=True,
         )
 
     @classmethod
-    def execute(cls, dna, threshold, min_steps, max_steps, denoise, model=None) -> io.NodeOutput:
-        _check_fit("Adaptive Length Threshold", dna, model)
+    def execute(cls, dna, constraints=None, model=None, guider=None, **values) -> io.NodeOutput:
+        return _planned(cls, ADAPTIVE, dna, values, constraints, model, guider)
+
+
+class PlanConstraints(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="CoTjConstraints",
+            display_name="Plan Constraints",
+            category="model/sampling/sigmas",
+            description="What a plan must respect: sigmas to visit, where to start and end, how long jumps may be.",
+            search_aliases=["sigma limits", "visit sigmas", "start sigma", "CoTj"],
+            inputs=[
+                io.String.Input(
+                    "visit",
+                    default="",
+                    tooltip="Sigmas that the schedule must have, such as '0.875' where Wan 2.2 changes experts, where "
+                    "a ControlNet ends or a refiner takes over. Separated by commas.",
+                ),
+                io.Float.Input(
+                    "first_sigma",
+                    default=0.0,
+                    min=0.0,
+                    max=10000.0,
+                    step=0.001,
+                    round=False,
+                    tooltip="The sigma to start at, instead of the DNA's highest. 0 leaves it.",
+                ),
+                io.Float.Input(
+                    "last_sigma",
+                    default=0.0,
+                    min=0.0,
+                    max=10000.0,
+                    step=0.001,
+                    round=False,
+                    tooltip="The sigma of the last model call, from which the sampler jumps to 0. 0 leaves it.",
+                ),
+                io.Float.Input(
+                    "min_jump",
+                    default=0.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.005,
+                    tooltip="Shortest jump, in flow time (sigma of a flow model; sigma / (1 + sigma) of others). 0 to "
+                    "0.05 are useful.",
+                ),
+                io.Float.Input(
+                    "max_jump",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.005,
+                    tooltip="Longest jump, in flow time, that to 0 included. 0.2 to 1 are useful; 1 is no limit.",
+                ),
+            ],
+            outputs=[
+                CONSTRAINTS.Output(
+                    "constraints",
+                    display_name="CONSTRAINTS",
+                    tooltip="Connect it to Plan CoTj Sigmas or Adaptive Length Threshold.",
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(cls, visit, first_sigma, last_sigma, min_jump, max_jump) -> io.NodeOutput:
         try:
-            plan = plan_adaptive(dna, threshold, max_steps, min_steps, denoise=denoise)
+            return io.NodeOutput(parse_constraints(visit, first_sigma, last_sigma, min_jump, max_jump))
         except ValueError as error:
-            raise ValueError(f"Adaptive Length Threshold: {error}. Change threshold, steps or denoise.") from error
-        host.show_text(describe(plan), cls.hidden.unique_id)
-        return io.NodeOutput(_sigmas(plan), plan.steps, plan)
+            raise ValueError(f"Plan Constraints: {error}. Change that input.") from error
+
+
+def _planned(
+    cls: Any, node_id: str, dna: DiffusionDNA, values: dict[str, Any], constraints: Constraints | None, model, guider
+) -> io.NodeOutput:
+    _check_fit(NAMES[node_id], dna, model if guider is None else guider.model_patcher)
+    plan = make_plan(node_id, dna, values, constraints)
+    text = describe(plan)
+    host.show_text(text, cls.hidden.unique_id)
+    shown = {"cotj_plan": [claims(plan, hold_against(plan))]}
+    return io.NodeOutput(_sigmas(plan), plan.steps, plan, text, ui=shown)
 
 
 def describe(plan: Plan) -> str:
@@ -177,10 +291,10 @@ def _check_fit(node: str, dna: DiffusionDNA, model) -> None:
     kind, top = host.noise_kind(model_sampling), float(model_sampling.sigma_max)
     if kind != dna.kind or abs(dna.sigmas[-1] - top) > TOPS_AGREE * top:
         raise ValueError(
-            f"{node}, input 'dna': it was measured on {NAMES[dna.kind]} model with noise levels up to "
-            f"{dna.sigmas[-1]:.4g}, but input 'model' is {NAMES[kind]} model with levels up to {top:.4g}. "
+            f"{node}, input 'dna': it was measured on {KINDS[dna.kind]} model with noise levels up to "
+            f"{dna.sigmas[-1]:.4g}, but input 'model' is {KINDS[kind]} model with levels up to {top:.4g}. "
             "Connect a DNA that was measured with this model."
         )
 
 
-NODES = [PlanSigmas, AdaptiveLength]
+NODES = [PlanSigmas, AdaptiveLength, PlanConstraints]

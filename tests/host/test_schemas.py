@@ -8,6 +8,7 @@ NODES = {
     "CoTjMeasureDNA": "Measure DNA",
     "CoTjPlanSigmas": "Plan CoTj Sigmas",
     "CoTjAdaptiveLength": "Adaptive Length Threshold",
+    "CoTjConstraints": "Plan Constraints",
     "CoTjHeatmap": "DNA Heatmap",
     "CoTjAverageDNA": "Average DNA",
     "CoTjSaveDNA": "Save DNA",

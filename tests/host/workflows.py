@@ -10,6 +10,7 @@ from cotj.demo.host.client import ComfyClient, Result
 from cotj.demo.models import DIFFUSION_MODEL, TEXT_ENCODER, VAE
 from PIL import Image
 
+COTJ = {"planner": "cotj", "sampler": "euler"}
 RUN_NOISE, FRESH_NOISE = "same as the run", "fresh for every sigma"
 
 
@@ -91,10 +92,10 @@ class DemoRun:
 
 
 def plan(graph: Graph, dna: list[Any], steps: int = 4, **inputs: Any) -> Node:
-    defaults = {"steps": steps, "denoise": 1.0, "lever": "flow", "start": "top"}
+    defaults = {"steps": steps, "denoise": 1.0, "lever": "flow", "start": "top", **COTJ}
     return graph.add("CoTjPlanSigmas", dna=dna, **defaults | inputs)
 
 
 def adaptive(graph: Graph, dna: list[Any], **inputs: Any) -> Node:
-    defaults = {"threshold": 0.99, "min_steps": 1, "max_steps": 10, "denoise": 1.0}
+    defaults = {"threshold": 0.99, "target_error": 0.0, "min_steps": 1, "max_steps": 10, "denoise": 1.0, **COTJ}
     return graph.add("CoTjAdaptiveLength", dna=dna, **defaults | inputs)

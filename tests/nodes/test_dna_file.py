@@ -18,7 +18,7 @@ ERRORS = np.linspace(0.0, 2, 10)
         DiffusionDNA(SIGMAS, ERRORS, shift=TimeShift("static", 3.0), meta={"model": "SD3", "item_errors": [[1.5]]}),
         DiffusionDNA(SIGMAS, ERRORS, shift=TimeShift("exponential", 0.7, terminal=0.02)),
         DiffusionDNA(SIGMAS, ERRORS, times=np.sqrt(SIGMAS)),
-        DiffusionDNA(SIGMAS * 14, ERRORS, kind="ve"),
+        DiffusionDNA(SIGMAS * 14, ERRORS, kind="ve", power=0.25),
     ],
 )
 def test_what_is_written_is_read_back(tmp_path, dna):
@@ -29,7 +29,7 @@ def test_what_is_written_is_read_back(tmp_path, dna):
     assert (again.times is None) == (dna.times is None)
     if dna.times is not None:
         np.testing.assert_array_equal(again.times, dna.times)
-    assert (again.kind, again.shift, again.meta) == (dna.kind, dna.shift, dna.meta)
+    assert (again.kind, again.shift, again.power, again.meta) == (dna.kind, dna.shift, dna.power, dna.meta)
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):

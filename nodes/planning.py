@@ -1,0 +1,59 @@
+"""From a DNA and the values of a planning node's widgets to a plan: one way for the nodes and for the live widget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..planner import Constraints, CoTj, DiffusionDNA, Plan, Planner, plan_adaptive, plan_fixed, plan_target
+
+FIXED, ADAPTIVE = "CoTjPlanSigmas", "CoTjAdaptiveLength"
+NAMES = {FIXED: "Plan CoTj Sigmas", ADAPTIVE: "Adaptive Length Threshold"}
+WAYS_OUT = {
+    FIXED: "Change steps, denoise, planner, lever or constraints, or the DNA",
+    ADAPTIVE: "Change them or the DNA",
+}
+PLANNERS = ["auto", "cotj"]
+ANCESTRAL = {"euler_ancestral"}
+
+
+def make_plan(
+    node_id: str, dna: DiffusionDNA, values: Mapping[str, Any], constraints: Constraints | None = None
+) -> Plan:
+    """The plan that a planning node makes with these widget values; its `reason` says why this planner and length.
+
+    Raises ValueError, with the node's name and a way out, for whatever cannot be planned.
+    """
+    try:
+        planner, why = _planner(dna, values)
+        options: dict[str, Any] = {
+            "planner": planner,
+            "denoise": values["denoise"],
+            "constraints": constraints or Constraints(),
+        }
+        if node_id == FIXED:
+            plan = plan_fixed(dna, values["steps"], start=values["start"], **options)
+        else:
+            limits = {"min_steps": values["min_steps"], "max_steps": values["max_steps"]}
+            if values["target_error"] > 0:
+                plan = plan_target(dna, values["target_error"], **limits, **options)
+            else:
+                plan = plan_adaptive(dna, values["threshold"], **limits, **options)
+    except ValueError as error:
+        raise ValueError(f"{NAMES[node_id]}: {error}. {WAYS_OUT[node_id]}.") from error
+    return replace(plan, reason="\n".join(filter(None, (plan.reason, why))))
+
+
+def _planner(dna: DiffusionDNA, values: Mapping[str, Any]) -> tuple[Planner, str]:
+    """The planner that was asked for, and where the choice was left open, why this one."""
+    return CoTj(values.get("lever", "flow"), ancestral=values["sampler"] in ANCESTRAL), ""
+
+
+def parse_constraints(visit: str, first: float, last: float, min_jump: float, max_jump: float) -> Constraints:
+    """Constraints from widgets, in which 0 stands for none, and 1 for the longest jump there is."""
+    try:
+        sigmas = tuple(float(number) for number in visit.replace(",", " ").split())
+    except ValueError as error:
+        raise ValueError(f"'visit' is a list of sigmas such as 0.875, 0.3, but {error}") from error
+    return Constraints(sigmas, first or None, last or None, min_jump or None, None if max_jump == 1 else max_jump)
