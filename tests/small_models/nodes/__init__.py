@@ -1,0 +1,67 @@
+"""Test-only nodes: text as deterministic embeddings of any width, and an empty audio latent."""
+
+import hashlib
+
+import comfy.nested_tensor
+import torch
+from comfy_api.latest import ComfyExtension, io
+
+
+class TextOfWidth(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SmallModelsText",
+            display_name="Text of Width",
+            category="testing",
+            inputs=[
+                io.String.Input("text"),
+                io.Int.Input("width", default=768, min=1, max=8192),
+                io.Int.Input("pooled_width", default=768, min=1, max=8192),
+            ],
+            outputs=[io.Conditioning.Output()],
+        )
+
+    @classmethod
+    def execute(cls, text, width, pooled_width) -> io.NodeOutput:
+        words = [""] + text.split()
+        embeddings = torch.stack([normal_values(word, width) for word in words])[None]
+        return io.NodeOutput([[embeddings, {"pooled_output": normal_values(text, pooled_width)[None]}]])
+
+
+class AudioVideoLatent(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SmallModelsAudioVideo",
+            display_name="Audio-Video Latent",
+            category="testing",
+            inputs=[
+                io.Latent.Input("video"),
+                io.Int.Input("channels", default=8, min=1, max=1024),
+                io.Int.Input("length", default=8, min=1, max=1024),
+                io.Int.Input("bins", default=16, min=1, max=1024),
+            ],
+            outputs=[io.Latent.Output()],
+        )
+
+    @classmethod
+    def execute(cls, video, channels, length, bins) -> io.NodeOutput:
+        samples = video["samples"]
+        audio = samples.new_zeros(len(samples), channels, length, bins)
+        return io.NodeOutput({"samples": comfy.nested_tensor.NestedTensor((samples, audio))})
+
+
+def normal_values(text: str, count: int) -> torch.Tensor:
+    """(count,) values that are always the same for a text."""
+    seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+    return torch.randn(count, generator=torch.Generator().manual_seed(seed))
+
+
+class SmallModelsExtension(ComfyExtension):
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        return [TextOfWidth, AudioVideoLatent]
+
+
+async def comfy_entrypoint() -> SmallModelsExtension:
+    return SmallModelsExtension()
