@@ -1,0 +1,123 @@
+"""Measured runs: where a schedule really ends with the real sampler, every call of the guided model counted."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import comfy.model_management
+import comfy.model_patcher
+import comfy.samplers
+import comfy.utils
+import numpy as np
+import torch
+from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
+
+from . import host
+
+KEY = "cotj_rollout"
+
+
+class Rollout:
+    """Runs of a guider. What is counted is what NFE means: calls of the guided denoiser, whatever the sampler does.
+
+    calls: made so far, not those that a memory answered. on_call: asked after each one; it may raise to end the run.
+    """
+
+    def __init__(self, guider: comfy.samplers.CFGGuider, on_call: Callable[[], None] | None = None):
+        self.guider = copy.copy(guider)  # the host keeps the state of a run on it, and the user's own stays as it is
+        self.guider.model_options = comfy.model_patcher.create_model_options_clone(guider.model_options)
+        add_wrapper_with_key(WrappersMP.PREDICT_NOISE, KEY, self._predict, self.guider.model_options, True)
+        self.on_call = on_call
+        self.calls = 0
+        self._memory: Memory | None = None
+
+    def final(
+        self,
+        noise: torch.Tensor,
+        latent: torch.Tensor,
+        sampler: comfy.samplers.Sampler,
+        sigmas: torch.Tensor,
+        seed: int,
+        memory: Memory | None = None,
+    ) -> torch.Tensor:
+        """The latent that a run ends in, as SamplerCustomAdvanced gives it. memory: of runs from the same noise."""
+        self._memory = memory
+        if memory is not None:
+            memory.begin()
+        try:
+            return self.guider.sample(noise, latent, sampler, sigmas, disable_pbar=True, seed=seed)
+        finally:
+            self._memory = None
+
+    def _predict(self, executor, x, timestep, model_options: dict[str, Any] | None = None, seed=None):
+        """Around every call of the guided model."""
+        memory = self._memory
+        key = b"" if memory is None else memory.key(x, timestep)
+        if memory is not None and (known := memory.recall(key)) is not None:
+            return known.to(x)
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        denoised = executor(x, timestep, model_options or {}, seed)
+        self.calls += 1
+        if memory is not None:
+            memory.store(key, denoised)
+        if self.on_call is not None:
+            self.on_call()
+        return denoised
+
+
+class Memory:
+    """What the model answered on runs from one noise, so that a changed schedule runs only from the change on.
+
+    By the very state and sigma of a call: so it serves every sampler, with its history, and is never wrong. A sampler
+    that adds noise of its own or looks ahead finds nothing in it.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[bytes, torch.Tensor] = {}
+        self._run: dict[bytes, torch.Tensor] = {}
+
+    def begin(self) -> None:
+        self._run = {}
+
+    def keep_run(self) -> None:
+        """Remember the run that was made last, in place of what was kept."""
+        self._kept = self._run
+
+    @staticmethod
+    def key(x: torch.Tensor, sigma: torch.Tensor) -> bytes:
+        digest = hashlib.blake2b(digest_size=16)
+        for tensor in (x, sigma):
+            digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        return digest.digest()
+
+    def recall(self, key: bytes) -> torch.Tensor | None:
+        if key in self._kept:
+            self._run[key] = self._kept[key]
+        return self._run.get(key)
+
+    def store(self, key: bytes, denoised: torch.Tensor) -> None:
+        self._run[key] = denoised.detach().cpu()
+
+
+def with_positive(guider: comfy.samplers.CFGGuider, conditioning: list) -> comfy.samplers.CFGGuider:
+    """The same guider for another prompt; ValueError where it has no positive one."""
+    if "positive" not in guider.original_conds:
+        raise ValueError(f"{type(guider).__name__} has no conditioning named positive")
+    other = copy.copy(guider)
+    other.original_conds = dict(guider.original_conds)
+    other.inner_set_conds({"positive": conditioning})
+    return other
+
+
+def errors(guider: comfy.samplers.CFGGuider, final: Any, reference: Any) -> np.ndarray:
+    """Mean squared difference of each item, shape (batch,), in the model's own latent space, as a DNA's errors are."""
+    final, reference = (_in_model_space(guider, latent) for latent in (final, reference))
+    return (final - reference).square().flatten(1).mean(1).double().cpu().numpy()
+
+
+def _in_model_space(guider: comfy.samplers.CFGGuider, latent: Any) -> torch.Tensor:
+    packed = comfy.utils.pack_latents(host.parts(latent))[0] if latent.is_nested else latent
+    return guider.model_patcher.model.process_latent_in(packed.float())
