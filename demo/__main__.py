@@ -1,11 +1,13 @@
 """`python demo`: render an easy and a hard prompt along planned schedules, in a real ComfyUI, and show what it gave.
 
 python demo [--serve] [--output FOLDER]     the demo
+python demo install MODELS                  the demo model into the models folder of a ComfyUI of your own
 python demo train | evaluate [...]          how the demo model was made, and its scores
 """
 
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -13,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from bootstrap import enter_environment, load_pack
 
 COMMANDS = {
+    "install": "install",
     "train": "training.train",
     "evaluate": "training.evaluate",
     "measure-dna": "training.measure_dna",
@@ -20,7 +23,9 @@ COMMANDS = {
 }
 
 if __name__ == "__main__":
-    enter_environment()
+    # Copying files needs no environment of its own where ComfyUI's is at hand.
+    if sys.argv[1:2] != ["install"] or not (find_spec("torch") and find_spec("safetensors")):
+        enter_environment()
     sys.path.pop(0)
     load_pack()
     command, arguments = (

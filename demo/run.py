@@ -17,12 +17,12 @@ import safetensors.torch
 from PIL import Image
 
 from . import models, sheet
-from .bootstrap import cache_dir
+from .bootstrap import ROOT, cache_dir
 from .host.client import ComfyClient, Result
 from .host.graph import titled, to_api
 from .host.server import ComfyServer
 
-WORKFLOW = Path(__file__).parent / "workflow.json"
+WORKFLOW = ROOT / "example_workflows" / "1 Demo model.json"
 PROMPTS = {
     "easy": "a large red circle in the center on a plain black background",
     "hard": "a small purple triangle above a large green square on a checked brown and pink background",

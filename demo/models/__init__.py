@@ -2,7 +2,7 @@
 
 UNETLoader  cotj-demo.safetensors     an SD3 (MMDiT) of 3.8 million parameters
 CLIPLoader  cotj-demo-clip.pt, sd3    see text_encoder.py
-VAELoader   taesd3                    see vae.py
+VAELoader   cotj-demo-vae.safetensors see vae.py
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 DIFFUSION_MODEL = "cotj-demo.safetensors"
 TEXT_ENCODER = "cotj-demo-clip.pt"
-VAE = "taesd3"
+VAE = "cotj-demo-vae.safetensors"
 WEIGHTS = Path(__file__).parent / DIFFUSION_MODEL
 PREDICTOR = Path(__file__).parent / "cotj-demo-predictor.safetensors"
 
@@ -21,10 +21,10 @@ def install(models: Path) -> None:
     """Put the demo's files into a ComfyUI `models` folder; what is there already under another name is left alone."""
     from . import text_encoder, vae
 
-    folders = {name: models / name for name in ("diffusion_models", "text_encoders", "vae_approx", "cotj")}
+    folders = {name: models / name for name in ("diffusion_models", "text_encoders", "vae", "cotj")}
     for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(WEIGHTS, folders["diffusion_models"] / DIFFUSION_MODEL)
     shutil.copyfile(PREDICTOR, folders["cotj"] / PREDICTOR.name)
     text_encoder.write(folders["text_encoders"] / TEXT_ENCODER)
-    vae.write(folders["vae_approx"])
+    vae.write(folders["vae"] / VAE)

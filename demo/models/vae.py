@@ -80,7 +80,8 @@ def decoder() -> dict[str, torch.Tensor]:
     return state
 
 
-def write(folder: Path) -> None:
-    """Write encoder and decoder where a VAELoader finds them as `taesd3`."""
-    save_file(encoder(), folder / "taesd3_encoder.safetensors")
-    save_file(decoder(), folder / "taesd3_decoder.safetensors")
+def write(path: Path) -> None:
+    """One file for VAELoader; scale and shift are those of SD3's latents, as the host has them."""
+    state = {f"taesd_encoder.{key}": value for key, value in encoder().items()}
+    state |= {f"taesd_decoder.{key}": value for key, value in decoder().items()}
+    save_file(state | {"vae_scale": torch.tensor(1.5305), "vae_shift": torch.tensor(0.0609)}, path)

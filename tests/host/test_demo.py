@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from cotj.demo import run
+from cotj.demo import install, run
 from cotj.demo.host.graph import titled, to_api
-from cotj.demo.models import WEIGHTS
+from cotj.demo.models import DIFFUSION_MODEL, TEXT_ENCODER, VAE, WEIGHTS
 from cotj.demo.training.mmdit import from_host_state_dict, host_state_dict
 from cotj.demo.training.sample import sample
 from cotj.demo.training.scenes import random_scene
@@ -54,7 +54,7 @@ def test_vae_gives_back_an_image(client):
     Image.fromarray(pixels).resize((256, 256), Image.Resampling.NEAREST).save(buffer, "PNG")
     name = client.upload_image("random.png", buffer.getvalue())
     graph = Graph()
-    vae = graph.add("VAELoader", vae_name="taesd3")[0]
+    vae = graph.add("VAELoader", vae_name=VAE)[0]
     latent = graph.add("VAEEncode", pixels=graph.add("LoadImage", image=name)[0], vae=vae)[0]
     shown = graph.add("PreviewImage", images=graph.add("VAEDecode", samples=latent, vae=vae)[0])
     result = client.run(graph.nodes).outputs[shown.id]["images"][0]
@@ -95,3 +95,16 @@ def _short(demo: run.Demo) -> run.Demo:
     demo.node("Adaptive Length Threshold").update(max_steps=5)
     demo.node("Empty latent").update(batch_size=1)
     return demo
+
+
+def test_install_puts_the_model_into_a_comfyui_of_ones_own(tmp_path):
+    install.main([str(tmp_path)])
+    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert found == {
+        f"diffusion_models/{DIFFUSION_MODEL}",
+        f"text_encoders/{TEXT_ENCODER}",
+        f"vae/{VAE}",
+        "cotj/cotj-demo-predictor.safetensors",
+    }
+    with pytest.raises(SystemExit):
+        install.main([str(tmp_path / "missing")])
