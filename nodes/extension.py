@@ -5,9 +5,9 @@ import os
 import folder_paths
 from comfy_api.latest import ComfyExtension, io
 
-from . import files, heatmap, measure, plan, predict, record, train, ucgm
+from . import apply, files, heatmap, measure, plan, predict, record, train, ucgm
 
-MODULES = (measure, plan, heatmap, files, predict, record, train, ucgm)
+MODULES = (measure, plan, heatmap, files, predict, record, train, ucgm, apply)
 
 
 class CoTjExtension(ComfyExtension):

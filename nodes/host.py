@@ -19,6 +19,7 @@ from server import PromptServer
 
 from ..planner import TimeShift, flow_to_sigma, sigma_to_flow
 from ..planner.dna import Kind
+from .exact import exact_sigmas
 
 CFG_NAMES = ("cfg", "cfg1", "cfg2")  # of all guiders of the host; DualCFGGuider weighs two pairs of prompts
 IMAGE_TO_IMAGE = (comfy.model_sampling.IMG_TO_IMG, comfy.model_sampling.IMG_TO_IMG_FLOW)
@@ -138,7 +139,8 @@ def run_reference(
         progress.call_done()
 
     euler = comfy.samplers.sampler_object("euler")
-    return guider.sample(noise, latent, euler, sigmas, callback=after_call, disable_pbar=True, seed=seed)
+    with exact_sigmas():
+        return guider.sample(noise, latent, euler, sigmas, callback=after_call, disable_pbar=True, seed=seed)
 
 
 def run_probes(
@@ -156,7 +158,8 @@ def run_probes(
     The host is given the latent of the run, not the reference: some models condition on it, and would see the answer.
     """
     probe = ProbeSampler(reference, fresh_noise, progress)
-    guider.sample(noise, latent, probe, sigmas, disable_pbar=True, seed=seed)
+    with exact_sigmas():
+        guider.sample(noise, latent, probe, sigmas, disable_pbar=True, seed=seed)
     return np.array(probe.errors)
 
 

@@ -257,7 +257,7 @@ class PlanConstraints(io.ComfyNode):
 def _planned(
     cls: Any, node_id: str, dna: DiffusionDNA, values: dict[str, Any], constraints: Constraints | None, model, guider
 ) -> io.NodeOutput:
-    _check_fit(NAMES[node_id], dna, model if guider is None else guider.model_patcher)
+    check_fit(NAMES[node_id], dna, model if guider is None else guider.model_patcher)
     plan = make_plan(node_id, dna, values, constraints)
     text = describe(plan)
     host.show_text(text, cls.hidden.unique_id)
@@ -283,7 +283,7 @@ def _sigmas(plan: Plan) -> torch.Tensor:
     return torch.tensor(plan.sigmas, dtype=torch.float32)
 
 
-def _check_fit(node: str, dna: DiffusionDNA, model) -> None:
+def check_fit(node: str, dna: DiffusionDNA, model) -> None:
     """A DNA of another kind of model gives sigmas that mean nothing to this one."""
     if model is None:
         return

@@ -16,6 +16,7 @@ import torch
 from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 
 from . import host
+from .exact import exact_sigmas
 
 KEY = "cotj_rollout"
 
@@ -48,7 +49,8 @@ class Rollout:
         if memory is not None:
             memory.begin()
         try:
-            return self.guider.sample(noise, latent, sampler, sigmas, disable_pbar=True, seed=seed)
+            with exact_sigmas():
+                return self.guider.sample(noise, latent, sampler, sigmas, disable_pbar=True, seed=seed)
         finally:
             self._memory = None
 
