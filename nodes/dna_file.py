@@ -60,7 +60,6 @@ def free_name(name: str, taken: Collection[str]) -> str:
 
 
 def write(folder: Path, name: str, dna: DiffusionDNA) -> None:
-    """Through a temporary file beside it, so that a reader sees the old file or the new one, never a part."""
     arrays = {"sigmas": dna.sigmas, "errors": dna.errors}
     if dna.shift is None and dna.times is not None:
         arrays["times"] = dna.times
@@ -71,11 +70,16 @@ def write(folder: Path, name: str, dna: DiffusionDNA) -> None:
         "power": json.dumps(dna.power),
         "meta": json.dumps(dna.meta),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f"{name}.tmp"
+    replace_file(folder / f"{name}{SUFFIX}", save(arrays, metadata))
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Through a temporary file beside it, so that a reader sees the old file or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.stem}.tmp")
     try:
-        unfinished.write_bytes(save(arrays, metadata))
-        os.replace(unfinished, folder / f"{name}{SUFFIX}")
+        unfinished.write_bytes(data)
+        os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
 
