@@ -1,0 +1,238 @@
+"""Finding a schedule by running it: candidates are raced, and the winner is refined, on measured final errors.
+
+Everything here asks a `Runner` for what a schedule ends in, and knows nothing about models. Schedules are flow times,
+descending, without the final 0. The objective is a weighted mean of the squared errors of all pairs, so it is a sum of
+terms that are not negative: a partial sum above another schedule's whole one proves a schedule worse, unfinished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from .arrays import FloatArray
+
+PROBE = 0.05  # share of the smaller neighbouring gap by which a node is moved to take a derivative
+LEAST_GAP = 0.4  # of what it was, that a joint step leaves of a gap between two nodes
+FIRST_MOVE, LAST_MOVE = 0.3, 0.04  # shares of a gap that coordinate moves start and end with
+
+
+class OutOfCalls(Exception):
+    """The budget does not allow another model call."""
+
+
+class Runner(Protocol):
+    pairs: int
+
+    def run(self, times: FloatArray, pair: int) -> FloatArray:
+        """Deviations of the final latents of a (prompt, seed) pair from its reference, shape (items, values)."""
+
+    def keep(self) -> None:
+        """What was run last on each pair is the schedule that the next ones are changes of."""
+
+
+@dataclass
+class Trial:
+    """A schedule and its mean squared errors, item by item, on the pairs that it was run on."""
+
+    name: str
+    times: FloatArray
+    errors: dict[int, FloatArray] = field(default_factory=dict)
+
+    def total(self, weights: FloatArray, pairs: Sequence[int] | None = None) -> float:
+        """Weighted sum over pairs; over all that it was run on by default."""
+        return float(sum(weights[pair] * self.errors[pair].mean() for pair in (pairs or self.errors)))
+
+    def complete(self, pairs: int) -> bool:
+        return len(self.errors) == pairs
+
+    def all_errors(self) -> FloatArray:
+        """Of every item, in the order of pairs."""
+        return np.concatenate([self.errors[pair] for pair in sorted(self.errors)])
+
+
+Progress = Callable[[Trial], None]
+
+
+def run(runner: Runner, trial: Trial, pair: int) -> FloatArray:
+    """Run a trial on a pair, and note its errors; gives the deviations."""
+    deviations = runner.run(trial.times, pair)
+    trial.errors[pair] = np.square(deviations).mean(1)
+    return deviations
+
+
+def race(runner: Runner, trials: list[Trial], weights: FloatArray, after_pair: Progress) -> Trial:
+    """The trial with the least weighted error over all pairs.
+
+    The first one runs on every pair, and then all on the pairs that are hardest for it. The better half goes on with
+    twice the pairs, and so on; then the others are taken up again, the most promising first, until each is proven
+    worse. Raises OutOfCalls where the budget ends earlier: what was run stays in the trials.
+    """
+    for pair in range(runner.pairs):
+        _run_once(runner, trials[0], pair, after_pair)
+    hardest = sorted(range(runner.pairs), key=lambda pair: -weights[pair] * trials[0].errors[pair].mean())
+    racing, done = list(trials), max(1, runner.pairs // 8)
+    while True:
+        for trial in racing:
+            for pair in hardest[:done]:
+                _run_once(runner, trial, pair, after_pair)
+        racing.sort(key=lambda trial: trial.total(weights, hardest[:done]))
+        if done == runner.pairs:
+            break
+        racing = racing[: max(2, (len(racing) + 1) // 2)]
+        done = min(2 * done, runner.pairs)
+    best = racing[0]
+    for trial in sorted(trials, key=lambda trial: trial.total(weights) / len(trial.errors)):
+        if _beats(runner, trial, best, weights, hardest, after_pair):
+            best = trial
+    return best
+
+
+def unproven(trials: Sequence[Trial], best: Trial, weights: FloatArray, pairs: int) -> list[Trial]:
+    """Trials that might be better than the best one for all that was run."""
+    bar = best.total(weights) if best.complete(pairs) else np.inf
+    return [trial for trial in trials if not trial.complete(pairs) and trial.total(weights) < bar]
+
+
+def refine(runner: Runner, best: Trial, weights: FloatArray, after_pair: Progress, found: Progress) -> Trial:
+    """The best schedule that joint steps and then moves of single nodes lead to, each accepted only if it is better.
+
+    found: told of every improvement. Ends when no move helps, or raises OutOfCalls.
+    """
+    runs = Trial(best.name, best.times)
+    deviations = [run(runner, runs, pair) for pair in range(runner.pairs)]  # to start changes from
+    runner.keep()
+    best = _gauss_newton(runner, best, deviations, weights, after_pair, found)
+    return _coordinate_moves(runner, best, weights, after_pair, found)
+
+
+def _gauss_newton(
+    runner: Runner,
+    best: Trial,
+    deviations: list[FloatArray],
+    weights: FloatArray,
+    after_pair: Progress,
+    found: Progress,
+) -> Trial:
+    """Damped Gauss-Newton steps in all nodes but the first (Levenberg-Marquardt), while they help.
+
+    A derivative is that of the final latent by a node, so it costs a run from the node on; the normal equations of all
+    pairs are k - 1 squared, whatever the size of a latent.
+    """
+    free = len(best.times) - 1
+    if not free:
+        return best
+    while True:
+        normal, slope = np.zeros((free, free)), np.zeros(free)
+        lengths = PROBE * _smaller_gaps(best.times)
+        for pair, deviation in enumerate(deviations):
+            columns = np.empty((free, deviation.size), dtype=np.float32)
+            for node in range(1, free + 1):
+                moved = best.times.copy()
+                moved[node] -= lengths[node]
+                columns[node - 1] = ((deviation - runner.run(moved, pair)) / lengths[node]).ravel()
+            weight = weights[pair] / deviation.size
+            normal += weight * (columns @ columns.T)
+            slope += weight * (columns @ deviation.ravel())
+        better = None
+        for damping in (0.03, 0.3, 3.0):
+            step = np.linalg.lstsq(normal + damping * np.diag(normal.diagonal()), -slope, rcond=None)[0]
+            trial = Trial("refined", _stepped(best.times, step))
+            tried: list[FloatArray] = []
+            if _beats(runner, trial, best, weights, range(runner.pairs), after_pair, tried):
+                better = trial
+                break
+        if better is None:
+            return best
+        runner.keep()
+        gained = 1 - better.total(weights) / best.total(weights)
+        best, deviations = better, tried
+        found(best)
+        if gained < 0.02:
+            return best
+
+
+def _coordinate_moves(runner: Runner, best: Trial, weights: FloatArray, after_pair: Progress, found: Progress) -> Trial:
+    """Every node but the first, both ways, by a share of the gap to its neighbour that halves when no move helps."""
+    share = FIRST_MOVE
+    ways = np.ones(len(best.times))  # the way that helped a node last is tried first
+    while share >= LAST_MOVE:
+        helped = False
+        for node in reversed(range(1, len(best.times))):
+            for way in (ways[node], -ways[node]):
+                times = best.times.copy()
+                neighbour = times[node - 1] if way > 0 else (times[node + 1] if node + 1 < len(times) else 0.0)
+                times[node] += share * (neighbour - times[node])
+                trial = Trial("refined", times)
+                hardest = sorted(range(runner.pairs), key=lambda pair: -weights[pair] * best.errors[pair].mean())
+                if _beats(runner, trial, best, weights, hardest, after_pair):
+                    runner.keep()
+                    best, ways[node], helped = trial, way, True
+                    found(best)
+                    break
+        if not helped:
+            share /= 2
+    return best
+
+
+def _beats(
+    runner: Runner,
+    trial: Trial,
+    best: Trial,
+    weights: FloatArray,
+    order: Sequence[int],
+    after_pair: Progress,
+    deviations: list[FloatArray] | None = None,
+) -> bool:
+    """Whether a trial is better on all pairs; it is run no further than its partial sum proves that it is not."""
+    bar = best.total(weights)
+    for pair in order:
+        if trial is best or trial.total(weights) >= bar:
+            return False
+        if pair not in trial.errors:
+            deviation = run(runner, trial, pair)
+            after_pair(trial)
+            if deviations is not None:
+                deviations.append(deviation)
+    return trial.total(weights) < bar
+
+
+def _run_once(runner: Runner, trial: Trial, pair: int, after_pair: Progress) -> None:
+    if pair not in trial.errors:
+        run(runner, trial, pair)
+        after_pair(trial)
+
+
+def _smaller_gaps(times: FloatArray) -> FloatArray:
+    """To the nearer neighbour of each node, shape (k,)."""
+    gaps = -np.diff(np.append(times, 0))
+    return np.minimum(np.append(np.inf, gaps[:-1]), gaps)
+
+
+def _stepped(times: FloatArray, step: FloatArray) -> FloatArray:
+    """Nodes moved by a step that is shortened until each gap keeps its share."""
+    gaps = -np.diff(np.append(times, 0))
+    closing = np.diff(np.concatenate([[0], step, [0]]))  # how much each gap shrinks
+    excess = np.max(closing / ((1 - LEAST_GAP) * gaps))
+    moved = times.copy()
+    moved[1:] += step / max(1.0, excess)
+    return moved
+
+
+def mean_interval(errors: FloatArray, seed: int = 0, draws: int = 2000) -> tuple[float, float]:
+    """95 % bootstrap interval of the mean of `errors` (n,)."""
+    rng = np.random.default_rng(seed)
+    means = errors[rng.integers(len(errors), size=(draws, len(errors)))].mean(1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def ratio_interval(errors: FloatArray, others: FloatArray, seed: int = 0, draws: int = 2000) -> tuple[float, float]:
+    """95 % bootstrap interval of `mean(errors) / mean(others)`, paired: both (n,), item by item."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(len(errors), size=(draws, len(errors)))
+    low, high = np.quantile(errors[drawn].mean(1) / others[drawn].mean(1), [0.025, 0.975])
+    return float(low), float(high)
