@@ -4,31 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from .arrays import FloatArray, ascending_vector, vector
+from .noise import RESOLUTION, Kind, flow_to_sigma, sigma_to_flow
+from .profile import TrajectoryProfile, mean_profile
 from .timeshift import TimeShift
 
-Kind = Literal["flow", "ve"]
-
-# Sigmas reach a sampler as float32: what is closer than this would be the same noise level there.
-RESOLUTION = float(np.finfo(np.float32).eps)
 TIMES_AGREE = 1e-6  # schedule times that went through float32 differ by less
-
-
-def sigma_to_flow(sigmas: npt.ArrayLike, kind: Kind) -> FloatArray:
-    """Flow time in [0, 1] of each sigma: sigma itself for "flow", `sigma / (1 + sigma)` for "ve"."""
-    sigma = np.asarray(sigmas, dtype=np.float64)
-    return sigma if kind == "flow" else np.asarray(sigma / (1 + sigma))
-
-
-def flow_to_sigma(times: npt.ArrayLike, kind: Kind) -> FloatArray:
-    """Sigma at each flow time: the inverse of `sigma_to_flow`."""
-    t = np.asarray(times, dtype=np.float64)
-    return t if kind == "flow" else np.asarray(t / (1 - t))
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +27,7 @@ class DiffusionDNA:
     kind: "flow" (CONST) or "ve" (eps, v, EDM): what sigma means.
     shift: the flow model's time shift, where known.
     power: mean square of the clean latent, in the unit of the errors, where known.
+    profile: of the reference run, from which a solver's own steps are costed, where it was kept.
     meta: what the DNA depends on, plain values.
     Raises ValueError that names the array and what is wrong with it.
     """
@@ -51,6 +38,7 @@ class DiffusionDNA:
     kind: Kind = "flow"
     shift: TimeShift | None = None
     power: float | None = None
+    profile: TrajectoryProfile | None = None
     meta: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -67,6 +55,8 @@ class DiffusionDNA:
             raise ValueError(f"DNA errors must be at least 0, but entry {int(np.argmax(errors < 0))} is negative")
         if self.power is not None and not 0 <= self.power < np.inf:
             raise ValueError(f"DNA power is a mean square, so at least 0 and finite, not {self.power}")
+        if self.profile is not None and self.profile.kind != self.kind:
+            raise ValueError(f"a profile of kind {self.profile.kind!r} does not belong to a DNA of kind {self.kind!r}")
         for name, value in (("sigmas", sigmas), ("errors", errors), ("times", self._checked_times(sigmas))):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "meta", dict(self.meta))
@@ -121,8 +111,8 @@ class DiffusionDNA:
 def mean_dna(dnas: Sequence[DiffusionDNA]) -> DiffusionDNA:
     """The mean DNA of several of one kind, on the grid of the first (the others are read there by `errors_at`).
 
-    It keeps shift and times only where all agree on them, and a mean power only where all have one; `meta["sources"]`
-    holds the meta of every DNA.
+    It keeps shift and times only where all agree on them, and a mean power only where all have one, a mean profile only
+    where all have one on the same grid; `meta["sources"]` holds the meta of every DNA.
     Raises ValueError for no DNA, or for kinds that differ.
     """
     if not dnas:
@@ -138,6 +128,7 @@ def mean_dna(dnas: Sequence[DiffusionDNA]) -> DiffusionDNA:
         times=first.times if timed_alike else None,
         shift=first.shift if timed_alike else None,
         power=float(np.mean(powers)) if len(powers) == len(dnas) else None,
+        profile=mean_profile([dna.profile for dna in dnas]),
         meta={"sources": [dna.meta for dna in dnas]},
     )
 

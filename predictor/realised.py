@@ -5,8 +5,6 @@ Section 4.5 of arXiv 2603.14704. Unlike a measured DNA it is taken at the noise 
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,18 +12,17 @@ from torch import Tensor
 from ..planner import DiffusionDNA
 from ..planner.dna import Kind
 from ..planner.timeshift import TimeShift
+from .sketch import CountSketch
 
 MEMORY = 4_000_000  # bytes of sketches per run
 CALLS_PER_STEP = 3  # at most, in the host's samplers of fixed length
-SIGNS_SEED = 0
 
 
 class RunSketch:
     """Keeps a run's one-step guesses as sketches, whose distances estimate those of the guesses without bias.
 
-    A sketch adds the values of a guess, each with a random sign, into a few bins (a count sketch, Charikar et al. 2002,
-    with bins in turn). The squared distance of two sketches has a relative deviation of about sqrt(2 / bins) for each
-    item. Guesses that are small enough are kept as they are, and their distances are exact.
+    The squared distance of two sketches has a relative deviation of about sqrt(2 / bins) for each item. Guesses that
+    are small enough are kept as they are, and their distances are exact.
     """
 
     def __init__(self, steps: int, memory: int = MEMORY) -> None:
@@ -33,7 +30,7 @@ class RunSketch:
         self._slots = CALLS_PER_STEP * steps + 1  # and one for the final image
         self._floats = memory // 4
         self._sketches: dict[float, Tensor] = {}
-        self._signs: Tensor | None = None
+        self._count_sketch = CountSketch()
         self._overflown = False
 
     def add(self, sigma: float, guess: Tensor) -> None:
@@ -68,13 +65,4 @@ class RunSketch:
     def _sketch(self, values: Tensor) -> Tensor:
         """(items, bins)."""
         flat = values.detach().float().flatten(1)
-        items, size = flat.shape
-        bins = max(1, self._floats // (self._slots * items))
-        if size <= bins:
-            return flat.clone()
-        if self._signs is None:
-            generator = torch.Generator().manual_seed(SIGNS_SEED)
-            self._signs = (torch.randint(2, (size,), generator=generator, dtype=torch.int8) * 2 - 1).to(flat.device)
-        folds = math.ceil(size / bins)
-        signed = torch.nn.functional.pad(flat * self._signs, (0, folds * bins - size))
-        return signed.view(items, folds, bins).sum(1)
+        return self._count_sketch(flat, max(1, self._floats // (self._slots * len(flat))))
