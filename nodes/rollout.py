@@ -24,14 +24,19 @@ KEY = "cotj_rollout"
 class Rollout:
     """Runs of a guider. What is counted is what NFE means: calls of the guided denoiser, whatever the sampler does.
 
-    calls: made so far, not those that a memory answered. on_call: asked after each one; it may raise to end the run.
+    calls: made so far, not those that a memory answered. before_call, after_call: may raise to end the run.
     """
 
-    def __init__(self, guider: comfy.samplers.CFGGuider, on_call: Callable[[], None] | None = None):
+    def __init__(
+        self,
+        guider: comfy.samplers.CFGGuider,
+        before_call: Callable[[], None] = lambda: None,
+        after_call: Callable[[], None] = lambda: None,
+    ):
         self.guider = copy.copy(guider)  # the host keeps the state of a run on it, and the user's own stays as it is
         self.guider.model_options = comfy.model_patcher.create_model_options_clone(guider.model_options)
         add_wrapper_with_key(WrappersMP.PREDICT_NOISE, KEY, self._predict, self.guider.model_options, True)
-        self.on_call = on_call
+        self.before_call, self.after_call = before_call, after_call
         self.calls = 0
         self._memory: Memory | None = None
 
@@ -61,12 +66,12 @@ class Rollout:
         if memory is not None and (known := memory.recall(key)) is not None:
             return known.to(x)
         comfy.model_management.throw_exception_if_processing_interrupted()
+        self.before_call()
         denoised = executor(x, timestep, model_options or {}, seed)
         self.calls += 1
         if memory is not None:
             memory.store(key, denoised)
-        if self.on_call is not None:
-            self.on_call()
+        self.after_call()
         return denoised
 
 
@@ -116,10 +121,11 @@ def with_positive(guider: comfy.samplers.CFGGuider, conditioning: list) -> comfy
 
 def errors(guider: comfy.samplers.CFGGuider, final: Any, reference: Any) -> np.ndarray:
     """Mean squared difference of each item, shape (batch,), in the model's own latent space, as a DNA's errors are."""
-    final, reference = (_in_model_space(guider, latent) for latent in (final, reference))
-    return (final - reference).square().flatten(1).mean(1).double().cpu().numpy()
+    difference = in_model_space(guider, final) - in_model_space(guider, reference)
+    return difference.square().flatten(1).mean(1).double().cpu().numpy()
 
 
-def _in_model_space(guider: comfy.samplers.CFGGuider, latent: Any) -> torch.Tensor:
+def in_model_space(guider: comfy.samplers.CFGGuider, latent: Any) -> torch.Tensor:
+    """A latent that a run ended in as the model works on it; several tensors packed into one, as the host does."""
     packed = comfy.utils.pack_latents(host.parts(latent))[0] if latent.is_nested else latent
     return guider.model_patcher.model.process_latent_in(packed.float())

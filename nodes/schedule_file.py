@@ -1,0 +1,138 @@
+"""Stored schedules: a JSON file per model, sampler, guidance and size, with a search for each number of steps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from ..planner.search import Trial
+from .dna_file import replace_file
+
+SUFFIX = ".schedules.json"
+REFERENCES = ".references"  # safetensors; not listed as a DNA, and free to be deleted
+FORMAT = "cotj-schedules-1"
+NAMES = {
+    "model": "model",
+    "weights": "weights or LoRAs",
+    "sampling": "noise levels",
+    "sampling_shift": "shift",
+    "guider": "guider",
+    "guidance": "guidance",
+    "sampler": "sampler",
+    "latent_shape": "size",
+}
+
+
+@dataclass
+class Search:
+    """One search, for one number of steps: what was run on which pairs, and the best that was found so far.
+
+    calibration: identifies prompts, noises and references; errors of another one cannot be compared.
+    calls: of the guided model so far. finished: nothing that the search tries is better any more.
+    """
+
+    calibration: str
+    about: dict[str, Any]
+    calls: int = 0
+    finished: bool = False
+    best: Trial | None = None
+    trials: list[Trial] = field(default_factory=list)
+    sigmas: list[float] = field(default_factory=list)
+
+
+@dataclass
+class Schedules:
+    """What a file holds. key: what the schedules fit. searches: by the number of steps."""
+
+    key: dict[str, Any]
+    searches: dict[int, Search] = field(default_factory=dict)
+
+    def steps(self) -> list[int]:
+        """The numbers of steps that there is a schedule for."""
+        return sorted(steps for steps, search in self.searches.items() if search.sigmas)
+
+    def misfits(self, key: dict[str, Any]) -> list[str]:
+        """In what these schedules were found for something else than `key`, as far as that says."""
+        return [
+            f"{NAMES[name]} {_short(self.key.get(name))} there, {_short(value)} here"
+            for name, value in key.items()
+            if self.key.get(name) != value
+        ]
+
+
+def _short(value: Any) -> str:
+    return json.dumps(value).replace('"', "")
+
+
+def list_files(folders: Iterable[str | Path]) -> dict[str, Path]:
+    """Every file of schedules by its name. Where two folders hold the same name, the earlier folder wins."""
+    files: dict[str, Path] = {}
+    for folder in map(Path, folders):
+        for path in folder.glob(f"*{SUFFIX}") if folder.is_dir() else ():
+            files.setdefault(path.name[: -len(SUFFIX)], path)
+    return dict(sorted(files.items()))
+
+
+def write(folder: Path, name: str, schedules: Schedules) -> None:
+    searches = {
+        steps: asdict(search)
+        | {"best": _trial_to_dict(search.best) if search.best else None}
+        | {"trials": [_trial_to_dict(trial) for trial in search.trials]}
+        for steps, search in schedules.searches.items()
+    }
+    text = json.dumps({"format": FORMAT, "key": schedules.key, "searches": searches}, allow_nan=False)
+    replace_file(folder / f"{name}{SUFFIX}", text.encode())
+
+
+def read(path: Path) -> Schedules:
+    """What a file holds, or a ValueError that says what is wrong with it."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content.get("format") != FORMAT:
+            raise ValueError(f"its format is not {FORMAT!r}")
+        return Schedules(content["key"], {int(steps): _search(data) for steps, data in content["searches"].items()})
+    except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
+        reason = f"it has no {error}" if isinstance(error, KeyError) else error
+        raise ValueError(f"{path.name} is no readable file of schedules: {reason}. Delete it.") from error
+
+
+def write_references(folder: Path, name: str, calibration: str, references: list[np.ndarray]) -> None:
+    """The latents of the long runs, so that another number of steps, or a resumed search, need not make them again."""
+    arrays = {str(pair): reference for pair, reference in enumerate(references)}
+    replace_file(folder / f"{name}{REFERENCES}", save(arrays, {"calibration": calibration}))
+
+
+def read_references(folder: Path, name: str, calibration: str) -> list[np.ndarray]:
+    """As many as there are for this calibration, from the first on; none where the file is missing or unreadable."""
+    try:
+        with safe_open(folder / f"{name}{REFERENCES}", framework="numpy") as file:
+            if (file.metadata() or {}).get("calibration") != calibration:
+                return []
+            return [file.get_tensor(str(pair)) for pair in range(len(file.keys()))]
+    except (OSError, SafetensorError):
+        return []
+
+
+def _trial_to_dict(trial: Trial) -> dict[str, Any]:
+    errors = {pair: values.tolist() for pair, values in trial.errors.items()}
+    return {"name": trial.name, "times": trial.times.tolist(), "errors": errors}
+
+
+def _trial(data: dict[str, Any]) -> Trial:
+    errors = {int(pair): np.array(values, dtype=np.float64) for pair, values in data["errors"].items()}
+    return Trial(data["name"], np.array(data["times"], dtype=np.float64), errors)
+
+
+def _search(data: dict[str, Any]) -> Search:
+    best = _trial(data["best"]) if data["best"] else None
+    search = Search(**data | {"best": best, "trials": [_trial(trial) for trial in data["trials"]]})
+    if not np.isfinite(search.sigmas).all() or not (np.diff(search.sigmas) < 0).all():
+        raise ValueError("its sigmas do not descend")
+    return search
