@@ -27,7 +27,12 @@ TICKS = {"flow": [0, 0.2, 0.4, 0.6, 0.8], "ve": [0, 0.2, 0.5, 1, 2, 4, 10]}  # s
 
 def draw(plan: Plan, comparison: Comparison) -> npt.NDArray[np.uint8]:
     """The picture as RGB, shape (height, width, 3)."""
-    canvas = FigureCanvasAgg(figure(plan, comparison))
+    return pixels(figure(plan, comparison))
+
+
+def pixels(fig: Figure) -> npt.NDArray[np.uint8]:
+    """A figure as RGB, shape (height, width, 3)."""
+    canvas = FigureCanvasAgg(fig)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
@@ -58,7 +63,7 @@ def _draw_errors(axes: Axes, plan: Plan) -> None:
     if dna.errors.any():
         axes.set_yscale("log", nonpositive="clip")
     axes.set(xlabel="sigma", ylabel="error of one-step guess")
-    _across_noise(axes, dna)
+    across_noise(axes, dna)
 
 
 def _draw_costs(axes: Axes, plan: Plan, comparison: Comparison) -> None:
@@ -78,7 +83,7 @@ def _draw_costs(axes: Axes, plan: Plan, comparison: Comparison) -> None:
     axes.legend(loc="upper right")
     axes.set(xlabel="from sigma", ylabel="to sigma", ylim=(0, dna.flow_times[-1] * 1.03))
     _label_in_sigma(axes.yaxis, dna)
-    _across_noise(axes, dna)
+    across_noise(axes, dna)
 
 
 def _staircase(axes: Axes, sigmas: FloatArray, dna: DiffusionDNA, **style: Any) -> None:
@@ -99,7 +104,7 @@ def _draw_gain(axes: Axes, plan: Plan) -> None:
     axes.grid(alpha=0.25)
 
 
-def _across_noise(axes: Axes, dna: DiffusionDNA) -> None:
+def across_noise(axes: Axes, dna: DiffusionDNA) -> None:
     """Time runs to the right, as it does in sampling: from noise to the image."""
     axes.set_xlim(dna.flow_times[-1] * 1.02, 0)
     axes.grid(alpha=0.25)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ..planner import DiffusionDNA
 from ..predictor.scores import log_errors
 from ..predictor.train import Report
-from .picture import COMPARED, DPI, MEASURED, PLANNED
+from .picture import COMPARED, DPI, MEASURED, PLANNED, pixels
 
 SIZE = (6.4, 7.2)  # inches
 SHOWN = 4  # prompts, from the best to the worst prediction
@@ -31,9 +30,7 @@ def draw(report: Report, mean: DiffusionDNA) -> npt.NDArray[np.uint8]:
         f"{report.scores.explained:.0%} of the variance of log D explained\n"
         f"cosine {report.scores.cosine_mean:.3f}, of the mean DNA {report.mean_scores.cosine_mean:.3f}"
     )
-    canvas = FigureCanvasAgg(fig)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    return pixels(fig)
 
 
 def _draw_losses(axes: Axes, report: Report) -> None:
