@@ -52,7 +52,7 @@ class ApplyPlan(io.ComfyNode):
     @classmethod
     def execute(cls, model, plan) -> io.NodeOutput:
         if isinstance(plan, DiffusionDNA):
-            check_fit(NAME, plan, model)
+            check_fit(NAME, plan, model, "plan")
         else:
             plan = torch.tensor(plan.sigmas, dtype=torch.float32) if isinstance(plan, Plan) else plan
             _check_sigmas(plan, float(model.get_model_object("model_sampling").sigma_max))

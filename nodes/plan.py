@@ -12,6 +12,7 @@ from ..planner import Constraints, DiffusionDNA, Plan
 from . import host
 from .comparison import claims, hold_against
 from .link_types import CONSTRAINTS, DNA, PLAN
+from .plan_request import request
 from .planning import ADAPTIVE, FIXED, NAMES, PLANNERS, make_plan, parse_constraints
 
 CATEGORY = "model/sampling/schedulers"
@@ -261,8 +262,8 @@ def _planned(
     plan = make_plan(node_id, dna, values, constraints)
     text = describe(plan)
     host.show_text(text, cls.hidden.unique_id)
-    shown = {"cotj_plan": [claims(plan, hold_against(plan))]}
-    return io.NodeOutput(_sigmas(plan), plan.steps, plan, text, ui=shown)
+    shown = claims(plan, hold_against(plan)) | {"request": request(node_id, dna, values, constraints)}
+    return io.NodeOutput(_sigmas(plan), plan.steps, plan, text, ui={"cotj_plan": [shown]})
 
 
 def describe(plan: Plan) -> str:
@@ -283,7 +284,7 @@ def _sigmas(plan: Plan) -> torch.Tensor:
     return torch.tensor(plan.sigmas, dtype=torch.float32)
 
 
-def check_fit(node: str, dna: DiffusionDNA, model) -> None:
+def check_fit(node: str, dna: DiffusionDNA, model, name: str = "dna") -> None:
     """A DNA of another kind of model gives sigmas that mean nothing to this one."""
     if model is None:
         return
@@ -291,7 +292,7 @@ def check_fit(node: str, dna: DiffusionDNA, model) -> None:
     kind, top = host.noise_kind(model_sampling), float(model_sampling.sigma_max)
     if kind != dna.kind or abs(dna.sigmas[-1] - top) > TOPS_AGREE * top:
         raise ValueError(
-            f"{node}, input 'dna': it was measured on {KINDS[dna.kind]} model with noise levels up to "
+            f"{node}, input '{name}': it was measured on {KINDS[dna.kind]} model with noise levels up to "
             f"{dna.sigmas[-1]:.4g}, but input 'model' is {KINDS[kind]} model with levels up to {top:.4g}. "
             "Connect a DNA that was measured with this model."
         )
