@@ -1,27 +1,25 @@
-"""Everything that touches the host's samplers: a model's noise levels, the reference run and the probes."""
+"""What the host knows of a model: its noise levels, what can be measured, and what a DNA of it depends on."""
 
 from __future__ import annotations
 
+import hashlib
 import itertools
-import math
-import time
 from collections.abc import Iterator
 from typing import Any
 
-import comfy.model_management
 import comfy.model_sampling
 import comfy.samplers
-import comfy.utils
-import numpy as np
 import torch
 from comfy.model_patcher import ModelPatcher
 from server import PromptServer
 
-from ..planner import TimeShift, flow_to_sigma, sigma_to_flow
+from ..planner import DiffusionDNA, TimeShift, flow_to_sigma, sigma_to_flow
 from ..planner.dna import Kind
-from .exact import exact_sigmas
+from ..planner.grid import measuring_grid
 
 CFG_NAMES = ("cfg", "cfg1", "cfg2")  # of all guiders of the host; DualCFGGuider weighs two pairs of prompts
+KINDS = {"flow": "a flow", "ve": "an eps, v or EDM"}
+TOPS_AGREE = 0.01  # relative; a DNA is measured up to the model's own top
 IMAGE_TO_IMAGE = (comfy.model_sampling.IMG_TO_IMG, comfy.model_sampling.IMG_TO_IMG_FLOW)
 
 
@@ -42,13 +40,13 @@ def time_shift(model_sampling: Any) -> TimeShift | None:
 
 
 def probe_sigmas(model_sampling: Any, points: int) -> torch.Tensor:
-    """Descending sigmas, uniform in flow time from the model's top to `top / points`, never below its lowest."""
+    """Descending sigmas from the model's highest to its lowest, see `measuring_grid`."""
     kind = noise_kind(model_sampling)
     # Not `percent_to_sigma(0)`, which is 1e9 where a model is no flow model.
-    lowest, top = sigma_to_flow([float(model_sampling.sigma_min), float(model_sampling.sigma_max)], kind)
-    times = np.linspace(top, max(lowest, top / points), points)
-    # Flow time and back may round above the top.
-    return torch.from_numpy(flow_to_sigma(times, kind)).float().clamp(max=float(model_sampling.sigma_max))
+    ends = [float(model_sampling.sigma_min), float(model_sampling.sigma_max)]
+    lowest, top = sigma_to_flow(ends, kind)
+    sigmas = torch.from_numpy(flow_to_sigma(measuring_grid(lowest, top, points), kind)).float()
+    return sigmas.clamp(*ends).flip(0)  # flow time and back may round beyond them
 
 
 def simple_sigmas(model_sampling: Any, steps: int) -> torch.Tensor:
@@ -77,20 +75,147 @@ def describe(guider: comfy.samplers.CFGGuider) -> dict[str, Any]:
 
     "guidance" holds the guider's own scales, and by the name of a conditioning what that carries.
     """
-    model = guider.model_patcher
-    model_sampling = model.get_model_object("model_sampling")
     guidance: dict[str, Any] = {name: float(value) for name, value in vars(guider).items() if name in CFG_NAMES}
     for name, conditions in guider.original_conds.items():  # distilled guidance, as FluxGuidance puts it there
         if carried := sorted({float(condition["guidance"]) for condition in conditions if "guidance" in condition}):
             guidance[name] = carried[0] if len(carried) == 1 else carried
     return {
+        **describe_model(guider.model_patcher),
+        "guider": type(guider).__name__,
+        "guidance": guidance,
+        "controlnets": sorted({_control(net) for net in _controlnets(guider)}),
+    }
+
+
+def describe_model(model: ModelPatcher) -> dict[str, Any]:
+    """The part of `describe` that the model alone tells."""
+    model_sampling = model.get_model_object("model_sampling")
+    return {
         "model": type(model.model).__name__,
+        "checkpoint": _checkpoint(model),
         # The host makes the class on the fly from a schedule and a parametrisation.
         "sampling": [base.__name__ for base in type(model_sampling).__bases__],
         "sampling_shift": getattr(model_sampling, "shift", None),
-        "guider": type(guider).__name__,
-        "guidance": guidance,
+        "noise_scale": getattr(model_sampling, "noise_scale", 1.0),
+        "weight_patches": _weight_patches(model),
     }
+
+
+def _checkpoint(model: ModelPatcher) -> str:
+    """Tells checkpoints of one architecture apart, by some of their biases and norms; the same whatever LoRA is on."""
+    vectors = [(name, value) for name, value in model.model.named_parameters() if value.ndim == 1 and len(value)]
+    digest = hashlib.sha256()
+    for name, value in vectors[:: max(1, len(vectors) // 16)]:
+        saved = model.backup.get(name)  # what a patch that is in place has replaced
+        digest.update(f"{name} {float((value if saved is None else saved.weight)[0])}".encode())
+    return digest.hexdigest()[:16]
+
+
+def _weight_patches(model: ModelPatcher) -> str | None:
+    """Tells sets of LoRAs and other weight patches apart, by keys, strengths and some values; None for no patches."""
+    if not model.patches:
+        return None
+    digest = hashlib.sha256()
+    for key in sorted(model.patches):
+        for strength, patch, strength_model, *_ in model.patches[key]:
+            weights = [weight for weight in _tensors(patch) if weight.numel()]
+            values = [
+                (tuple(weight.shape), float(weight.flatten()[0]), float(weight.flatten()[-1])) for weight in weights
+            ]
+            digest.update(f"{key} {strength} {strength_model} {values}".encode())
+    return digest.hexdigest()[:16]
+
+
+def _tensors(patch: Any) -> Iterator[torch.Tensor]:
+    """All tensors of a weight patch: the host keeps them in an adapter, or in tuples of tuples."""
+    inner = getattr(patch, "weights", patch)
+    if isinstance(inner, torch.Tensor):
+        yield inner
+    elif isinstance(inner, list | tuple):
+        for one in inner:
+            yield from _tensors(one)
+
+
+def _controlnets(guider: comfy.samplers.CFGGuider) -> Iterator[Any]:
+    """The ControlNets of all conditionings, those behind others too."""
+    for condition in itertools.chain.from_iterable(guider.original_conds.values()):
+        net = condition.get("control")
+        while net is not None:
+            yield net
+            net = net.previous_controlnet
+
+
+def _control(net: Any) -> str:
+    begin, end = net.timestep_percent_range
+    return f"{type(net).__name__} at {net.strength:g} from {begin:g} to {end:g}"
+
+
+CALLED = {  # what `differences` compares, in plain words
+    "model": "the architecture",
+    "checkpoint": "the checkpoint (or its precision)",
+    "sampling": "the sampling type",
+    "sampling_shift": "the shift",
+    "noise_scale": "the noise scale",
+    "weight_patches": "the set of LoRAs or other weight patches",
+    "guidance": "the guidance",
+    "controlnets": "the set of ControlNets",
+}
+NAMELESS = {"checkpoint", "weight_patches"}  # fingerprints, which tell a reader nothing
+
+
+def differences(
+    meta: dict[str, Any], guider_or_model: comfy.samplers.CFGGuider | ModelPatcher, latent: dict[str, Any] | None = None
+) -> list[str]:
+    """How a run differs from what a DNA was measured with, one sentence each; empty where nothing is known to differ.
+
+    meta: the DNA's. Of a mean DNA, what differs from all of its sources. latent: the LATENT that is sampled.
+    """
+    if "sources" in meta:
+        found = [differences(source, guider_or_model, latent) for source in meta["sources"]]
+        return [line for line in found[0] if all(line in other for other in found)] if found else []
+    is_model = isinstance(guider_or_model, ModelPatcher)
+    now = describe_model(guider_or_model) if is_model else describe(guider_or_model)
+    lines = [
+        f"{called} is another one than the DNA was measured with."
+        if name in NAMELESS
+        else f"{called} is {_plain(now[name])}; the DNA was measured with {_plain(meta[name])}."
+        for name, called in CALLED.items()
+        if name in meta and name in now and now[name] != meta[name]
+    ]
+    if latent is not None and "latent_shape" in meta:
+        lines += _other_size([list(part.shape) for part in parts(latent["samples"])], meta["latent_shape"])
+    return [line[0].upper() + line[1:] for line in lines]
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_plain(inner)}" for name, inner in value.items()) or "none"
+    if isinstance(value, list):
+        return ", ".join(map(_plain, value)) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _other_size(now: list[list[int]], measured: list[Any]) -> list[str]:
+    """The batch and the channels do not count: the host itself repeats channels of an empty latent to the model's."""
+    sizes = [[shape[2:] for shape in shapes if isinstance(shape, list)] for shapes in (now, measured)]
+    here, there = (["x".join(map(str, size[-2:])) for size in part] for part in sizes)
+    if not there or here == there:
+        return []
+    return [f"the latent's size is {_plain(here)}; the DNA was measured at {_plain(there)}."]
+
+
+def fit_fault(dna: DiffusionDNA, model: ModelPatcher) -> str | None:
+    """Why a plan of this DNA would mean nothing to this model; None where it fits."""
+    model_sampling = model.get_model_object("model_sampling")
+    if isinstance(model_sampling, IMAGE_TO_IMAGE):
+        return "this image-to-image model has no noise levels to plan."
+    kind, top = noise_kind(model_sampling), float(model_sampling.sigma_max)
+    if kind != dna.kind or abs(dna.sigmas[-1] - top) > TOPS_AGREE * top:
+        return (
+            f"the DNA was measured on {KINDS[dna.kind]} model with noise levels up to {dna.sigmas[-1]:.4g}, but this "
+            f"is {KINDS[kind]} model with levels up to {top:.4g}."
+        )
+    return None
 
 
 def show_text(text: str, node_id: str) -> None:
@@ -98,113 +223,6 @@ def show_text(text: str, node_id: str) -> None:
     PromptServer.instance.send_progress_text(text, node_id)
 
 
-class CallProgress:
-    """One progress bar over all model calls of a node, with the time left, and Cancel between any two of them."""
-
-    def __init__(self, calls: int, node_id: str):
-        self.calls = calls
-        self.done = 0
-        self.node_id = node_id
-        self.bar = comfy.utils.ProgressBar(calls, node_id=node_id)
-
-    def call_done(self) -> None:
-        # The bar asks for Cancel too, but no more often than it redraws.
-        comfy.model_management.throw_exception_if_processing_interrupted()
-        self.done += 1
-        self.bar.update_absolute(self.done)
-        if self.done == 1:
-            self.first_done = time.monotonic()  # only from here on: the first call may have loaded the model
-        else:
-            self._show_time_left()
-
-    def _show_time_left(self) -> None:
-        seconds_per_call = (time.monotonic() - self.first_done) / (self.done - 1)
-        minutes, seconds = divmod(math.ceil(seconds_per_call * (self.calls - self.done)), 60)
-        show_text(f"{self.done} of {self.calls} model calls, {minutes}:{seconds:02} left", self.node_id)
-
-
-def run_reference(
-    guider: comfy.samplers.CFGGuider,
-    noise: torch.Tensor,
-    latent: torch.Tensor,
-    sigmas: torch.Tensor,
-    seed: int,
-    progress: CallProgress,
-) -> torch.Tensor:
-    """The clean latent that the host's own Euler reaches."""
-
-    def after_call(step: int, denoised: torch.Tensor, x: torch.Tensor, steps: int) -> None:
-        if not all(part.isfinite().all() for part in parts(denoised)):
-            raise _not_finite(sigmas[step])
-        progress.call_done()
-
-    euler = comfy.samplers.sampler_object("euler")
-    with exact_sigmas():
-        return guider.sample(noise, latent, euler, sigmas, callback=after_call, disable_pbar=True, seed=seed)
-
-
-def run_probes(
-    guider: comfy.samplers.CFGGuider,
-    noise: torch.Tensor,
-    latent: torch.Tensor,
-    reference: torch.Tensor,
-    sigmas: torch.Tensor,
-    seed: int,
-    fresh_noise: bool,
-    progress: CallProgress,
-) -> np.ndarray:
-    """Errors of the one-step guesses of the reference, shape (sigmas, batch), in the model's own latent space.
-
-    The host is given the latent of the run, not the reference: some models condition on it, and would see the answer.
-    """
-    probe = ProbeSampler(reference, fresh_noise, progress)
-    with exact_sigmas():
-        guider.sample(noise, latent, probe, sigmas, disable_pbar=True, seed=seed)
-    return np.array(probe.errors)
-
-
-class ProbeSampler(comfy.samplers.Sampler):
-    """Noises a clean latent to every sigma, each by itself, and asks the model for it back."""
-
-    def __init__(self, reference: torch.Tensor, fresh_noise: bool, progress: CallProgress):
-        # As the host packs its own: one tensor where there are several.
-        self.reference = comfy.utils.pack_latents(parts(reference))[0] if reference.is_nested else reference
-        self.fresh_noise = fresh_noise
-        self.progress = progress
-        self.errors: list[list[float]] = []
-
-    def sample(
-        self, model_wrap, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, disable_pbar=False
-    ):
-        model = model_wrap.inner_model
-        clean = model.process_latent_in(self.reference.to(noise))
-        noises = _fresh_noises(noise, extra_args["seed"]) if self.fresh_noise else itertools.repeat(noise)
-        for sigma, sigma_noise in zip(sigmas, noises):
-            x = model.model_sampling.noise_scaling(sigma, sigma_noise, clean)
-            denoised = model_wrap(x, sigma.expand(len(x)), **extra_args)
-            errors = (denoised.float() - clean).square().flatten(1).mean(1).tolist()
-            if not all(map(math.isfinite, errors)):
-                raise _not_finite(sigma)
-            self.errors.append(errors)
-            self.progress.call_done()
-        return clean
-
-
 def parts(latent: Any) -> list[torch.Tensor]:
     """A latent's tensors: several where it holds video with audio."""
     return latent.unbind() if latent.is_nested else [latent]
-
-
-def _fresh_noises(noise: torch.Tensor, seed: int) -> Iterator[torch.Tensor]:
-    """Other noise for every sigma, drawn after the run's own, which Random Noise takes first from the same seed."""
-    generator = torch.Generator().manual_seed(seed)
-    torch.randn(noise.shape, generator=generator)
-    while True:
-        yield torch.randn(noise.shape, generator=generator).to(noise)
-
-
-def _not_finite(sigma: torch.Tensor) -> ValueError:
-    return ValueError(
-        f"Measure DNA, input 'guider': the model's prediction at sigma {float(sigma):.4g} is not finite. "
-        "Use a higher precision for this model (such as bf16 or fp32 instead of fp16 or fp8)."
-    )

@@ -11,7 +11,7 @@ import torch
 from comfy_api.latest import io
 
 from ..planner import DiffusionDNA
-from . import __version__, host
+from . import __version__, host, probe
 from .link_types import DNA
 
 SAME_NOISE, FRESH_NOISE = "same as the run", "fresh for every sigma"
@@ -50,8 +50,8 @@ class MeasureDNA(io.ComfyNode):
                     default=100,
                     min=2,
                     max=1000,
-                    tooltip="Noise levels to measure, uniform in flow time: one model call each, and the most steps "
-                    "that a plan can have. 30 to 100 are useful.",
+                    tooltip="Noise levels to measure, from the model's highest to its lowest: one model call each, and "
+                    "the most steps that a plan can have. 30 to 100 are useful.",
                 ),
                 io.Combo.Input(
                     "probe_noise",
@@ -93,7 +93,7 @@ class MeasureDNA(io.ComfyNode):
         if reference_sigmas is not None:
             sigmas = _whole_schedule(reference_sigmas, float(model_sampling.sigma_max))
         probes = host.probe_sigmas(model_sampling, grid_points)
-        progress = host.CallProgress(len(sigmas) - 1 + len(probes), cls.hidden.unique_id)
+        progress = probe.CallProgress(len(sigmas) - 1 + len(probes), cls.hidden.unique_id)
 
         run_noise = noise.generate_noise(latent)
         if not any(part.any() for part in host.parts(run_noise)):
@@ -101,14 +101,11 @@ class MeasureDNA(io.ComfyNode):
                 "Measure DNA, input 'noise': it is all zero, so every noise level would be measured without noise. "
                 "Connect RandomNoise."
             )
-        reference = host.run_reference(guider, run_noise, samples, sigmas, noise.seed, progress)
-        if not any(part.any() for part in host.parts(reference)):
-            raise ValueError(
-                "Measure DNA, input 'guider': the reference is all zero, so there is nothing to measure against. "
-                "Check the model and the noise."
-            )
+        reference = probe.run_reference(guider, run_noise, samples, sigmas, noise.seed, progress)
         fresh = probe_noise == FRESH_NOISE
-        errors = host.run_probes(guider, run_noise, samples, reference, probes, noise.seed, fresh, progress)
+        found = probe.run_probes(guider, run_noise, samples, reference, probes, noise.seed, fresh, progress)
+        errors = found.errors @ found.weights  # (sigmas, batch)
+        about_parts = {} if len(found.weights) == 1 else _about_parts(found)
 
         latent["samples"] = reference.to(comfy.model_management.intermediate_device())
         dna = DiffusionDNA(
@@ -116,6 +113,7 @@ class MeasureDNA(io.ComfyNode):
             errors=errors.mean(1)[::-1],
             kind=host.noise_kind(model_sampling),
             shift=host.time_shift(model_sampling),
+            power=float((found.powers @ found.weights).mean()),
             meta={
                 **host.describe(guider),
                 "latent_shape": [list(part.shape) for part in host.parts(samples)],
@@ -123,11 +121,21 @@ class MeasureDNA(io.ComfyNode):
                 "seed": noise.seed,
                 "probe_noise": probe_noise,
                 "item_errors": errors[::-1].T.tolist(),
+                **about_parts,
                 "measured_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
                 "pack_version": __version__,
             },
         )
         return io.NodeOutput(dna, latent)
+
+
+def _about_parts(found: probe.Probes) -> dict[str, Any]:
+    """Of a latent with several: errors (parts, sigmas, ascending) and powers, means of the batch, and the weights."""
+    return {
+        "part_errors": found.errors.mean(1)[::-1].T.tolist(),
+        "part_powers": found.powers.mean(0).tolist(),
+        "part_weights": found.weights.tolist(),
+    }
 
 
 def _measurable(guider: Any) -> Any:

@@ -9,11 +9,14 @@ import pytest
 import websocket
 from cotj.demo.host.client import Interrupted, NodeError
 from cotj.nodes import dna_file
+from cotj.planner import sigma_to_flow
+from cotj.planner.grid import measuring_grid
 from cotj.tests.host.workflows import FRESH_NOISE, DemoRun, Graph
 from safetensors.numpy import load
 
 STEPS, POINTS = 6, 8
-SD3_SCALE = 1.5305  # latents of the host times this are latents of the model, which errors are measured in
+LOWEST = 3 / 1002  # of SD3: the first of a thousand timesteps at its shift of 3
+SD3_SCALE, SD3_SHIFT = 1.5305, 0.0609  # of the model's own latents, which errors are measured in
 
 pytestmark = pytest.mark.usefixtures("demo_models")
 
@@ -33,6 +36,7 @@ def saved_latent(client, result, node):
 
 @pytest.mark.parametrize(("cfg", "batch"), [(1.0, 1), (1.0, 2), (3.0, 1), (3.0, 2)])
 def test_errors_are_those_of_one_step_guesses_by_the_hosts_own_sampler(client, server, cfg, batch):
+    grid = measuring_grid(LOWEST, 1, POINTS)
     graph = Graph()
     run = DemoRun(graph, cfg=cfg, batch=batch)
     measured = run.measure(STEPS, POINTS)
@@ -43,9 +47,7 @@ def test_errors_are_those_of_one_step_guesses_by_the_hosts_own_sampler(client, s
     guesses = {
         index: graph.add(
             "SaveLatent",
-            samples=run.sample(graph.add("ManualSigmas", sigmas=f"{(index + 1) / POINTS}, 0")[0], latent=measured[1])[
-                0
-            ],
+            samples=run.sample(graph.add("ManualSigmas", sigmas=f"{grid[index]}, 0")[0], latent=measured[1])[0],
             filename_prefix=f"guess{index}",
         )
         for index in (0, POINTS // 2, POINTS - 1)
@@ -56,7 +58,8 @@ def test_errors_are_those_of_one_step_guesses_by_the_hosts_own_sampler(client, s
     np.testing.assert_array_equal(clean, saved_latent(client, result, own))
     assert clean.shape[0] == batch
     dna = read(server, "measured")
-    np.testing.assert_allclose(dna.sigmas, np.arange(1, POINTS + 1) / POINTS, rtol=1e-6)
+    np.testing.assert_allclose(dna.sigmas, grid, rtol=1e-5)
+    np.testing.assert_allclose(dna.power, (((clean - SD3_SHIFT) * SD3_SCALE).astype(float) ** 2).mean(), rtol=1e-4)
     item_errors = np.array(dna.meta["item_errors"])
     assert item_errors.shape == (batch, POINTS)
     np.testing.assert_allclose(dna.errors, item_errors.mean(0))
@@ -127,7 +130,8 @@ def test_a_model_of_the_other_kind_is_measured_from_its_lowest_sigma_to_its_top(
     dna = read(server, "other kind")
     assert (dna.kind, dna.shift, dna.times) == ("ve", None, None)
     np.testing.assert_allclose(dna.sigmas[[0, -1]], [0.02917, 14.6146], rtol=1e-3)
-    np.testing.assert_allclose(np.diff(dna.flow_times), np.diff(dna.flow_times).mean(), rtol=1e-3)
+    lowest, top = sigma_to_flow([0.02917, 14.6146], "ve")
+    np.testing.assert_allclose(dna.flow_times, measuring_grid(lowest, top, 40), rtol=1e-3)
 
 
 def test_an_exponential_shift_is_recognised(client, server):
