@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..planner import Constraints, CoTj, DiffusionDNA, Plan, Planner, plan_adaptive, plan_fixed, plan_target
+from .samplers import is_ancestral, warning
 
 FIXED, ADAPTIVE = "CoTjPlanSigmas", "CoTjAdaptiveLength"
 NAMES = {FIXED: "Plan CoTj Sigmas", ADAPTIVE: "Adaptive Length Threshold"}
@@ -15,13 +16,12 @@ WAYS_OUT = {
     ADAPTIVE: "Change them or the DNA",
 }
 PLANNERS = ["auto", "cotj"]
-ANCESTRAL = {"euler_ancestral"}
 
 
 def make_plan(
     node_id: str, dna: DiffusionDNA, values: Mapping[str, Any], constraints: Constraints | None = None
 ) -> Plan:
-    """The plan that a planning node makes with these widget values; its `reason` says why this planner and length.
+    """The plan that a planning node makes with these widget values; its `reason` says why, and what to be wary of.
 
     Raises ValueError, with the node's name and a way out, for whatever cannot be planned.
     """
@@ -47,7 +47,8 @@ def make_plan(
 
 def _planner(dna: DiffusionDNA, values: Mapping[str, Any]) -> tuple[Planner, str]:
     """The planner that was asked for, and where the choice was left open, why this one."""
-    return CoTj(values.get("lever", "flow"), ancestral=values["sampler"] in ANCESTRAL), ""
+    planner = CoTj(values.get("lever", "flow"), ancestral=is_ancestral(values["sampler"], dna.kind))
+    return planner, warning(values["sampler"], dna.kind) or ""
 
 
 def parse_constraints(visit: str, first: float, last: float, min_jump: float, max_jump: float) -> Constraints:
