@@ -5,9 +5,9 @@ import os
 import folder_paths
 from comfy_api.latest import ComfyExtension, io
 
-from . import apply, files, heatmap, measure, plan, predict, record, train, ucgm
+from . import apply, constraints, files, heatmap, measure, plan, predict, record, train, ucgm
 
-MODULES = (measure, plan, heatmap, files, predict, record, train, ucgm, apply)
+MODULES = (measure, plan, constraints, heatmap, files, predict, record, train, ucgm, apply)
 
 
 class CoTjExtension(ComfyExtension):

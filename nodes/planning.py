@@ -49,12 +49,3 @@ def _planner(dna: DiffusionDNA, values: Mapping[str, Any]) -> tuple[Planner, str
     """The planner that was asked for, and where the choice was left open, why this one."""
     planner = CoTj(values.get("lever", "flow"), ancestral=is_ancestral(values["sampler"], dna.kind))
     return planner, warning(values["sampler"], dna.kind) or ""
-
-
-def parse_constraints(visit: str, first: float, last: float, min_jump: float, max_jump: float) -> Constraints:
-    """Constraints from widgets, in which 0 stands for none, and 1 for the longest jump there is."""
-    try:
-        sigmas = tuple(float(number) for number in visit.replace(",", " ").split())
-    except ValueError as error:
-        raise ValueError(f"'visit' is a list of sigmas such as 0.875, 0.3, but {error}") from error
-    return Constraints(sigmas, first or None, last or None, min_jump or None, None if max_jump == 1 else max_jump)

@@ -107,6 +107,18 @@ class DiffusionDNA:
         )
         return finer, index
 
+    def up_to(self, flow_time: float) -> DiffusionDNA:
+        """The part of this DNA at this flow time and below; ValueError where fewer than two nodes would be left."""
+        if flow_time >= self.flow_times[-1]:
+            return self
+        finer, top = self.with_node(flow_time)
+        return replace(
+            finer,
+            sigmas=finer.sigmas[: top + 1],
+            errors=finer.errors[: top + 1],
+            times=None if finer.times is None else finer.times[: top + 1],
+        )
+
 
 def mean_dna(dnas: Sequence[DiffusionDNA]) -> DiffusionDNA:
     """The mean DNA of several of one kind, on the grid of the first (the others are read there by `errors_at`).

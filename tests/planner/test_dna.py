@@ -128,3 +128,16 @@ def test_mean_refuses():
         mean_dna([])
     with pytest.raises(ValueError, match="flow, ve"):
         mean_dna([DiffusionDNA(GRID, [1, 2, 3]), DiffusionDNA(GRID, [1, 2, 3], kind="ve")])
+
+
+@pytest.mark.parametrize("shift", [None, TimeShift("static", 3.0)])
+def test_the_part_up_to_a_flow_time(shift):
+    dna = DiffusionDNA(np.linspace(0.1, 1, 10), np.linspace(0.1, 1, 10) ** 2, shift=shift)
+    part = dna.up_to(0.55)
+    np.testing.assert_allclose(part.sigmas, [0.1, 0.2, 0.3, 0.4, 0.5, 0.55])
+    assert part.errors[-1] == pytest.approx(dna.errors_at(0.55))
+    assert (part.times is None) == (shift is None)
+    assert dna.up_to(1.0) is dna
+    np.testing.assert_allclose(dna.up_to(0.5).sigmas, dna.sigmas[:5])
+    with pytest.raises(ValueError, match="at least 2"):
+        dna.up_to(0.1)
