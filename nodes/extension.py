@@ -4,8 +4,9 @@ import os
 
 import folder_paths
 from comfy_api.latest import ComfyExtension, io
+from server import PromptServer
 
-from . import apply, constraints, files, heatmap, measure, plan, predict, record, train, ucgm
+from . import apply, constraints, files, heatmap, measure, plan, predict, record, routes, train, ucgm
 
 MODULES = (measure, plan, constraints, heatmap, files, predict, record, train, ucgm, apply)
 
@@ -14,6 +15,7 @@ class CoTjExtension(ComfyExtension):
     async def on_load(self) -> None:
         # Appended after what extra_model_paths says about "cotj": the first folder is the one that Save DNA writes to.
         folder_paths.add_model_folder_path(files.FOLDER, os.path.join(folder_paths.models_dir, files.FOLDER))
+        routes.register(PromptServer.instance.routes)
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [node for module in MODULES for node in module.NODES]

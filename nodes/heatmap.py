@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from .comparison import claims, hold_against
 from .link_types import PLAN
@@ -34,13 +34,14 @@ class Heatmap(io.ComfyNode):
 
     @classmethod
     def execute(cls, plan, compare=None) -> io.NodeOutput:
+        given = None if compare is None else compare.double().cpu().numpy()
         try:
-            comparison = hold_against(plan, None if compare is None else compare.double().cpu().numpy())
+            comparison = hold_against(plan, given)
         except ValueError as error:
             raise ValueError(f"DNA Heatmap, input 'compare': {error}") from error
         image = torch.from_numpy(draw(plan, comparison)).float()[None] / 255
-        shown = ui.PreviewImage(image, cls=cls).as_dict() | {"cotj_plan": [claims(plan, comparison)]}
-        return io.NodeOutput(image, ui=shown)
+        shown = claims(plan, comparison) | {"compare": None if given is None else given.tolist()}
+        return io.NodeOutput(image, ui={"cotj_plan": [shown]})
 
 
 NODES = [Heatmap]

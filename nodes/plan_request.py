@@ -101,7 +101,11 @@ def _values(value: Any) -> dict[str, str | float | bool]:
     if not isinstance(value, dict) or len(value) > MAX_VALUES:
         raise ValueError(f"'values' are at most {MAX_VALUES} values by the names of their widgets")
     return {
-        name: entry if isinstance(entry, bool) else _text(entry, name) if isinstance(entry, str) else _count(entry, name)
+        name: entry
+        if isinstance(entry, bool)
+        else _text(entry, name)
+        if isinstance(entry, str)
+        else _count(entry, name)
         for name, entry in value.items()
     }
 
