@@ -1,4 +1,4 @@
-"""What the live widget asks of the planner and what it is told, as JSON; nothing is kept between two requests. No host."""
+"""What the live widget asks of the planner and what it is told, as JSON. No host, and nothing kept between requests."""
 
 from __future__ import annotations
 
@@ -63,7 +63,11 @@ def _plan(fields: dict[str, Any]) -> Plan:
     dna, values = _dna(fields["dna"]), _values(fields["values"])
     try:
         return make_plan(fields["node"], dna, values, _constraints(constraints) if constraints else None)
-    except (KeyError, TypeError) as error:  # a value that the node has and the request lacks, or of another type
+    except (
+        AttributeError,
+        KeyError,
+        TypeError,
+    ) as error:  # a value that the node has and the request lacks, or of another type
         raise ValueError(f"these are not the values of {NAMES[fields['node']]}: {error}") from error
 
 
@@ -101,12 +105,7 @@ def _values(value: Any) -> dict[str, str | float | bool]:
     if not isinstance(value, dict) or len(value) > MAX_VALUES:
         raise ValueError(f"'values' are at most {MAX_VALUES} values by the names of their widgets")
     return {
-        name: entry
-        if isinstance(entry, bool)
-        else _text(entry, name)
-        if isinstance(entry, str)
-        else _count(entry, name)
-        for name, entry in value.items()
+        name: _text(entry, name) if isinstance(entry, str) else _count(entry, name) for name, entry in value.items()
     }
 
 
@@ -135,7 +134,9 @@ def _number(value: Any, name: str) -> float:
 
 
 def _count(value: Any, name: str) -> float:
-    """A number as it came: an INT stays one, as it must to be a count."""
+    """A number as it came: an INT stays one, as it must to be a count; so does a switch."""
+    if isinstance(value, bool):
+        return value
     number = _number(value, name)
     return value if isinstance(value, int) and abs(value) < 2**53 else number
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 from aiohttp import web
 
@@ -21,9 +22,13 @@ async def plan(request: web.Request) -> web.Response:
     try:
         body = await _body(request)
         # In a thread: a large grid must not hold up the host's other requests.
-        return web.json_response(await asyncio.to_thread(answer, body))
+        return web.json_response(text=await asyncio.to_thread(_answer, body))
     except ValueError as error:
         return web.json_response({"error": str(error)}, status=400)
+
+
+def _answer(body: bytes) -> str:
+    return json.dumps(answer(body), allow_nan=False)  # NaN is no JSON; as a ValueError it has a reason
 
 
 async def _body(request: web.Request) -> bytes:
