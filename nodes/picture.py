@@ -71,7 +71,7 @@ def _draw_costs(axes: Axes, plan: Plan, comparison: Comparison) -> None:
     down from where a step starts to where it ends, then across to where the next one starts."""
     dna, graph = plan.dna, plan.graph
     # The last jump of every schedule is the one to 0, which is no node of the graph.
-    costs = np.vstack([graph.stop, graph.edges.T])
+    costs = np.vstack([graph.stops, graph.jumps.T])
     possible = np.ma.masked_invalid(costs)
     dearest = float(possible.max()) or 1.0
     scale = LogNorm(dearest * 10.0**-DECADES, dearest, clip=True)

@@ -62,14 +62,14 @@ class Constraints:
         length, last_length = times[:, None] - times, times
         for too_far, limit in ((-1, self.min_jump), (1, self.max_jump)):
             if limit is not None:
-                edges[too_far * (length - limit) > RESOLUTION] = np.inf
-                stop[too_far * (last_length - limit) > RESOLUTION] = np.inf
+                edges[..., too_far * (length - limit) > RESOLUTION] = np.inf
+                stop[..., too_far * (last_length - limit) > RESOLUTION] = np.inf
         for sigma in self.visit:
             node = graph.index(float(sigma_to_flow(sigma, graph.kind)))
-            edges[node + 1 :, :node] = np.inf  # no jump passes over it,
+            edges[..., node + 1 :, :node] = np.inf  # no jump passes over it,
             start[:node] = np.inf  # and no schedule starts below it
-            stop[node + 1 :] = np.inf  # or ends above it
+            stop[..., node + 1 :] = np.inf  # or ends above it
         if self.last is not None:
             node = graph.index(float(sigma_to_flow(self.last, graph.kind)))
-            stop[np.arange(len(stop)) != node] = np.inf
+            stop[..., np.arange(len(times)) != node] = np.inf
         return replace(graph, edges=edges, start=start, stop=stop)

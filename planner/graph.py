@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -18,8 +18,10 @@ class Graph:
     """Noise levels that a schedule may visit, and what every jump between them costs.
 
     sigmas: (n,) the nodes, ascending. kind: what sigma means.
-    edges: (n, n) cost of the jump from node j down to node i at [j, i]; inf where there is none.
-    start: (n,) cost of starting at a node; negative where a planner credits it. stop: (n,) cost of the last jump, to 0.
+    edges: (n, n) cost of the jump from node j down to node i at [j, i]; inf where there is none. Where a step depends
+        on the node p before: (n, n, n) at [p, j, i], and [j, j, i] is the first jump of a schedule that starts at j.
+    start: (n,) cost of starting at a node; negative where a planner credits it.
+    stop: (n,) cost of the last jump, to 0; (n, n) at [p, j] where a step depends on the node before.
     growth: what the cost still to go is multiplied by at every jump (GITS' coefficient).
     shift: the time shift through which a path is run, as one list; None where the nodes' own sigmas are run.
     """
@@ -36,6 +38,39 @@ class Graph:
     def flow_times(self) -> FloatArray:
         """(n,) flow time of each node, ascending."""
         return sigma_to_flow(self.sigmas, self.kind)
+
+    @property
+    def jumps(self) -> FloatArray:
+        """(n, n) cost of the jump from node j down to node i at [j, i], after the node before that makes it cheapest."""
+        return self.edges if self.edges.ndim == 2 else self.edges.min(axis=0)
+
+    @property
+    def stops(self) -> FloatArray:
+        """(n,) cost of the last jump from each node, after the node before that makes it cheapest."""
+        return self.stop if self.stop.ndim == 1 else self.stop.min(axis=0)
+
+    def below(self, nodes: int) -> Graph:
+        """The part of the graph that its lowest `nodes` nodes are."""
+        return replace(
+            self,
+            sigmas=self.sigmas[:nodes],
+            edges=self.edges[(slice(nodes),) * self.edges.ndim],
+            start=self.start[:nodes],
+            stop=self.stop[(slice(nodes),) * self.stop.ndim],
+        )
+
+    def path_cost(self, path: npt.ArrayLike) -> float:
+        """Start + jumps + stop along nodes in the order of travel, the cost still to go multiplied at every jump."""
+        nodes = [int(node) for node in np.asarray(path)]
+        before = [nodes[0], *nodes]
+        if self.edges.ndim == 2:
+            cost = float(self.stop[nodes[-1]])
+        else:
+            cost = float(self.stop[before[-2], nodes[-1]])
+        for p, j, i in reversed(list(zip(before, nodes, nodes[1:]))):
+            jump = self.edges[j, i] if self.edges.ndim == 2 else self.edges[p, j, i]
+            cost = float(jump) + self.growth * cost
+        return float(self.start[nodes[0]]) + cost
 
     def index(self, flow_time: float) -> int:
         """The node nearest to a flow time."""

@@ -207,7 +207,7 @@ def _search(
     if start == "costed":
         from_image = denoise < 1
         graph = replace(graph, start=start_costs(dna, graph.flow_times, begin, from_image))
-    run = constraints.apply(_part_below(graph, nodes))
+    run = constraints.apply(graph.below(nodes))
     starts = run.start.copy()
     if start == "top" or constraints.first is not None:
         starts[:-1] = np.inf
@@ -231,16 +231,6 @@ def _begin(dna: DiffusionDNA, denoise: float, constraints: Constraints) -> float
             raise ValueError(f"first {constraints.first:g} lies above this DNA's highest sigma, {dna.sigmas[-1]:.4g}")
         return min(first, top)
     return min(denoise if dna.shift is None else float(dna.shift.sigmas(denoise)), top)
-
-
-def _part_below(graph: Graph, nodes: int) -> Graph:
-    return replace(
-        graph,
-        sigmas=graph.sigmas[:nodes],
-        edges=graph.edges[:nodes, :nodes],
-        start=graph.start[:nodes],
-        stop=graph.stop[:nodes],
-    )
 
 
 def _check_options(steps: int, start: Start, denoise: float) -> None:

@@ -30,6 +30,7 @@ class TrajectoryProfile:
         mean square, in the unit of `DiffusionDNA.errors`.
     shares: (bands,) which share of the latent's values each band has; they add up to 1.
     kind: "flow" (CONST) or "ve" (eps, v, EDM). runs: how many runs the mean is of.
+    survival: (n,) which share of a squared error at each noise level is left at the end, where that was probed.
     Raises ValueError that names what is wrong.
     """
 
@@ -38,6 +39,7 @@ class TrajectoryProfile:
     shares: FloatArray
     kind: Kind = "flow"
     runs: int = 1
+    survival: FloatArray | None = None
 
     def __post_init__(self) -> None:
         sigmas, shares = ascending_vector("profile sigmas", self.sigmas), vector("profile shares", self.shares)
@@ -57,6 +59,11 @@ class TrajectoryProfile:
             raise ValueError(f"profile shares must be positive and add up to 1: {shares}")
         if self.runs < 1:
             raise ValueError(f"a profile is of at least 1 run, not {self.runs}")
+        if self.survival is not None:
+            left = vector("profile survival", self.survival)
+            if len(left) != len(sigmas) or (left < 0).any():
+                raise ValueError(f"profile survival must be {len(sigmas)} values of at least 0, not {left}")
+            object.__setattr__(self, "survival", left)
         gram.setflags(write=False)
         for name, value in (("sigmas", sigmas), ("gram", gram), ("shares", shares)):
             object.__setattr__(self, name, value)
@@ -156,6 +163,10 @@ def mean_profile(profiles: Sequence[TrajectoryProfile | None]) -> TrajectoryProf
         if not np.array_equal(other.sigmas, first.sigmas) or not np.allclose(other.shares, first.shares):
             return None
     weights = [profile.runs for profile in known]
+    probed = [profile.survival for profile in known if profile.survival is not None]
     return replace(
-        first, gram=np.average([profile.gram for profile in known], axis=0, weights=weights), runs=sum(weights)
+        first,
+        gram=np.average([profile.gram for profile in known], axis=0, weights=weights),
+        survival=np.average(probed, axis=0, weights=weights) if len(probed) == len(known) else None,
+        runs=sum(weights),
     )

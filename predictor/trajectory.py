@@ -77,7 +77,8 @@ class TrajectorySketch:
 def octaves(values: Tensor) -> list[Tensor]:
     """Haar octaves of images (items, ..., height, width), the finest first, each (items, n), orthogonal to each other.
 
-    Squared norms add up to that of the values; every octave but the last has three degrees of freedom in four values. Whatever is no image, and sides that cannot be halved, are not split.
+    Squared norms add up to that of the values; every octave but the last has three degrees of freedom in four values.
+    Whatever is no image, and sides that cannot be halved, are not split.
     """
     rest, parts = values.detach().float(), []
     while len(parts) < MAX_OCTAVES and rest.ndim > 3 and rest.shape[-1] % 2 == 0 and rest.shape[-2] % 2 == 0:

@@ -70,3 +70,48 @@ def test_lengths_that_were_not_asked_for_have_no_path(k):
 def test_refuses(edges, start, stop, longest, message):
     with pytest.raises(ValueError, match=message):
         shortest_paths(edges, start, stop, longest)
+
+
+@st.composite
+def second_order_graphs(draw):
+    """Any graph whose edges cost what the node before makes them cost."""
+    n = draw(st.integers(1, 3))
+    costs = st.lists(COSTS, min_size=n**3, max_size=n**3)
+    pairs = st.lists(COSTS, min_size=n**2, max_size=n**2)
+    edges, stop = np.reshape(draw(costs), (n, n, n)), np.reshape(draw(pairs), (n, n))
+    return edges, np.array(draw(st.lists(COSTS, min_size=n, max_size=n))), stop, draw(st.integers(1, 4))
+
+
+def second_order_cost(path, edges, start, stop, growth):
+    before = [path[0], *path]
+    cost = stop[before[-2], path[-1]]
+    for p, j, i in reversed(list(zip(before, path, path[1:]))):
+        cost = edges[p, j, i] + growth * cost
+    return start[path[0]] + cost
+
+
+@given(second_order_graphs(), st.sampled_from([1.0, 1.15, 0.8]))
+def test_second_order_agrees_with_brute_force(graph, growth):
+    edges, start, stop, longest = graph
+    paths = shortest_paths(edges, start, stop, longest, growth)
+    for k in range(1, longest + 1):
+        every = itertools.product(range(len(start)), repeat=k)
+        cheapest = min(second_order_cost(path, edges, start, stop, growth) for path in every)
+        assert paths.costs[k - 1] == pytest.approx(cheapest, abs=1e-12)
+        if np.isfinite(cheapest):
+            found = second_order_cost(paths.path(k), edges, start, stop, growth)
+            assert found == pytest.approx(cheapest, abs=1e-9)
+
+
+def test_second_order_of_edges_that_ignore_the_node_before_is_first_order():
+    rng = np.random.default_rng(0)
+    edges, start, stop = np.where(np.tri(9, k=-1), rng.random((9, 9)), np.inf), rng.random(9), rng.random(9)
+    second = shortest_paths(np.tile(edges, (9, 1, 1)), start, np.tile(stop, (9, 1)), 9, 1.15)
+    first = shortest_paths(edges, start, stop, 9, 1.15)
+    np.testing.assert_allclose(second.costs, first.costs, rtol=1e-12)
+    assert [second.path(k).tolist() for k in range(1, 10)] == [first.path(k).tolist() for k in range(1, 10)]
+
+
+def test_refuses_stops_of_another_order():
+    with pytest.raises(ValueError, match=r"\(n, n, n\), \(n,\), \(n, n\)"):
+        shortest_paths(np.zeros((2, 2, 2)), np.zeros(2), np.zeros(2), 1)
