@@ -1,0 +1,19 @@
+"""The host's own modules in this process, for tests that need its classes but no server."""
+
+import sys
+import tempfile
+
+from cotj.demo.bootstrap import cache_dir
+from cotj.demo.host.find import find_comfyui
+
+
+def import_host() -> None:
+    """Make `comfy` importable: on the CPU, and without writing anything into the host's folder."""
+    if "comfy" in sys.modules:
+        return
+    sys.pycache_prefix = str(cache_dir() / "pycache")
+    sys.path.append(str(find_comfyui()))  # appended, so that no module in there can hide another
+    import comfy.cli_args
+
+    comfy.cli_args.args.cpu = True
+    comfy.cli_args.args.base_directory = tempfile.mkdtemp(prefix="cotj-host-")
