@@ -10,6 +10,7 @@ NODES = {
     "CoTjAdaptiveLength": "Adaptive Length Threshold",
     "CoTjConstraints": "Plan Constraints",
     "CoTjHeatmap": "DNA Heatmap",
+    "CoTjDiagnostics": "DNA Diagnostics",
     "CoTjAverageDNA": "Average DNA",
     "CoTjSaveDNA": "Save DNA",
     "CoTjLoadDNA": "Load DNA",
