@@ -54,7 +54,8 @@ class ApplyPlan(io.ComfyNode):
         if isinstance(plan, DiffusionDNA):
             check_fit(NAME, plan, model, "plan")
         else:
-            plan = torch.tensor(plan.sigmas, dtype=torch.float32) if isinstance(plan, Plan) else plan
+            # A copy: the host's UniPC writes into the sigmas that it is given.
+            plan = torch.tensor(plan.sigmas, dtype=torch.float32) if isinstance(plan, Plan) else plan.clone()
             _check_sigmas(plan, float(model.get_model_object("model_sampling").sigma_max))
         return io.NodeOutput(AppliedPlan(plan, cls.hidden.unique_id).attach(model))
 

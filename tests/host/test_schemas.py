@@ -19,6 +19,7 @@ NODES = {
     "CoTjAddToDataSet": "Add to DNA Data Set",
     "CoTjDataSet": "DNA Data Set",
     "CoTjTrainPredictor": "Train DNA Predictor",
+    "CoTjApplyPlan": "Apply CoTj Plan to Model (sampler's steps and scheduler are ignored)",
 }
 
 
