@@ -9,6 +9,7 @@ from typing import Any
 
 import comfy.model_sampling
 import comfy.samplers
+import numpy as np
 import torch
 from comfy.model_patcher import ModelPatcher
 from server import PromptServer
@@ -205,17 +206,29 @@ def _other_size(now: list[list[int]], measured: list[Any]) -> list[str]:
 
 
 def fit_fault(dna: DiffusionDNA, model: ModelPatcher) -> str | None:
-    """Why a plan of this DNA would mean nothing to this model; None where it fits."""
+    """Why a plan of this DNA would mean nothing to this model; None where it fits, from the model's top down."""
     model_sampling = model.get_model_object("model_sampling")
     if isinstance(model_sampling, IMAGE_TO_IMAGE):
         return "this image-to-image model has no noise levels to plan."
     kind, top = noise_kind(model_sampling), float(model_sampling.sigma_max)
-    if kind != dna.kind or abs(dna.sigmas[-1] - top) > TOPS_AGREE * top:
+    if kind != dna.kind or dna.sigmas[-1] < (1 - TOPS_AGREE) * top:
         return (
             f"the DNA was measured on {KINDS[dna.kind]} model with noise levels up to {dna.sigmas[-1]:.4g}, but this "
             f"is {KINDS[kind]} model with levels up to {top:.4g}."
         )
     return None
+
+
+def within(dna: DiffusionDNA, model: ModelPatcher) -> DiffusionDNA:
+    """The part of a DNA that lies within a model's noise levels: another one may have been measured further up."""
+    top = sigma_to_flow(float(model.get_model_object("model_sampling").sigma_max), dna.kind)
+    return dna.up_to(float(top))
+
+
+def to_sigmas(sigmas: np.ndarray, model: ModelPatcher | None = None) -> torch.Tensor:
+    """SIGMAS of a planned schedule, which rounding must not put above the model's highest."""
+    made = torch.from_numpy(sigmas.astype(np.float32))
+    return made if model is None else made.clamp(max=float(model.get_model_object("model_sampling").sigma_max))
 
 
 def show_text(text: str, node_id: str) -> None:

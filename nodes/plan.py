@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import comfy.samplers
-import torch
+from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
 from ..planner import Constraints, DiffusionDNA, Plan
@@ -17,8 +17,6 @@ from .planning import ADAPTIVE, FIXED, NAMES, PLANNERS, make_plan
 
 CATEGORY = "model/sampling/schedulers"
 MAX_STEPS = 50
-KINDS = {"flow": "a flow", "ve": "an eps or v"}
-TOPS_AGREE = 0.01  # relative; a DNA is measured up to the model's own top
 
 
 def _dna_input() -> io.Input:
@@ -69,6 +67,11 @@ def _optional_inputs() -> list[io.Input]:
             "guider",
             optional=True,
             tooltip="The guider that you sample with, instead of the model: guidance is then checked as well.",
+        ),
+        io.Latent.Input(
+            "latent_image",
+            optional=True,
+            tooltip="The latent that you sample, to have its size checked too. Needs model or guider.",
         ),
     ]
 
@@ -127,8 +130,8 @@ class PlanSigmas(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, dna, constraints=None, model=None, guider=None, **values) -> io.NodeOutput:
-        return _planned(cls, FIXED, dna, values, constraints, model, guider)
+    def execute(cls, dna, constraints=None, model=None, guider=None, latent_image=None, **values) -> io.NodeOutput:
+        return _planned(cls, FIXED, dna, values, constraints, model, guider, latent_image)
 
 
 class AdaptiveLength(io.ComfyNode):
@@ -182,19 +185,32 @@ class AdaptiveLength(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, dna, constraints=None, model=None, guider=None, **values) -> io.NodeOutput:
-        return _planned(cls, ADAPTIVE, dna, values, constraints, model, guider)
+    def execute(cls, dna, constraints=None, model=None, guider=None, latent_image=None, **values) -> io.NodeOutput:
+        return _planned(cls, ADAPTIVE, dna, values, constraints, model, guider, latent_image)
 
 
 def _planned(
-    cls: Any, node_id: str, dna: DiffusionDNA, values: dict[str, Any], constraints: Constraints | None, model, guider
+    cls: Any,
+    node_id: str,
+    dna: DiffusionDNA,
+    values: dict[str, Any],
+    constraints: Constraints | None = None,
+    model: ModelPatcher | None = None,
+    guider: comfy.samplers.CFGGuider | None = None,
+    latent_image: dict[str, Any] | None = None,
 ) -> io.NodeOutput:
-    check_fit(NAMES[node_id], dna, model if guider is None else guider.model_patcher)
+    warnings: list[str] = []
+    sampled_with = guider or model
+    if sampled_with is not None:
+        model = model if guider is None else guider.model_patcher
+        check_fit(NAMES[node_id], dna, model)
+        dna = host.within(dna, model)
+        warnings = host.differences(dna.meta, sampled_with, latent_image)
     plan = make_plan(node_id, dna, values, constraints)
-    text = describe(plan)
+    text = "\n".join([describe(plan), *warnings])
     host.show_text(text, cls.hidden.unique_id)
     shown = claims(plan, hold_against(plan)) | {"request": request(node_id, dna, values, constraints)}
-    return io.NodeOutput(_sigmas(plan), plan.steps, plan, text, ui={"cotj_plan": [shown]})
+    return io.NodeOutput(host.to_sigmas(plan.sigmas, model), plan.steps, plan, text, ui={"cotj_plan": [shown]})
 
 
 def describe(plan: Plan) -> str:
@@ -211,22 +227,10 @@ def describe(plan: Plan) -> str:
     return "\n".join(filter(None, lines))
 
 
-def _sigmas(plan: Plan) -> torch.Tensor:
-    return torch.tensor(plan.sigmas, dtype=torch.float32)
-
-
-def check_fit(node: str, dna: DiffusionDNA, model, name: str = "dna") -> None:
+def check_fit(node: str, dna: DiffusionDNA, model: ModelPatcher, name: str = "dna") -> None:
     """A DNA of another kind of model gives sigmas that mean nothing to this one."""
-    if model is None:
-        return
-    model_sampling = model.get_model_object("model_sampling")
-    kind, top = host.noise_kind(model_sampling), float(model_sampling.sigma_max)
-    if kind != dna.kind or abs(dna.sigmas[-1] - top) > TOPS_AGREE * top:
-        raise ValueError(
-            f"{node}, input '{name}': it was measured on {KINDS[dna.kind]} model with noise levels up to "
-            f"{dna.sigmas[-1]:.4g}, but input 'model' is {KINDS[kind]} model with levels up to {top:.4g}. "
-            "Connect a DNA that was measured with this model."
-        )
+    if fault := host.fit_fault(dna, model):
+        raise ValueError(f"{node}, input '{name}': {fault} Connect a DNA that was measured with this model.")
 
 
 NODES = [PlanSigmas, AdaptiveLength]

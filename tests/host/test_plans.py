@@ -170,7 +170,7 @@ def test_the_schedule_lever_needs_schedule_times(client, server, graph):
 def test_a_dna_of_another_kind_than_the_model_is_refused(client, server, demo_models, graph, add):
     run = DemoRun(graph)
     planned = add(graph, load(graph, "plan ve"), model=run.model)
-    refusal(client, server, graph, planned, "an eps or v model", "up to 14.6", "'model' is a flow model", "'dna'")
+    refusal(client, server, graph, planned, "an eps, v or EDM model", "up to 14.6", "this is a flow model", "'dna'")
 
 
 def test_a_dna_of_a_model_with_another_top_is_refused(client, server, demo_models, graph):
@@ -186,3 +186,32 @@ def test_a_dna_of_the_models_own_kind_passes(client, demo_models, graph, name, p
     planned = plan(graph, load(graph, name), model=DemoRun(graph, patch=patch).model)
     [steps] = graph.show(planned[1])
     assert text(client.run(graph.nodes), steps) == "4"
+
+
+def test_a_dna_that_was_measured_further_up_is_clamped_to_the_models_top(client, server, demo_models, graph):
+    high = DiffusionDNA(np.geomspace(0.03, 4519, 40).astype(np.float32), 0.01 + TIMES**2, kind="ve")
+    dna_file.write(server.models / "cotj", "plan high", high)
+    model = DemoRun(graph, patch=("ModelSamplingDiscrete", {"sampling": "eps", "zsnr": False})).model
+    planned = plan(graph, load(graph, "plan high"), model=model)
+    [sigmas] = graph.show(planned[0])
+    shown = client.run(graph.nodes)
+    assert sigmas_of(shown, sigmas)[0] == pytest.approx(14.6146, abs=1e-4)
+    assert len(sigmas_of(shown, sigmas)) == 5
+
+
+@pytest.mark.parametrize("add", [plan, adaptive])
+def test_what_differs_from_the_measurement_is_said(client, demo_models, graph, add):
+    measured = DemoRun(graph, cfg=3.0)
+    dna = measured.measure(3, 8)[0]
+    same = add(graph, dna, guider=measured.guider, latent_image=measured.latent)
+    shifted = DemoRun(graph, cfg=2.0, patch=("ModelSamplingSD3", {"shift": 5.0}))
+    larger = graph.add("EmptySD3LatentImage", width=512, height=256, batch_size=1)[0]
+    other = add(graph, dna, guider=shifted.guider, latent_image=larger)
+    model_alone = add(graph, dna, model=shifted.model)
+    shown = graph.show(same[3], other[3], model_alone[3])
+    result = client.run(graph.nodes)
+    without, with_all, of_the_model = (text(result, node_id) for node_id in shown)
+    assert "measured" not in without
+    for word in ("shift is 5", "guidance is cfg 2", "size is 32x64"):
+        assert word in with_all
+    assert "shift is 5" in of_the_model and "guidance" not in of_the_model
