@@ -18,14 +18,11 @@ from .dna_file import replace_file
 SUFFIX = ".schedules.json"
 REFERENCES = ".references"  # safetensors; not listed as a DNA, and free to be deleted
 FORMAT = "cotj-schedules-1"
-NAMES = {
-    "model": "model",
-    "weights": "weights or LoRAs",
+NAMES = {  # of what a key holds, where it is said in other words
+    "checkpoint": "weights",
+    "weight_patches": "LoRAs",
     "sampling": "noise levels",
     "sampling_shift": "shift",
-    "guider": "guider",
-    "guidance": "guidance",
-    "sampler": "sampler",
     "latent_shape": "size",
 }
 
@@ -61,7 +58,7 @@ class Schedules:
     def misfits(self, key: dict[str, Any]) -> list[str]:
         """In what these schedules were found for something else than `key`, as far as that says."""
         return [
-            f"{NAMES[name]} {_short(self.key.get(name))} there, {_short(value)} here"
+            f"{NAMES.get(name, name)} {_short(self.key.get(name))} there, {_short(value)} here"
             for name, value in key.items()
             if self.key.get(name) != value
         ]
@@ -122,12 +119,12 @@ def read_references(folder: Path, name: str, calibration: str) -> list[np.ndarra
 
 def _trial_to_dict(trial: Trial) -> dict[str, Any]:
     errors = {pair: values.tolist() for pair, values in trial.errors.items()}
-    return {"name": trial.name, "times": trial.times.tolist(), "errors": errors}
+    return {"name": trial.name, "times": trial.times.tolist(), "power": trial.power, "errors": errors}
 
 
 def _trial(data: dict[str, Any]) -> Trial:
     errors = {int(pair): np.array(values, dtype=np.float64) for pair, values in data["errors"].items()}
-    return Trial(data["name"], np.array(data["times"], dtype=np.float64), errors)
+    return Trial(data["name"], np.array(data["times"], dtype=np.float64), float(data["power"]), errors)
 
 
 def _search(data: dict[str, Any]) -> Search:

@@ -1,8 +1,9 @@
 """Finding a schedule by running it: candidates are raced, and the winner is refined, on measured final errors.
 
 Everything here asks a `Runner` for what a schedule ends in, and knows nothing about models. Schedules are flow times,
-descending, without the final 0. The objective is a weighted mean of the squared errors of all pairs, so it is a sum of
-terms that are not negative: a partial sum above another schedule's whole one proves a schedule worse, unfinished.
+descending, without the final 0. The objective is the sum over items of a power of their mean squared error: 1 for the
+mean square, 1/2 for the mean distance. No term is negative, so a partial sum above another schedule's whole one proves
+a schedule worse, unfinished.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from .arrays import FloatArray
 PROBE = 0.05  # share of the smaller neighbouring gap by which a node is moved to take a derivative
 LEAST_GAP = 0.4  # of what it was, that a joint step leaves of a gap between two nodes
 FIRST_MOVE, LAST_MOVE = 0.3, 0.04  # shares of a gap that coordinate moves start and end with
+
+
+TINY = 1e-12  # below every error that is told from 0
 
 
 class OutOfCalls(Exception):
@@ -36,15 +40,23 @@ class Runner(Protocol):
 
 @dataclass
 class Trial:
-    """A schedule and its mean squared errors, item by item, on the pairs that it was run on."""
+    """A schedule and its mean squared errors, item by item, on the pairs that it was run on. power: see above."""
 
     name: str
     times: FloatArray
+    power: float
     errors: dict[int, FloatArray] = field(default_factory=dict)
 
-    def total(self, weights: FloatArray, pairs: Sequence[int] | None = None) -> float:
-        """Weighted sum over pairs; over all that it was run on by default."""
-        return float(sum(weights[pair] * self.errors[pair].mean() for pair in (pairs or self.errors)))
+    def cost(self, pair: int) -> float:
+        """What a pair adds to the objective."""
+        return float((self.errors[pair] ** self.power).sum())
+
+    def total(self, pairs: Sequence[int] | None = None) -> float:
+        """The objective, summed over these pairs; by default over all that it was run on."""
+        return sum(self.cost(pair) for pair in (self.errors if pairs is None else pairs))
+
+    def changed(self, times: FloatArray) -> Trial:
+        return Trial("refined", times, self.power)
 
     def complete(self, pairs: int) -> bool:
         return len(self.errors) == pairs
@@ -64,8 +76,8 @@ def run(runner: Runner, trial: Trial, pair: int) -> FloatArray:
     return deviations
 
 
-def race(runner: Runner, trials: list[Trial], weights: FloatArray, after_pair: Progress) -> Trial:
-    """The trial with the least weighted error over all pairs.
+def race(runner: Runner, trials: list[Trial], after_pair: Progress) -> Trial:
+    """The trial that is best over all pairs.
 
     The first one runs on every pair, and then all on the pairs that are hardest for it. The better half goes on with
     twice the pairs, and so on; then the others are taken up again, the most promising first, until each is proven
@@ -73,47 +85,46 @@ def race(runner: Runner, trials: list[Trial], weights: FloatArray, after_pair: P
     """
     for pair in range(runner.pairs):
         _run_once(runner, trials[0], pair, after_pair)
-    hardest = sorted(range(runner.pairs), key=lambda pair: -weights[pair] * trials[0].errors[pair].mean())
+    hardest = sorted(range(runner.pairs), key=lambda pair: -trials[0].cost(pair))
     racing, done = list(trials), max(1, runner.pairs // 8)
     while True:
         for trial in racing:
             for pair in hardest[:done]:
                 _run_once(runner, trial, pair, after_pair)
-        racing.sort(key=lambda trial: trial.total(weights, hardest[:done]))
+        racing.sort(key=lambda trial: trial.total(hardest[:done]))
         if done == runner.pairs:
             break
         racing = racing[: max(2, (len(racing) + 1) // 2)]
         done = min(2 * done, runner.pairs)
     best = racing[0]
-    for trial in sorted(trials, key=lambda trial: trial.total(weights) / len(trial.errors)):
-        if _beats(runner, trial, best, weights, hardest, after_pair):
+    for trial in sorted(trials, key=lambda trial: trial.total() / len(trial.errors)):
+        if _beats(runner, trial, best, hardest, after_pair):
             best = trial
     return best
 
 
-def unproven(trials: Sequence[Trial], best: Trial, weights: FloatArray, pairs: int) -> list[Trial]:
+def unproven(trials: Sequence[Trial], best: Trial, pairs: int) -> list[Trial]:
     """Trials that might be better than the best one for all that was run."""
-    bar = best.total(weights) if best.complete(pairs) else np.inf
-    return [trial for trial in trials if not trial.complete(pairs) and trial.total(weights) < bar]
+    bar = best.total() if best.complete(pairs) else np.inf
+    return [trial for trial in trials if not trial.complete(pairs) and trial.total() < bar]
 
 
-def refine(runner: Runner, best: Trial, weights: FloatArray, after_pair: Progress, found: Progress) -> Trial:
+def refine(runner: Runner, best: Trial, after_pair: Progress, found: Progress) -> Trial:
     """The best schedule that joint steps and then moves of single nodes lead to, each accepted only if it is better.
 
     found: told of every improvement. Ends when no move helps, or raises OutOfCalls.
     """
-    runs = Trial(best.name, best.times)
+    runs = best.changed(best.times)
     deviations = [run(runner, runs, pair) for pair in range(runner.pairs)]  # to start changes from
     runner.keep()
-    best = _gauss_newton(runner, best, deviations, weights, after_pair, found)
-    return _coordinate_moves(runner, best, weights, after_pair, found)
+    best = _gauss_newton(runner, best, deviations, after_pair, found)
+    return _coordinate_moves(runner, best, after_pair, found)
 
 
 def _gauss_newton(
     runner: Runner,
     best: Trial,
     deviations: list[FloatArray],
-    weights: FloatArray,
     after_pair: Progress,
     found: Progress,
 ) -> Trial:
@@ -129,33 +140,34 @@ def _gauss_newton(
         normal, slope = np.zeros((free, free)), np.zeros(free)
         lengths = PROBE * _smaller_gaps(best.times)
         for pair, deviation in enumerate(deviations):
+            # The objective to second order, as a sum of squares: an item of error e weighs e^(power - 1).
+            scale = np.sqrt(np.maximum(best.errors[pair], TINY) ** (best.power - 1))[:, None]
             columns = np.empty((free, deviation.size), dtype=np.float32)
             for node in range(1, free + 1):
                 moved = best.times.copy()
                 moved[node] -= lengths[node]
-                columns[node - 1] = ((deviation - runner.run(moved, pair)) / lengths[node]).ravel()
-            weight = weights[pair] / deviation.size
-            normal += weight * (columns @ columns.T)
-            slope += weight * (columns @ deviation.ravel())
+                columns[node - 1] = (scale * (deviation - runner.run(moved, pair)) / lengths[node]).ravel()
+            normal += columns @ columns.T
+            slope += columns @ (scale * deviation).ravel()
         better = None
         for damping in (0.03, 0.3, 3.0):
             step = np.linalg.lstsq(normal + damping * np.diag(normal.diagonal()), -slope, rcond=None)[0]
-            trial = Trial("refined", _stepped(best.times, step))
+            trial = best.changed(_stepped(best.times, step))
             tried: list[FloatArray] = []
-            if _beats(runner, trial, best, weights, range(runner.pairs), after_pair, tried):
+            if _beats(runner, trial, best, range(runner.pairs), after_pair, tried):
                 better = trial
                 break
         if better is None:
             return best
         runner.keep()
-        gained = 1 - better.total(weights) / best.total(weights)
+        gained = 1 - better.total() / best.total()
         best, deviations = better, tried
         found(best)
         if gained < 0.02:
             return best
 
 
-def _coordinate_moves(runner: Runner, best: Trial, weights: FloatArray, after_pair: Progress, found: Progress) -> Trial:
+def _coordinate_moves(runner: Runner, best: Trial, after_pair: Progress, found: Progress) -> Trial:
     """Every node but the first, both ways, by a share of the gap to its neighbour that halves when no move helps."""
     share = FIRST_MOVE
     ways = np.ones(len(best.times))  # the way that helped a node last is tried first
@@ -166,9 +178,9 @@ def _coordinate_moves(runner: Runner, best: Trial, weights: FloatArray, after_pa
                 times = best.times.copy()
                 neighbour = times[node - 1] if way > 0 else (times[node + 1] if node + 1 < len(times) else 0.0)
                 times[node] += share * (neighbour - times[node])
-                trial = Trial("refined", times)
-                hardest = sorted(range(runner.pairs), key=lambda pair: -weights[pair] * best.errors[pair].mean())
-                if _beats(runner, trial, best, weights, hardest, after_pair):
+                trial = best.changed(times)
+                hardest = sorted(range(runner.pairs), key=lambda pair: -best.cost(pair))
+                if _beats(runner, trial, best, hardest, after_pair):
                     runner.keep()
                     best, ways[node], helped = trial, way, True
                     found(best)
@@ -182,22 +194,21 @@ def _beats(
     runner: Runner,
     trial: Trial,
     best: Trial,
-    weights: FloatArray,
     order: Sequence[int],
     after_pair: Progress,
     deviations: list[FloatArray] | None = None,
 ) -> bool:
     """Whether a trial is better on all pairs; it is run no further than its partial sum proves that it is not."""
-    bar = best.total(weights)
+    bar = best.total()
     for pair in order:
-        if trial is best or trial.total(weights) >= bar:
+        if trial is best or trial.total() >= bar:
             return False
         if pair not in trial.errors:
             deviation = run(runner, trial, pair)
             after_pair(trial)
             if deviations is not None:
                 deviations.append(deviation)
-    return trial.total(weights) < bar
+    return trial.total() < bar
 
 
 def _run_once(runner: Runner, trial: Trial, pair: int, after_pair: Progress) -> None:

@@ -1,0 +1,64 @@
+"""The picture of a search: how the candidates compare, and the schedule that was found. Matplotlib only, no host."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from ..planner.search import Trial, mean_interval
+from .optimize_text import finished_trials, objective, values
+from .picture import COMPARED, DPI, MEASURED, PLANNED
+from .schedule_file import Search
+
+SIZE = (6.4, 8.0)  # inches
+SHOWN = 12  # candidates
+
+
+def draw(search: Search, sampler: str) -> npt.NDArray[np.uint8]:
+    """The picture as RGB, shape (height, width, 3)."""
+    canvas = FigureCanvasAgg(figure(search, sampler))
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def figure(search: Search, sampler: str) -> Figure:
+    assert search.best is not None
+    fig = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
+    bars, path = fig.subplots(2, 1, height_ratios=[3, 2])
+    trials = finished_trials(search)
+    shown = trials[:SHOWN]
+    if search.trials[0] not in shown:  # the model's own is what everything is held against
+        shown[-1] = search.trials[0]
+    _draw_errors(bars, search.best, shown)
+    bars.set_xlabel(f"{objective(search)} from the long run: mean and its 95 % interval")
+    _draw_schedules(path, search.best, trials[0])
+    items = len(search.best.all_errors())
+    counts = f"{items} images, {search.calls} model calls"
+    fig.suptitle(f"{len(search.best.times)} steps of {sampler}, {counts}", fontsize=13)
+    return fig
+
+
+def _draw_errors(axes: Axes, best: Trial, trials: list[Trial]) -> None:
+    """Means with their intervals; the best on top."""
+    rows = [("optimized", best), *((trial.name, trial) for trial in trials)]
+    for row, (_, trial) in enumerate(rows):
+        low, high = mean_interval(values(trial))
+        axes.plot([low, high], [row, row], color=MEASURED, linewidth=1.5)
+        colour = COMPARED if row else PLANNED
+        axes.plot(values(trial).mean(), row, "o", color=colour, gid="error")
+    axes.set_yticks(range(len(rows)), [name for name, _ in rows])
+    axes.invert_yaxis()
+    axes.set_xscale("log")
+    axes.grid(alpha=0.25)
+
+
+def _draw_schedules(axes: Axes, best: Trial, rival: Trial) -> None:
+    steps = np.arange(len(best.times) + 1)
+    axes.plot(steps, np.append(rival.times, 0), "o--", color=COMPARED, markersize=4, label=rival.name)
+    axes.plot(steps, np.append(best.times, 0), "o-", color=PLANNED, markersize=4, label="optimized", gid="optimized")
+    axes.set(xlabel="step", ylabel="flow time", ylim=(0, None))
+    axes.legend()
+    axes.grid(alpha=0.25)

@@ -1,0 +1,173 @@
+"""The search against models whose best schedule is known, and against brute force."""
+
+import itertools
+
+import numpy as np
+import pytest
+from cotj.planner.search import (
+    OutOfCalls,
+    Trial,
+    mean_interval,
+    race,
+    ratio_interval,
+    refine,
+    unproven,
+)
+
+WIDTHS = np.array([0.05, 0.3, 0.9])  # of Gaussian data, one a pair
+START = 1.5
+
+
+class Gaussian:
+    """Euler on the exact flow model of N(0, width^2), whose end is known: `width * start`. Counts its calls, prefixes
+    of the schedule that was kept excepted."""
+
+    pairs = len(WIDTHS)
+
+    def __init__(self, calls=10**9):
+        self.left = calls
+        self.spent = 0
+        self.kept = self.last = ()
+
+    def run(self, times, pair):
+        x, width = START, WIDTHS[pair]
+        known = len(list(itertools.takewhile(lambda same: same[0] == same[1], zip(self.kept, times))))
+        for step, (t, s) in enumerate(itertools.pairwise(np.append(times, 0))):
+            if step >= known:
+                if not self.left:
+                    raise OutOfCalls
+                self.left -= 1
+                self.spent += 1
+            clean = (1 - t) * width**2 / ((1 - t) ** 2 * width**2 + t**2) * x
+            x = s / t * x + (1 - s / t) * clean
+        self.last = times
+        return np.array([[x - width * START]])
+
+    def keep(self):
+        self.kept = self.last
+
+
+def objective(times, power):
+    return sum(float(Gaussian().run(np.array(times), pair)[0, 0] ** 2) ** power for pair in range(Gaussian.pairs))
+
+
+def trials(power, **schedules):
+    return [Trial(name, np.array(times), power) for name, times in schedules.items()]
+
+
+def nothing(_):
+    pass
+
+
+SCHEDULES = {
+    "default": [1, 0.75, 0.5, 0.25],
+    "low": [1, 0.6, 0.3, 0.1],
+    "high": [1, 0.95, 0.8, 0.5],
+    "lower": [1, 0.5, 0.2, 0.05],
+    "bad": [1, 0.03, 0.02, 0.01],
+    "worse": [1, 0.99, 0.98, 0.97],
+}
+
+
+@pytest.mark.parametrize("power", [1.0, 0.5])
+def test_the_race_is_won_by_the_best_on_all_pairs(power):
+    candidates = trials(power, **SCHEDULES)
+    winner = race(Gaussian(), candidates, nothing)
+    assert winner.name == min(SCHEDULES, key=lambda name: objective(SCHEDULES[name], power))
+    assert winner.total() == pytest.approx(objective(winner.times, power))
+    assert unproven(candidates, winner, Gaussian.pairs) == []
+
+
+def test_a_candidate_that_loses_its_lead_on_the_last_pair_is_found_out_and_the_hopeless_are_not_run_to_the_end():
+    class Table:
+        """Errors as given, pair by pair."""
+
+        pairs = 4
+
+        def __init__(self):
+            self.runs = []
+
+        def run(self, times, pair):
+            self.runs.append((times[0], pair))
+            return np.sqrt([[self.errors[times[0]][pair]]])
+
+        errors = {0: [4, 3, 2, 1], 1: [1, 1, 1, 9], 2: [2, 2, 2, 1], 3: [50, 50, 50, 50], 4: [4, 2, 2, 0.5]}
+
+        def keep(self):
+            pass
+
+    table = Table()
+    candidates = [Trial(str(number), np.array([number]), 1.0) for number in Table.errors]
+    assert race(table, candidates, nothing).name == "2"
+    assert len(table.runs) == len(set(table.runs))
+    assert len([run for run in table.runs if run[0] == 3]) == 1
+
+
+@pytest.mark.parametrize("power", [1.0, 0.5])
+@pytest.mark.parametrize("start", ["default", "high"])
+def test_refining_finds_the_optimum_that_brute_force_finds(power, start):
+    grid = np.arange(0.02, 1, 0.02)
+    best = min(objective([1, *map(float, nodes[::-1])], power) for nodes in itertools.combinations(grid, 3))
+    runner = Gaussian()
+    [trial] = trials(power, **{start: SCHEDULES[start]})
+    race(runner, [trial], nothing)
+    found = refine(runner, trial, nothing, nothing)
+    assert found.total() <= best * 1.02  # brute force knows its grid alone
+    assert (np.diff(found.times) < 0).all() and found.times[0] == 1 and found.times[-1] > 0
+
+
+def test_improvements_only_and_each_is_told():
+    runner, told = Gaussian(), []
+    [trial] = trials(1.0, bad=SCHEDULES["bad"])
+    race(runner, [trial], nothing)
+    found = refine(runner, trial, nothing, told.append)
+    totals = [trial.total(), *(better.total() for better in told)]
+    assert totals == sorted(totals, reverse=True) and len(set(totals)) == len(totals) > 2
+    assert found is told[-1]
+    assert all(better.complete(Gaussian.pairs) for better in told)
+
+
+@pytest.mark.parametrize("calls", [0, 5, 17, 60, 150])
+def test_the_budget_ends_the_search_and_what_was_run_stays(calls):
+    runner, told = Gaussian(calls), []
+    candidates = trials(1.0, **SCHEDULES)
+    with pytest.raises(OutOfCalls):
+        refine(runner, race(runner, candidates, nothing), nothing, told.append)
+    assert runner.spent == calls
+    again, later = Gaussian(), []
+    finished = refine(again, race(again, candidates, nothing), nothing, later.append)
+    fresh = Gaussian()
+    other = trials(1.0, **SCHEDULES)
+    expected = refine(fresh, race(fresh, other, nothing), nothing, nothing)
+    np.testing.assert_allclose(finished.times, expected.times)
+    assert again.spent <= fresh.spent
+
+
+def test_a_changed_schedule_runs_from_the_change_on():
+    """A sweep over k - 1 nodes is k (k - 1) / 2 calls a pair, not k (k - 1)."""
+    runner = Gaussian()
+    [trial] = trials(1.0, default=SCHEDULES["default"])
+    race(runner, [trial], nothing)
+    seen = []
+    before = runner.spent
+    with pytest.raises(KeyError):
+
+        def stop(_):
+            seen.append(runner.spent - before)
+            raise KeyError
+
+        refine(runner, trial, stop, nothing)
+    # A run to start from, the derivatives by three nodes, and the first trial of a step, which changes the second node.
+    assert seen == [Gaussian.pairs * (4 + 3 + 2 + 1) + 3]
+
+
+def test_intervals_hold_the_mean_as_often_as_they_say():
+    rng = np.random.default_rng(0)
+    held = 0
+    for draw in range(200):
+        errors = rng.gamma(2, 1, 40)
+        low, high = mean_interval(errors, draw, 400)
+        held += low <= 2 <= high
+    assert 175 <= held <= 198
+    one = rng.gamma(2, 1, 40)
+    assert ratio_interval(one, 2 * one) == (pytest.approx(0.5), pytest.approx(0.5))
