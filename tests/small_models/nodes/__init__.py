@@ -1,8 +1,10 @@
-"""Test-only nodes: text as deterministic embeddings of any width, and an empty audio latent."""
+"""Test-only nodes: text as deterministic embeddings of any width, an empty audio latent, a count of model calls."""
 
 import hashlib
+import os
 
 import comfy.nested_tensor
+import folder_paths
 import torch
 from comfy_api.latest import ComfyExtension, io
 
@@ -52,6 +54,33 @@ class AudioVideoLatent(io.ComfyNode):
         return io.NodeOutput({"samples": comfy.nested_tensor.NestedTensor((samples, audio))})
 
 
+class CountCalls(io.ComfyNode):
+    """A model that leaves a byte in a file of the output folder for every forward pass."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SmallModelsCountCalls",
+            display_name="Count Calls",
+            category="testing",
+            inputs=[io.Model.Input("model"), io.String.Input("file")],
+            outputs=[io.Model.Output()],
+        )
+
+    @classmethod
+    def execute(cls, model, file) -> io.NodeOutput:
+        path = os.path.join(folder_paths.get_output_directory(), file)
+
+        def counted(forward, arguments):
+            with open(path, "ab") as calls:
+                calls.write(b".")
+            return forward(arguments["input"], arguments["timestep"], **arguments["c"])
+
+        model = model.clone()
+        model.set_model_unet_function_wrapper(counted)
+        return io.NodeOutput(model)
+
+
 def normal_values(text: str, count: int) -> torch.Tensor:
     """(count,) values that are always the same for a text."""
     seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
@@ -60,7 +89,7 @@ def normal_values(text: str, count: int) -> torch.Tensor:
 
 class SmallModelsExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [TextOfWidth, AudioVideoLatent]
+        return [TextOfWidth, AudioVideoLatent, CountCalls]
 
 
 async def comfy_entrypoint() -> SmallModelsExtension:
