@@ -6,9 +6,23 @@ import folder_paths
 from comfy_api.latest import ComfyExtension, io
 from server import PromptServer
 
-from . import apply, constraints, diagnostics, files, heatmap, measure, plan, predict, record, routes, train, ucgm
+from . import (
+    apply,
+    constraints,
+    diagnostics,
+    experts,
+    files,
+    heatmap,
+    measure,
+    plan,
+    predict,
+    record,
+    routes,
+    train,
+    ucgm,
+)
 
-MODULES = (measure, plan, constraints, heatmap, diagnostics, files, predict, record, train, ucgm, apply)
+MODULES = (measure, plan, constraints, heatmap, diagnostics, files, predict, record, train, ucgm, apply, experts)
 
 
 class CoTjExtension(ComfyExtension):

@@ -20,6 +20,9 @@ NODES = {
     "CoTjDataSet": "DNA Data Set",
     "CoTjTrainPredictor": "Train DNA Predictor",
     "CoTjApplyPlan": "Apply CoTj Plan to Model (sampler's steps and scheduler are ignored)",
+    "CoTjMeasureExperts": "Measure Expert DNAs",
+    "CoTjPlanExperts": "Plan Expert Sigmas",
+    "CoTjSplitAtBoundary": "Split Sigmas at Boundary",
 }
 
 
