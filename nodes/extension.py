@@ -8,12 +8,14 @@ from server import PromptServer
 
 from . import (
     apply,
+    compare,
     constraints,
     diagnostics,
     experts,
     files,
     heatmap,
     measure,
+    optimize,
     plan,
     predict,
     record,
@@ -22,7 +24,22 @@ from . import (
     ucgm,
 )
 
-MODULES = (measure, plan, constraints, heatmap, diagnostics, files, predict, record, train, ucgm, apply, experts)
+MODULES = (
+    measure,
+    plan,
+    constraints,
+    heatmap,
+    diagnostics,
+    compare,
+    files,
+    predict,
+    record,
+    train,
+    ucgm,
+    apply,
+    experts,
+    optimize,
+)
 
 
 class CoTjExtension(ComfyExtension):

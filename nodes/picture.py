@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from ..planner import DiffusionDNA, Plan, flow_to_sigma, sigma_to_flow
+from ..planner import DiffusionDNA, Kind, Plan, flow_to_sigma, sigma_to_flow
 from ..planner.arrays import FloatArray
 from .comparison import Comparison
 
@@ -82,7 +82,7 @@ def _draw_costs(axes: Axes, plan: Plan, comparison: Comparison) -> None:
     bar.set_label("cost of a jump")
     axes.legend(loc="upper right")
     axes.set(xlabel="from sigma", ylabel="to sigma", ylim=(0, dna.flow_times[-1] * 1.03))
-    _label_in_sigma(axes.yaxis, dna)
+    label_in_sigma(axes.yaxis, dna.kind, dna.flow_times[-1])
     across_noise(axes, dna)
 
 
@@ -108,12 +108,11 @@ def across_noise(axes: Axes, dna: DiffusionDNA) -> None:
     """Time runs to the right, as it does in sampling: from noise to the image."""
     axes.set_xlim(dna.flow_times[-1] * 1.02, 0)
     axes.grid(alpha=0.25)
-    _label_in_sigma(axes.xaxis, dna)
+    label_in_sigma(axes.xaxis, dna.kind, dna.flow_times[-1])
 
 
-def _label_in_sigma(axis: Axis, dna: DiffusionDNA) -> None:
-    """The axis is even in flow time, in which jumps are costed; most people know their model by its sigmas."""
-    top = dna.flow_times[-1]
-    ticks = sigma_to_flow(TICKS[dna.kind], dna.kind)
+def label_in_sigma(axis: Axis, kind: Kind, top: float) -> None:
+    """The axis is even in flow time, up to `top`: the unit of costs. Most people know their model by its sigmas."""
+    ticks = sigma_to_flow(TICKS[kind], kind)
     axis.set_major_locator(FixedLocator([*ticks[ticks < 0.95 * top], top]))  # none so near that labels overlap
-    axis.set_major_formatter(FuncFormatter(lambda time, _: f"{flow_to_sigma(time, dna.kind):.3g}"))
+    axis.set_major_formatter(FuncFormatter(lambda time, _: f"{flow_to_sigma(time, kind):.3g}"))

@@ -13,7 +13,7 @@ LAYERS = {
     "predictor": ({"planner", "predictor"}, {"numpy", "safetensors", "torch"}),
     "nodes": (
         {"planner", "predictor", "nodes"},
-        {"numpy", "safetensors", "torch", "matplotlib", "PIL", "aiohttp"}
+        {"numpy", "safetensors", "torch", "matplotlib", "PIL", "aiohttp", "skimage"}
         | {"comfy", "comfy_api", "comfy_execution", "folder_paths", "server"},
     ),
     "": ({"nodes"}, set()),

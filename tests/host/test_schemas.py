@@ -11,6 +11,7 @@ NODES = {
     "CoTjConstraints": "Plan Constraints",
     "CoTjHeatmap": "DNA Heatmap",
     "CoTjDiagnostics": "DNA Diagnostics",
+    "CoTjCompareSchedules": "Compare Schedules",
     "CoTjAverageDNA": "Average DNA",
     "CoTjSaveDNA": "Save DNA",
     "CoTjLoadDNA": "Load DNA",
