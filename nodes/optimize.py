@@ -137,7 +137,7 @@ class OptimizeSigmas(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, name: str | None, other_steps: str | None) -> bool | str:
+    def validate_inputs(cls, name: str | None, other_steps: str | None, prompts: object = None) -> bool | str:
         try:
             _numbers(other_steps or "")
         except ValueError as error:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ..planner.search import Trial, mean_interval
 from .optimize_text import finished_trials, objective, values
@@ -51,7 +52,6 @@ def _draw_errors(axes: Axes, best: Trial, trials: list[Trial]) -> None:
         axes.plot(values(trial).mean(), row, "o", color=colour, gid="error")
     axes.set_yticks(range(len(rows)), [name for name, _ in rows])
     axes.invert_yaxis()
-    axes.set_xscale("log")
     axes.grid(alpha=0.25)
 
 
@@ -60,5 +60,6 @@ def _draw_schedules(axes: Axes, best: Trial, rival: Trial) -> None:
     axes.plot(steps, np.append(rival.times, 0), "o--", color=COMPARED, markersize=4, label=rival.name)
     axes.plot(steps, np.append(best.times, 0), "o-", color=PLANNED, markersize=4, label="optimized", gid="optimized")
     axes.set(xlabel="step", ylabel="flow time", ylim=(0, None))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
     axes.grid(alpha=0.25)

@@ -70,6 +70,7 @@ class CountCalls(io.ComfyNode):
     @classmethod
     def execute(cls, model, file) -> io.NodeOutput:
         path = os.path.join(folder_paths.get_output_directory(), file)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
 
         def counted(forward, arguments):
             with open(path, "ab") as calls:

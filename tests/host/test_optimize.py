@@ -1,0 +1,258 @@
+"""Optimize Sigmas on the demo model: what it finds and stores, and what it spends."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from cotj.demo.host.client import Interrupted, NodeError, ValidationError
+from cotj.nodes import schedule_file
+from cotj.tests.host.workflows import DemoRun, Graph
+from safetensors.numpy import load
+
+pytestmark = pytest.mark.usefixtures("demo_models")
+
+STEPS, SEEDS, LONG = 4, 2, 16
+SD3_SCALE = 1.5305  # latents of the host times this are latents of the model, which errors are measured in
+
+
+class Optimizing:
+    """Optimize Sigmas on a model whose forward passes are counted by another hand."""
+
+    def __init__(self, server, name, sampler="euler", seed=11, batch=1, **inputs):
+        self.server, self.name = server, name
+        self.graph = Graph()
+        count = ("SmallModelsCountCalls", {"file": f"{name}.calls"})
+        self.run = DemoRun(self.graph, prompt="a small red circle on the left", seed=seed, batch=batch, patch=count)
+        self.sampler = self.graph.add("KSamplerSelect", sampler_name=sampler)[0]
+        defaults = {"steps": STEPS, "seeds": SEEDS, "budget": 600, "name": name, "other_steps": ""}
+        defaults |= {"reference_steps": LONG, "objective": "distance", "search_again": False}
+        links = {"guider": self.run.guider, "noise": self.run.noise, "latent_image": self.run.latent}
+        self.node = self.graph.add("CoTjOptimizeSigmas", sampler=self.sampler, **links | defaults | inputs)
+        self.shown = self.graph.show(self.node[0], self.node[1], self.node[3])
+
+    def queue(self, client):
+        """What the node gives: sigmas, steps, text."""
+        result = client.run(self.graph.nodes)
+        sigmas, steps, text = (result.outputs[node]["text"][0] for node in self.shown)
+        return sigmas, int(steps), text
+
+    @property
+    def calls(self):
+        path = self.server.base / "output" / f"{self.name}.calls"
+        return path.stat().st_size if path.exists() else 0
+
+    @property
+    def stored(self):
+        return schedule_file.read(self.server.models / "cotj" / f"{self.name}{schedule_file.SUFFIX}")
+
+
+def test_it_beats_every_candidate_on_its_pairs_and_counts_the_calls_that_the_model_saw(client, server):
+    optimizing = Optimizing(server, "found")
+    _, steps, text = optimizing.queue(client)
+    search = optimizing.stored.searches[STEPS]
+    assert steps == STEPS and len(search.sigmas) == STEPS + 1 and search.sigmas[-1] == 0
+    assert search.calls == optimizing.calls <= 600
+    assert f"with {search.calls} model calls" in text
+    names = {trial.name for trial in search.trials}
+    assert {"simple", "beta", "shift 1", "shift 6"} <= names
+    for trial in search.trials:
+        assert trial.complete(SEEDS) or trial.total() >= search.best.total()
+        if trial.complete(SEEDS):
+            assert search.best.total() <= trial.total()
+    assert search.best.total() < min(trial.total() for trial in search.trials if trial.complete(SEEDS))
+
+
+def test_the_stored_errors_are_those_of_the_hosts_own_runs(client, server):
+    """SamplerCustomAdvanced along the stored sigmas ends as far from the long run as the file says, for every seed."""
+    optimizing = Optimizing(server, "measured", sampler="dpmpp_2m", batch=2)
+    optimizing.queue(client)
+    best = optimizing.stored.searches[STEPS]
+    latents = {}
+    for pair in range(SEEDS):
+        run = DemoRun(Graph(), prompt="a small red circle on the left", seed=11 + pair, batch=2)
+        given = run.graph.add("ManualSigmas", sigmas=", ".join(f"{sigma:.9f}" for sigma in best.sigmas))[0]
+        long = run.graph.add("BasicScheduler", model=run.model, scheduler="simple", steps=LONG, denoise=1.0)[0]
+        for name, sampler, sigmas in (("short", "dpmpp_2m", given), ("long", "euler", long)):
+            sampled = run.graph.add(
+                "SamplerCustomAdvanced",
+                noise=run.noise,
+                guider=run.guider,
+                sampler=run.graph.add("KSamplerSelect", sampler_name=sampler)[0],
+                sigmas=sigmas,
+                latent_image=run.latent,
+            )
+            latents[name] = run.graph.add("SaveLatent", samples=sampled[0], filename_prefix=name)
+        result = client.run(run.graph.nodes)
+        short, long = (
+            load(client.view(result.outputs[latents[name].id]["latents"][0]))["latent_tensor"]
+            for name in ("short", "long")
+        )
+        errors = np.square(SD3_SCALE * (short - long)).reshape(2, -1).mean(1)
+        np.testing.assert_allclose(best.best.errors[pair], errors, rtol=1e-3)
+
+
+def test_a_stored_result_is_used_at_once_whatever_the_prompt_and_a_search_goes_on_when_there_is_more_to_spend(
+    client, server
+):
+    first, _, _ = Optimizing(server, "stored", budget=150).queue(client)
+    early = Optimizing(server, "stored").stored.searches[STEPS]
+    assert early.calls == 150 and not early.finished
+    again = Optimizing(server, "stored", seed=99, budget=150)
+    before = again.calls
+    sigmas, _, text = again.queue(client)
+    assert again.calls == before and sigmas == first and "raise the budget" in text
+
+    more = Optimizing(server, "stored", budget=2000)
+    more.queue(client)
+    later = more.stored.searches[STEPS]
+    assert later.finished and later.best.total() < early.best.total()
+    assert later.calls == more.calls == before + later.calls - 150  # none was made twice
+
+
+def test_cancel_keeps_the_best_so_far_and_the_next_queue_resumes(client, server):
+    optimizing = Optimizing(server, "cancelled", seed=21)
+    prompt = client.queue(optimizing.graph.nodes)
+    seen = []
+
+    def stop(node, value, _):
+        if node == optimizing.node.id and value >= 60 and not seen:
+            seen.append(value)
+            client.interrupt(prompt)
+
+    with pytest.raises(Interrupted, match="CoTjOptimizeSigmas"):
+        client.wait(prompt, stop)
+    kept = optimizing.stored.searches[STEPS]
+    assert kept.best.complete(SEEDS) and not kept.finished
+    assert kept.calls == optimizing.calls < 600
+    tried = sum(len(trial.errors) for trial in kept.trials)
+    assert tried > 2
+
+    optimizing.queue(client)
+    resumed = optimizing.stored.searches[STEPS]
+    assert resumed.calls == optimizing.calls <= 600
+    assert resumed.best.total() <= kept.best.total()
+    for old, new in zip(kept.trials, resumed.trials):
+        for pair, errors in old.errors.items():
+            np.testing.assert_array_equal(new.errors[pair], errors)
+
+
+def test_several_numbers_of_steps_share_the_long_runs_and_one_file(client, server):
+    optimizing = Optimizing(server, "several", other_steps="3, 5", budget=120)
+    _, _, text = optimizing.queue(client)
+    searches = optimizing.stored.searches
+    assert sorted(searches) == [3, 4, 5] and "holds 3, 4, 5 steps" in text
+    assert [search.calls for search in searches.values()] == [120] * 3
+    assert optimizing.calls == 360
+    assert len({search.calibration for search in searches.values()}) == 1
+    # Only the first of the three had long runs to make, so the others could run more.
+    ran = [sum(len(trial.errors) for trial in searches[steps].trials) * steps for steps in (3, 4, 5)]
+    assert ran[0] + SEEDS * LONG <= 120 and min(ran[1:]) > ran[0]
+
+
+def test_prompts_take_the_place_of_the_guiders_and_make_pairs_with_every_seed(client, server):
+    optimizing = Optimizing(server, "prompts", budget=250)
+    clip = optimizing.graph.add("CLIPLoader", clip_name="cotj-demo-clip.pt", type="sd3")[0]
+    texts = ("two blue squares", "a green triangle", "a large yellow circle")
+    for number, text in enumerate(texts):
+        conditioning = optimizing.graph.add("CLIPTextEncode", clip=clip, text=text)[0]
+        optimizing.graph.nodes[optimizing.node.id]["inputs"][f"prompts.prompt{number}"] = conditioning
+    _, _, text = optimizing.queue(client)
+    search = optimizing.stored.searches[STEPS]
+    assert "6 images of 3 prompts" in text and len(search.best.errors) == 6
+    assert (search.about["prompts"], search.about["seeds"]) == (3, SEEDS)
+    assert len({errors[0] for errors in search.best.errors.values()}) == 6
+
+
+def test_a_dnas_plans_are_candidates(client, server):
+    optimizing = Optimizing(server, "with dna", budget=150)
+    dna = optimizing.run.measure()[0]
+    optimizing.graph.nodes[optimizing.node.id]["inputs"]["dna"] = dna
+    optimizing.queue(client)
+    assert {"cotj flow", "cotj schedule"} <= {trial.name for trial in optimizing.stored.searches[STEPS].trials}
+
+
+def load_node(graph, name, steps=STEPS, **inputs):
+    return graph.add("CoTjOptimizedSigmas", name=name, steps=steps, **inputs)
+
+
+def test_loading_gives_the_schedule_and_says_what_does_not_fit(client, server):
+    sigmas, _, _ = Optimizing(server, "loaded", budget=120).queue(client)
+    run = DemoRun(Graph(), cfg=3.0)
+    graph = run.graph
+    plain = load_node(graph, "loaded")
+    latent = graph.add("EmptySD3LatentImage", width=256, height=512, batch_size=1)[0]
+    other = {"guider": run.guider, "sampler": graph.add("KSamplerSelect", sampler_name="dpmpp_2m")[0]}
+    misfit = load_node(graph, "loaded", **other, latent_image=latent)
+    fits = {"guider": DemoRun(graph).guider, "sampler": graph.add("KSamplerSelect", sampler_name="euler")[0]}
+    fitting = load_node(graph, "loaded", **fits, latent_image=run.latent)
+    shown = graph.show(plain[0], plain[1], plain[2], misfit[2], fitting[2])
+    result = client.run(graph.nodes)
+    values = [result.outputs[node]["text"][0] for node in shown]
+    assert values[0] == sigmas and values[1] == str(STEPS)
+    assert "DOES NOT FIT" not in values[2] and "DOES NOT FIT" not in values[4]
+    assert re.search(r"DOES NOT FIT: .*guidance", values[3])
+    assert "sampler euler there, dpmpp_2m here" in values[3]
+    assert "size [[16, 32, 32]] there, [[16, 64, 32]] here" in values[3]
+
+
+def refused(client, server, optimizing, *words):
+    with server.expect_traceback(words[0]), pytest.raises(NodeError) as failure:
+        optimizing.queue(client)
+    for word in words:
+        assert word in failure.value.message
+
+
+def test_what_is_stored_under_a_name_for_another_sampler_is_not_overwritten(client, server):
+    Optimizing(server, "taken", budget=120).queue(client)
+    other = Optimizing(server, "taken", sampler="dpmpp_2m")
+    refused(client, server, other, "input 'name'", "sampler euler there, dpmpp_2m here", "Give another name")
+    assert other.stored.key["sampler"] == "euler"
+
+
+def test_without_a_name_one_is_made_of_what_the_schedule_fits(client, server):
+    optimizing = Optimizing(server, "", budget=120)
+    _, _, text = optimizing.queue(client)
+    [name] = re.findall(r"stored as (SD3-euler-32x32-\w+),", text)
+    assert (server.models / "cotj" / f"{name}{schedule_file.SUFFIX}").exists()
+
+
+def test_a_sampler_with_noise_of_its_own_is_refused(client, server):
+    refused(client, server, Optimizing(server, "noisy", sampler="euler_ancestral"), "input 'sampler'", "adds noise")
+
+
+def test_too_small_a_budget_says_how_much_is_needed(client, server):
+    refused(client, server, Optimizing(server, "poor", budget=35), "input 'budget'", "too few")
+    assert Optimizing(server, "poor").calls == 35
+
+
+@pytest.mark.parametrize("text", ["4, x", "1", "8;9", "60"])
+def test_other_steps_must_be_numbers(client, server, text):
+    with pytest.raises(ValidationError, match="other_steps"):
+        client.run(Optimizing(server, "numbers", other_steps=text).graph.nodes)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: "{",
+        lambda content: json.dumps(content | {"format": "other"}),
+        lambda content: json.dumps({name: value for name, value in content.items() if name != "searches"}),
+        lambda content: json.dumps(content).replace('"sigmas": [1.0', '"sigmas": [0.0'),
+    ],
+    ids=["no JSON", "another format", "without searches", "rising sigmas"],
+)
+def test_a_damaged_file_is_named(client, server, damage):
+    optimizing = Optimizing(server, "damaged", budget=120)
+    path = server.models / "cotj" / f"damaged{schedule_file.SUFFIX}"
+    if not path.exists():
+        optimizing.queue(client)
+    whole = path.read_text()
+    try:
+        path.write_text(damage(json.loads(whole)))
+        graph = Graph()
+        graph.show(load_node(graph, "damaged")[0])
+        with server.expect_traceback("no readable file of schedules"), pytest.raises(NodeError, match="Delete it"):
+            client.run(graph.nodes)
+    finally:
+        path.write_text(whole)
