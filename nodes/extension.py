@@ -19,6 +19,7 @@ from . import (
     plan,
     predict,
     record,
+    replaced,
     routes,
     train,
     ucgm,
@@ -47,6 +48,7 @@ class CoTjExtension(ComfyExtension):
         # Appended after what extra_model_paths says about "cotj": the first folder is the one that Save DNA writes to.
         folder_paths.add_model_folder_path(files.FOLDER, os.path.join(folder_paths.models_dir, files.FOLDER))
         routes.register(PromptServer.instance.routes)
+        await replaced.register()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [node for module in MODULES for node in module.NODES]

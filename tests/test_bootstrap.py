@@ -15,6 +15,7 @@ def comfyui(tmp_path: Path) -> Path:
     (folder / "comfy").mkdir(parents=True)
     for name in ("main.py", "requirements.txt", "comfy/cli_args.py"):
         (folder / name).touch()
+    (folder / "comfyui_version.py").write_text('__version__ = "0.23.0"\n')
     return folder
 
 
@@ -79,6 +80,28 @@ def test_host_is_the_one_that_is_named(comfyui: Path, monkeypatch: pytest.Monkey
 def test_host_around_the_pack_is_found(comfyui: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("COMFYUI_PATH", raising=False)
     monkeypatch.setattr(find, "ROOT", comfyui / "custom_nodes" / "any-name")
+    assert find.find_comfyui() == comfyui
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [('__version__ = "0.22.9"', "is 0.22.9"), ('__version__ = "0.3.76"', "is 0.3.76"), ("", "unknown")],
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_a_host_that_is_too_old_is_explained(
+    comfyui: Path, monkeypatch: pytest.MonkeyPatch, version: str, said: str, named: bool
+):
+    (comfyui / "comfyui_version.py").write_text(version)
+    monkeypatch.setattr(find, "ROOT", comfyui / "custom_nodes" / "any-name")
+    monkeypatch.setenv("COMFYUI_PATH", str(comfyui)) if named else monkeypatch.delenv("COMFYUI_PATH", raising=False)
+    with pytest.raises(find.NoHost, match=rf"needs ComfyUI {find.OLDEST} or newer.*{said}.*Update it"):
+        find.find_comfyui()
+
+
+@pytest.mark.parametrize("version", ["0.23.0", "0.33.0", "0.100.0", "1.0.0"])
+def test_a_host_that_is_new_enough_is_found(comfyui: Path, monkeypatch: pytest.MonkeyPatch, version: str):
+    (comfyui / "comfyui_version.py").write_text(f'__version__ = "{version}"')
+    monkeypatch.setenv("COMFYUI_PATH", str(comfyui))
     assert find.find_comfyui() == comfyui
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,9 @@ ROOT = Path(__file__).resolve().parents[2]
 DEFAULT = Path.home() / "comfy" / "ComfyUI"  # where comfy-cli puts it
 REPOSITORY = "https://github.com/Comfy-Org/ComfyUI"
 VERSION = "v0.33.0"
+OLDEST = "0.23.0"
 
-HOW_TO_GET_ONE = f"""This needs a ComfyUI checkout, 0.23 or newer, and found none. Do one of these:
+HOW_TO_GET_ONE = f"""This needs a ComfyUI checkout, {OLDEST} or newer, and found none. Do one of these:
   set COMFYUI_PATH to the folder that holds ComfyUI's main.py
   put this repository into the custom_nodes folder of a ComfyUI
   git clone {REPOSITORY} {DEFAULT}
@@ -29,11 +31,11 @@ def find_comfyui() -> Path:
         path = Path(named).expanduser().resolve()
         if not _is_comfyui(path):
             raise NoHost(f"COMFYUI_PATH is {named}, and that is no ComfyUI checkout.\n{HOW_TO_GET_ONE}")
-        return path
+        return _new_enough(path)
     around = [ROOT.parent.parent] if ROOT.parent.name == "custom_nodes" else []
     for path in [*around, DEFAULT]:
         if _is_comfyui(path):
-            return path
+            return _new_enough(path)
     raise NoHost(HOW_TO_GET_ONE)
 
 
@@ -52,6 +54,23 @@ def find_or_install_comfyui() -> Path:
         print(f"That did not work: {error}", file=sys.stderr)
         raise NoHost(HOW_TO_GET_ONE) from None
     return DEFAULT
+
+
+def _new_enough(path: Path) -> Path:
+    """The same path; NoHost where the checkout there is older than what the pack runs on."""
+    file = path / "comfyui_version.py"
+    found = re.search(r'__version__ = "([\d.]+)', file.read_text(encoding="utf-8")) if file.is_file() else None
+    if found and _numbers(found[1]) >= _numbers(OLDEST):
+        return path
+    version = found[1] if found else "of unknown version"
+    raise NoHost(
+        f"This needs ComfyUI {OLDEST} or newer, and the one at {path} is {version}. Update it, or set COMFYUI_PATH to "
+        "the folder of a newer one."
+    )
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in version.split(".") if number]
 
 
 def _is_comfyui(path: Path) -> bool:

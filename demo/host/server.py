@@ -26,14 +26,23 @@ class ServerError(RuntimeError):
 class ComfyServer:
     """A ComfyUI process as a context manager: `with ComfyServer(base) as server: ComfyClient(server.url)`.
 
-    Everything the host writes goes below `base`; the checkout it runs from is left as it is.
+    Everything the host writes goes below `base`; the checkout it runs from is left as it is. pack: what it loads as the
+    pack, by default this repository.
     """
 
-    def __init__(self, base: Path, comfyui: Path | None = None, port: int | None = None, timeout: float = 300):
+    def __init__(
+        self,
+        base: Path,
+        comfyui: Path | None = None,
+        port: int | None = None,
+        timeout: float = 300,
+        pack: Path = ROOT,
+    ):
         self.base = Path(base).resolve()
         self.comfyui = comfyui or find_comfyui()
         self.port = port or free_port()
         self.timeout = timeout
+        self.pack = pack
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = self.base / "server.log"
         self.models = self.base / "models"
@@ -43,7 +52,7 @@ class ComfyServer:
     def __enter__(self) -> ComfyServer:
         for folder in ("custom_nodes", "models", "input", "user"):
             (self.base / folder).mkdir(parents=True, exist_ok=True)
-        link(ROOT, self.base / "custom_nodes" / "comfyui-cotj")
+        link(self.pack, self.base / "custom_nodes" / "comfyui-cotj")
         command = [sys.executable, str(self.comfyui / "main.py")]
         command += ["--port", str(self.port), "--base-directory", str(self.base)]
         command += ["--database-url", f"sqlite:///{self.base / 'user' / 'comfyui.db'}"]
