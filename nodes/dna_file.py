@@ -8,10 +8,11 @@ import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from ..planner import DiffusionDNA, TimeShift
+from ..planner import DiffusionDNA, TimeShift, TrajectoryProfile
 
 SUFFIX = ".safetensors"
 FORMAT = "cotj-dna-1"
@@ -63,11 +64,14 @@ def write(folder: Path, name: str, dna: DiffusionDNA) -> None:
     arrays = {"sigmas": dna.sigmas, "errors": dna.errors}
     if dna.shift is None and dna.times is not None:
         arrays["times"] = dna.times
+    if dna.profile is not None:
+        arrays |= _profile_arrays(dna.profile)
     metadata = {
         "format": FORMAT,
         "kind": dna.kind,
         "shift": json.dumps(dna.shift.to_dict() if dna.shift else None),
         "power": json.dumps(dna.power),
+        "profile_runs": json.dumps(dna.profile.runs if dna.profile else None),
         "meta": json.dumps(dna.meta),
     }
     replace_file(folder / f"{name}{SUFFIX}", save(arrays, metadata))
@@ -100,8 +104,38 @@ def read(path: Path) -> DiffusionDNA:
             kind=metadata["kind"],
             shift=TimeShift.from_dict(shift) if shift else None,
             power=json.loads(metadata.get("power", "null")),
+            profile=_read_profile(arrays, metadata),
             meta=json.loads(metadata["meta"]),
         )
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         reason = f"it has no {error}" if isinstance(error, KeyError) else error
         raise ValueError(f"{path.name} is no readable DNA file: {reason}. Measure and save the DNA again.") from error
+
+
+def _profile_arrays(profile: TrajectoryProfile) -> dict[str, np.ndarray]:
+    """Of the Gram matrices, which are symmetric, what lies on and above the diagonal."""
+    above = np.triu_indices(profile.gram.shape[1])
+    arrays = {
+        "profile.sigmas": profile.sigmas,
+        "profile.gram": np.ascontiguousarray(profile.gram[:, above[0], above[1]]),
+        "profile.shares": profile.shares,
+    }
+    return arrays if profile.response is None else {**arrays, "profile.response": profile.response}
+
+
+def _read_profile(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> TrajectoryProfile | None:
+    """None where the file has none: those of the first release, and of measurements without."""
+    if "profile.gram" not in arrays:
+        return None
+    size = 2 * len(arrays["profile.sigmas"]) + 1
+    rows, columns = np.triu_indices(size)
+    gram = np.empty((len(arrays["profile.gram"]), size, size))
+    gram[:, rows, columns] = gram[:, columns, rows] = arrays["profile.gram"]
+    return TrajectoryProfile(
+        sigmas=arrays["profile.sigmas"],
+        gram=gram,
+        shares=arrays["profile.shares"],
+        kind=metadata["kind"],  # type: ignore[arg-type]  # checked by the DNA
+        runs=json.loads(metadata["profile_runs"]),
+        response=arrays.get("profile.response"),
+    )

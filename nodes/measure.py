@@ -11,6 +11,7 @@ import torch
 from comfy_api.latest import io
 
 from ..planner import DiffusionDNA
+from ..predictor.trajectory import TrajectorySketch
 from . import __version__, host, probe
 from .link_types import DNA
 
@@ -61,6 +62,13 @@ class MeasureDNA(io.ComfyNode):
                     tooltip="Noise of the measurements. The run's own measures along the path that is sampled; fresh "
                     "noise measures the model at large. Plans differ a little.",
                 ),
+                io.Boolean.Input(
+                    "profile",
+                    default=True,
+                    advanced=True,
+                    tooltip="Also keep the reference run's profile, some hundred kilobytes and no further model call: "
+                    "with it, plans are made for the steps of the sampler that you name. Not for latents with sound.",
+                ),
                 io.Sigmas.Input(
                     "reference_sigmas",
                     optional=True,
@@ -79,7 +87,15 @@ class MeasureDNA(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, guider, noise, latent_image, reference_steps, grid_points, probe_noise, reference_sigmas=None
+        cls,
+        guider,
+        noise,
+        latent_image,
+        reference_steps,
+        grid_points,
+        probe_noise,
+        profile=True,
+        reference_sigmas=None,
     ) -> io.NodeOutput:
         model_sampling = _measurable(guider).get_model_object("model_sampling")
         latent = _without_mask(latent_image)
@@ -101,9 +117,12 @@ class MeasureDNA(io.ComfyNode):
                 "Measure DNA, input 'noise': it is all zero, so every noise level would be measured without noise. "
                 "Connect RandomNoise."
             )
-        reference = probe.run_reference(guider, run_noise, samples, sigmas, noise.seed, progress)
+        kind = host.noise_kind(model_sampling)
+        # Of several parts each counts by its own power in the errors, and the profile would not.
+        kept = TrajectorySketch(len(sigmas) - 1, kind) if profile and not samples.is_nested else None
+        reference = probe.run_reference(guider, run_noise, samples, sigmas, noise.seed, progress, kept)
         fresh = probe_noise == FRESH_NOISE
-        found = probe.run_probes(guider, run_noise, samples, reference, probes, noise.seed, fresh, progress)
+        found = probe.run_probes(guider, run_noise, samples, reference, probes, noise.seed, fresh, progress, kept)
         errors = found.errors @ found.weights  # (sigmas, batch)
         about_parts = {} if len(found.weights) == 1 else _about_parts(found)
 
@@ -111,9 +130,10 @@ class MeasureDNA(io.ComfyNode):
         dna = DiffusionDNA(
             sigmas=probes.numpy()[::-1],
             errors=errors.mean(1)[::-1],
-            kind=host.noise_kind(model_sampling),
+            kind=kind,
             shift=host.time_shift(model_sampling),
             power=float((found.powers @ found.weights).mean()),
+            profile=found.profile,
             meta={
                 **host.describe(guider),
                 "latent_shape": [list(part.shape) for part in host.parts(samples)],

@@ -14,6 +14,8 @@ import comfy.utils
 import numpy as np
 import torch
 
+from ..planner import TrajectoryProfile
+from ..predictor.trajectory import TrajectorySketch
 from .exact import exact_sigmas
 from .host import parts, show_text
 
@@ -52,12 +54,15 @@ def run_reference(
     sigmas: torch.Tensor,
     seed: int,
     progress: CallProgress,
+    sketch: TrajectorySketch | None = None,
 ) -> torch.Tensor:
-    """The clean latent that the host's own Euler reaches."""
+    """The clean latent that the host's own Euler reaches. sketch: keeps the run's states and guesses."""
 
     def after_call(step: int, denoised: torch.Tensor, x: torch.Tensor, steps: int) -> None:
         if not all(part.isfinite().all() for part in parts(denoised)):
             raise _not_finite(sigmas[step])
+        if sketch is not None:
+            sketch.add(float(sigmas[step]), x, denoised)
         progress.call_done()
 
     euler = comfy.samplers.sampler_object("euler")
@@ -70,11 +75,12 @@ class Probes:
     """What the probes found, in the model's own latent space, by part: video and audio where a latent holds both.
 
     errors: (sigmas, batch, parts) mean squared errors of the one-step guesses. powers: (batch, parts) mean squares of
-    the clean latent.
+    the clean latent. profile: of the reference run, where that was kept.
     """
 
     errors: np.ndarray
     powers: np.ndarray
+    profile: TrajectoryProfile | None = None
 
     @property
     def weights(self) -> np.ndarray:
@@ -92,27 +98,36 @@ def run_probes(
     seed: int,
     fresh_noise: bool,
     progress: CallProgress,
+    sketch: TrajectorySketch | None = None,
 ) -> Probes:
-    """Errors of the one-step guesses of the reference.
+    """Errors of the one-step guesses of the reference. sketch: what its run kept.
 
     The host is given the latent of the run, not the reference: some models condition on it, and would see the answer.
     """
-    probe = ProbeSampler(reference, fresh_noise, progress)
+    probe = ProbeSampler(reference, fresh_noise, progress, sketch)
     with exact_sigmas():
         guider.sample(noise, latent, probe, sigmas, disable_pbar=True, seed=seed)
-    return Probes(np.array(probe.errors), np.array(probe.powers))
+    return Probes(np.array(probe.errors), np.array(probe.powers), probe.profile)
 
 
 class ProbeSampler(comfy.samplers.Sampler):
     """Noises a clean latent to every sigma, each by itself, and asks the model for it back."""
 
-    def __init__(self, reference: torch.Tensor, fresh_noise: bool, progress: CallProgress):
+    def __init__(
+        self,
+        reference: torch.Tensor,
+        fresh_noise: bool,
+        progress: CallProgress,
+        sketch: TrajectorySketch | None = None,
+    ):
         # As the host packs its own: one tensor where there are several.
         self.reference, self.shapes = comfy.utils.pack_latents(parts(reference))
         if not reference.is_nested:
             self.reference = reference
         self.fresh_noise = fresh_noise
         self.progress = progress
+        self.sketch = sketch
+        self.profile: TrajectoryProfile | None = None
         self.errors: list[list[list[float]]] = []
         self.powers: list[list[float]] = []
 
@@ -135,7 +150,11 @@ class ProbeSampler(comfy.samplers.Sampler):
             if not all(map(math.isfinite, itertools.chain.from_iterable(errors))):
                 raise _not_finite(sigma)
             self.errors.append(errors)
+            if self.sketch is not None and not self.fresh_noise:  # other noise is no small step off the run
+                self.sketch.probe(float(sigma), x, denoised)
             self.progress.call_done()
+        if self.sketch is not None:
+            self.profile = self.sketch.profile(clean)
         return clean
 
     def _mean_squares(self, latent: torch.Tensor) -> list[list[float]]:

@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import FloatArray
+from .cotj import schedule_times
 from .defects import first_order_defects, survival
 from .dna import DiffusionDNA
 from .graph import Graph
-from .noise import flow_to_sigma
 from .nodes import node_times, profile_in
-from .planned_error import planned_error
+from .noise import flow_to_sigma
 from .profile import TrajectoryProfile
 
 GitsCost = Literal["norm", "deviation"]
@@ -31,12 +31,10 @@ class Gits:
     cost: how far the step ends from the reference's next state ("norm"), or how much farther it ends than that state
         from the chord between the run's first and last state ("deviation", at least 0 here; the authors' default).
     coefficient: what the cost still to go is multiplied by at every jump; 1.15 is the authors'.
-    sampler: which `error` predicts for; the plan does not depend on it.
     """
 
     cost: GitsCost = "norm"
     coefficient: float = 1.15
-    sampler: str = "euler"
 
     def __post_init__(self) -> None:
         if self.cost not in get_args(GitsCost):
@@ -67,7 +65,7 @@ class Gits:
         if self.cost == "norm":
             return np.sqrt(first_order_defects(profile, flow_times, survival(profile, flow_times, "none")))
         states, guesses = profile.combinations(flow_times)
-        final, top = profile.final, states[-1]
+        final, top = profile.final, profile.combinations(profile.flow_times[-1:])[0][0]
         chord = top - final
         length = profile.squares(chord).sum()
 
@@ -85,5 +83,9 @@ class Gits:
         return costs
 
     def error(self, dna: DiffusionDNA, sigmas: npt.ArrayLike) -> float:
-        """By the profile (see `predicted_error`): GITS' own costs predict no final error."""
-        return planned_error(dna, self.name, self.sampler, sigmas)
+        """The square of the costs as the recursion adds them up, so that schedules compare; no calibrated error."""
+        profile, times = profile_in(dna, self.name), schedule_times(dna, sigmas)
+        nodes = np.append(0, times[::-1])
+        costs = self.costs(profile, nodes)
+        jumps = np.array([costs[j, j - 1] for j in range(len(nodes) - 1, 0, -1)])
+        return float(jumps @ self.coefficient ** np.arange(len(jumps))) ** 2

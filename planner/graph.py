@@ -41,7 +41,7 @@ class Graph:
 
     @property
     def jumps(self) -> FloatArray:
-        """(n, n) cost of the jump from node j down to node i at [j, i], after the node before that makes it cheapest."""
+        """(n, n) cost of the jump from node j down to node i, after the node before that makes it cheapest."""
         return self.edges if self.edges.ndim == 2 else self.edges.min(axis=0)
 
     @property

@@ -30,7 +30,8 @@ class TrajectoryProfile:
         mean square, in the unit of `DiffusionDNA.errors`.
     shares: (bands,) which share of the latent's values each band has; they add up to 1.
     kind: "flow" (CONST) or "ve" (eps, v, EDM). runs: how many runs the mean is of.
-    survival: (n,) which share of a squared error at each noise level is left at the end, where that was probed.
+    response: (bands, n) how much of a small change of the state at each noise level is in the guess, along that change;
+        where it was probed. 1 keeps an error as it is, 0 takes it out at the rate of the noise, below 0 faster.
     Raises ValueError that names what is wrong.
     """
 
@@ -39,7 +40,7 @@ class TrajectoryProfile:
     shares: FloatArray
     kind: Kind = "flow"
     runs: int = 1
-    survival: FloatArray | None = None
+    response: FloatArray | None = None
 
     def __post_init__(self) -> None:
         sigmas, shares = ascending_vector("profile sigmas", self.sigmas), vector("profile shares", self.shares)
@@ -59,11 +60,12 @@ class TrajectoryProfile:
             raise ValueError(f"profile shares must be positive and add up to 1: {shares}")
         if self.runs < 1:
             raise ValueError(f"a profile is of at least 1 run, not {self.runs}")
-        if self.survival is not None:
-            left = vector("profile survival", self.survival)
-            if len(left) != len(sigmas) or (left < 0).any():
-                raise ValueError(f"profile survival must be {len(sigmas)} values of at least 0, not {left}")
-            object.__setattr__(self, "survival", left)
+        if self.response is not None:
+            response = np.array(self.response, dtype=np.float64)
+            if response.shape != (len(shares), len(sigmas)) or not np.isfinite(response).all():
+                raise ValueError(f"profile response must be finite, of shape {(len(shares), len(sigmas))}")
+            response.setflags(write=False)
+            object.__setattr__(self, "response", response)
         gram.setflags(write=False)
         for name, value in (("sigmas", sigmas), ("gram", gram), ("shares", shares)):
             object.__setattr__(self, name, value)
@@ -119,9 +121,9 @@ class TrajectoryProfile:
 
 def profile_of(
     sigmas: npt.ArrayLike,
-    states: npt.NDArray,
-    guesses: npt.NDArray,
-    final: npt.NDArray,
+    states: npt.NDArray[np.floating],
+    guesses: npt.NDArray[np.floating],
+    final: npt.NDArray[np.floating],
     kind: Kind = "flow",
     bands: Sequence[npt.NDArray[np.intp]] | None = None,
 ) -> TrajectoryProfile:
@@ -144,7 +146,7 @@ def profile_of(
     )
 
 
-def gram_of(vectors: npt.NDArray, values: int) -> FloatArray:
+def gram_of(vectors: npt.NDArray[np.floating], values: int) -> FloatArray:
     """(m, m) inner products of vectors (m, runs, ...), the mean over runs, divided by `values`."""
     flat = np.asarray(vectors, dtype=np.float64)
     flat = flat.reshape(len(flat), -1)
@@ -163,10 +165,10 @@ def mean_profile(profiles: Sequence[TrajectoryProfile | None]) -> TrajectoryProf
         if not np.array_equal(other.sigmas, first.sigmas) or not np.allclose(other.shares, first.shares):
             return None
     weights = [profile.runs for profile in known]
-    probed = [profile.survival for profile in known if profile.survival is not None]
+    probed = [profile.response for profile in known if profile.response is not None]
     return replace(
         first,
         gram=np.average([profile.gram for profile in known], axis=0, weights=weights),
-        survival=np.average(probed, axis=0, weights=weights) if len(probed) == len(known) else None,
+        response=np.average(probed, axis=0, weights=weights) if len(probed) == len(known) else None,
         runs=sum(weights),
     )

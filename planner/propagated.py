@@ -6,18 +6,21 @@ reference's own states and the propagation of Gaussian data. Calls: those of the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import FloatArray
+from .cotj import schedule_times
 from .defects import Weights, first_order_defects, second_order_defects, survival
 from .dna import DiffusionDNA
 from .graph import Graph
-from .noise import flow_to_sigma
 from .nodes import node_times, profile_in
-from .planned_error import planned_error
+from .noise import flow_to_sigma
+from .profile import TrajectoryProfile
 from .samplers import is_multistep, solver_of
 
 
@@ -25,15 +28,13 @@ from .samplers import is_multistep, solver_of
 class Propagated:
     """The planner for first-order samplers (Euler, DDIM).
 
-    weights: how much of a defect is left at the end: by the bands of the final latent ("spectral"), as "probed", or
-        all of it ("none"), see `survival`.
+    weights: how much of a defect is left at the end, see `survival`.
     norms: add up root mean squares, as if all errors had one direction, instead of mean squares, as if they had none.
-    sampler: which `error` predicts for; the plan is for Euler steps.
+        An Euler run's errors mostly do: they are all on the same side of its curve.
     """
 
-    weights: Weights = "spectral"
-    norms: bool = False
-    sampler: str = "euler"
+    weights: Weights = "best"
+    norms: bool = True
 
     def __post_init__(self) -> None:
         _check_weights(self.weights)
@@ -58,8 +59,11 @@ class Propagated:
         )
 
     def error(self, dna: DiffusionDNA, sigmas: npt.ArrayLike) -> float:
-        """By the profile, see `predicted_error`."""
-        return planned_error(dna, self.name, self.sampler, sigmas)
+        """What is left of the schedule's own defects, added up as in the graph; 0 for an empty schedule."""
+        profile, times = profile_in(dna, self.name), schedule_times(dna, sigmas)
+        nodes = np.append(0, times[::-1])
+        costs = first_order_defects(profile, nodes, survival(profile, nodes, self.weights))
+        return _added_up([costs[j, j - 1] for j in range(1, len(nodes))], self.norms)
 
 
 @dataclass(frozen=True)
@@ -67,12 +71,15 @@ class Multistep:
     """The planner for samplers whose step depends on the node before: dpmpp_2m, res_multistep, uni_pc, ucgm.
 
     The graph's state is the node before and the node. sampler: by the host's name; ValueError for one whose steps are
-    not known here. weights and norms: as for `Propagated`.
+    not known here. weights and norms: as for `Propagated`; their errors come from both sides. longest, distrust: see
+    `second_order_defects`. Without them a plan may look twice at almost the same noise level, and then leap.
     """
 
     sampler: str = "dpmpp_2m"
-    weights: Weights = "spectral"
+    weights: Weights = "best"
     norms: bool = False
+    longest: float = 1.5
+    distrust: float = 5.0
 
     def __post_init__(self) -> None:
         _check_weights(self.weights)
@@ -88,9 +95,7 @@ class Multistep:
         profile = profile_in(dna, self.name)
         times = node_times(profile, nodes)
         with_end = np.append(0, times)
-        solver = solver_of(self.sampler)
-        assert solver is not None  # checked when made
-        costs = second_order_defects(profile, solver, with_end, survival(profile, with_end, self.weights))
+        costs = self._costs(profile, with_end)
         costs = np.sqrt(costs) if self.norms else costs
         return Graph(
             sigmas=flow_to_sigma(times, profile.kind),
@@ -101,8 +106,22 @@ class Multistep:
         )
 
     def error(self, dna: DiffusionDNA, sigmas: npt.ArrayLike) -> float:
-        """By the profile and the sampler's own steps, UniPC's third order included, see `predicted_error`."""
-        return planned_error(dna, self.name, self.sampler, sigmas)
+        """What is left of the schedule's own defects, added up as in the graph; 0 for an empty schedule."""
+        profile, times = profile_in(dna, self.name), schedule_times(dna, sigmas)
+        nodes = np.append(0, times[::-1])
+        costs = self._costs(profile, nodes)
+        top = len(nodes) - 1
+        return _added_up([costs[min(j + 1, top), j, j - 1] for j in range(1, len(nodes))], self.norms)
+
+    def _costs(self, profile: TrajectoryProfile, flow_times: FloatArray) -> FloatArray:
+        solver = solver_of(self.sampler)
+        assert solver is not None  # checked when made
+        left = survival(profile, flow_times, self.weights)
+        return second_order_defects(profile, solver, flow_times, left, self.longest, self.distrust)
+
+
+def _added_up(squares: Sequence[float], norms: bool) -> float:
+    return float(np.sum(np.sqrt(squares)) ** 2 if norms else np.sum(squares))
 
 
 def _check_weights(weights: Weights) -> None:

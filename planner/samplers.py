@@ -42,13 +42,12 @@ def sample(solver: Solver, denoise: Denoise, x: FloatArray, sigmas: npt.ArrayLik
         return _unipc(denoise, x, schedule, b1=solver == "uni_pc")
     if solver == "ucgm":
         return _ucgm(denoise, x, schedule, sigma_to_flow(schedule, kind))
-    last = None
+    last: FloatArray | None = None
     for i, (sigma, to) in enumerate(zip(schedule, schedule[1:])):
         guess = denoise(x, float(sigma))
-        older = 0.0
+        mean = guess
         if last is not None and to > 0:
-            older = float(older_weight(solver, schedule[i - 1], sigma, to))
-        mean = guess if older == 0 else guess + older * (last - guess)
+            mean = guess + older_weight(solver, schedule[i - 1], sigma, to) * (last - guess)
         x = to / sigma * x + (1 - to / sigma) * mean
         last = guess
     return x
@@ -69,25 +68,6 @@ def older_weight(solver: Solver, before: npt.ArrayLike, sigma: npt.ArrayLike, to
     return np.zeros(np.broadcast(before, sigma, to).shape)
 
 
-def corrector_weights(solver: Solver, before: npt.ArrayLike, sigma: npt.ArrayLike, to: npt.ArrayLike):
-    """Weights of the guess before and of that at `to` in UniPC's corrector of second order."""
-    before, sigma, to = (np.asarray(level, dtype=np.float64) for level in (before, sigma, to))
-    h = np.log(sigma / to)
-    ratio = np.log(before / sigma) / h
-    scale = -h if solver == "uni_pc" else np.expm1(-h)
-    phi1 = np.expm1(-h)
-    phi2 = phi1 / -h - 1
-    first, second = phi2 / scale, 2 * (phi2 / -h - 0.5) / scale
-    old = (first - second) / (1 + ratio)
-    return scale * old / ratio / -phi1, scale * (first - old) / phi1
-
-
-def first_corrector_weight(solver: Solver, sigma: npt.ArrayLike, to: npt.ArrayLike) -> FloatArray:
-    """Weight of the guess at `to` in UniPC's first step."""
-    h = np.log(np.asarray(sigma, dtype=np.float64) / np.asarray(to, dtype=np.float64))
-    return np.asarray(0.5 if solver == "uni_pc_bh2" else 0.5 * h / -np.expm1(-h))
-
-
 def kappa(before: npt.ArrayLike, time: npt.ArrayLike, to: npt.ArrayLike) -> FloatArray:
     """UCGM's weight of the correction that keeps second order on any grid: `r^2 / (1 + 2 r)`, r the ratio of steps."""
     ratio = (np.asarray(time) - np.asarray(to)) / (np.asarray(before) - np.asarray(time))
@@ -96,7 +76,7 @@ def kappa(before: npt.ArrayLike, time: npt.ArrayLike, to: npt.ArrayLike) -> Floa
 
 def _ucgm(denoise: Denoise, x: FloatArray, sigmas: FloatArray, times: FloatArray) -> FloatArray:
     """`x_(i+1) = x_i + h_i v_i + E_i`, `E_i = kappa_i (h_i (v_i - v_(i-1)) + E_(i-1))`, without E in the first two."""
-    last, carried = None, np.zeros_like(x)
+    last, carried = np.zeros_like(x), np.zeros_like(x)
     for i, (sigma, to) in enumerate(zip(sigmas, sigmas[1:])):
         slope, length = (x - denoise(x, float(sigma))) / sigma, to - sigma
         if i >= 2:

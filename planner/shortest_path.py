@@ -17,8 +17,8 @@ class ShortestPaths:
     """What `shortest_paths` found. Entry k - 1 of every table belongs to paths of exactly k nodes.
 
     edges, start, growth: as given.
-    to_go: (K, n) cheapest cost from each node to the stop, its own start cost left out. Of second order: (K, n, n), from
-        node j after node p at [p, j], and at [j, j] where the path starts there.
+    to_go: (K, n) cheapest cost from each node to the stop, its own start cost left out. Of second order: (K, n, n),
+        from node j after node p at [p, j], and at [j, j] where the path starts there.
     costs: (K,) cheapest total cost, inf where no path has that many nodes.
     """
 
@@ -55,8 +55,8 @@ def shortest_paths(
 
     edges: (n, n), entry [j, i] is the cost of the edge j -> i; start, stop: (n,), the cost of beginning or ending a
     path at a node. Any sign; inf forbids. growth: how much more later costs weigh, per jump (GITS' coefficient).
-    Of second order, where an edge's cost depends on the node before, edges: (n, n, n), entry [p, j, i] is that of j -> i
-    after p, and [j, j, i] after none; stop: (n, n), entry [p, j]. Then O(max_nodes n^3).
+    Of second order, where an edge's cost depends on the node before, edges: (n, n, n), entry [p, j, i] is that of
+    j -> i after p, and [j, j, i] after none; stop: (n, n), entry [p, j]. Then O(max_nodes n^3).
     Raises ValueError for shapes that do not match, NaN, max_nodes below 1, or growth not above 0.
 
     Bellman's recursion from the stop backwards: `to_go_k[j] = min_i(edges[j, i] + growth to_go_{k-1}[i])`,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,6 +15,7 @@ from .sketch import CountSketch
 
 MEMORY = 64_000_000  # bytes of sketches per run, in main memory
 MAX_OCTAVES = 4
+OFF_THE_RUN = 0.01  # of the largest squared distance of a probe's state from the run's
 
 
 class TrajectorySketch:
@@ -21,18 +25,54 @@ class TrajectorySketch:
     Their vectors are kept whole where they fit, and then the profile is exact, else as sketches (`deviation`).
     """
 
-    def __init__(self, steps: int, memory: int = MEMORY) -> None:
-        """steps: of the run; memory: in bytes, for all that is kept."""
+    def __init__(self, steps: int, kind: Kind, memory: int = MEMORY) -> None:
+        """steps: of the run; kind: what sigma means; memory: in bytes, for all that is kept."""
+        self._kind = kind
         self._floats = memory // (4 * (2 * steps + 1))
         self._states: dict[float, list[Tensor]] = {}
         self._guesses: dict[float, list[Tensor]] = {}
+        self._probed: dict[float, list[tuple[float, float]]] = {}
         self._sketch = CountSketch()
         self._bins: int | None = None  # of a band, where it is no smaller
 
     def add(self, sigma: float, x: Tensor, guess: Tensor) -> None:
         """Keep a state (items, ...) as the sampler holds it, and the model's guess from it."""
-        self._states[sigma] = self._bands(x)
+        self._states[sigma] = self._bands(x * self._scale(sigma))
         self._guesses[sigma] = self._bands(guess)
+
+    def probe(self, sigma: float, x: Tensor, guess: Tensor) -> None:
+        """Hold the model's guess from another state x of the same runs against the run's own, after the run.
+
+        Where the two states differ, the change of the guess along that difference is the model's response to an error.
+        """
+        sigmas = sorted(self._states)
+        if len(sigmas) < 2 or not sigmas[0] <= sigma <= sigmas[-1]:
+            return
+        upper = max(1, bisect.bisect_left(sigmas, sigma))
+        below, above = sigmas[upper - 1 : upper + 1]
+        time, low, high = sigma_to_flow([sigma, below, above], self._kind)
+        share = float((time - low) / (high - low))  # both are linear in flow time from one call of the run to the next
+        self._probed[sigma] = []
+        for band, (state, answer) in enumerate(zip(self._bands(x * self._scale(sigma)), self._bands(guess))):
+            change = (state - torch.lerp(self._states[below][band], self._states[above][band], share)).double()
+            answered = answer - torch.lerp(self._guesses[below][band], self._guesses[above][band], share)
+            self._probed[sigma].append((float((answered.double() * change).sum()), float(change.square().sum())))
+
+    def _response(self, sigmas: list[float]) -> FloatArray | None:
+        """(bands, n) the response at the run's own noise levels, from the probes whose states were off the run's."""
+        probed = sorted(self._probed)
+        if not probed:
+            return None
+        times, asked = sigma_to_flow(probed, self._kind), sigma_to_flow(sigmas, self._kind)
+        bands = []
+        for along, square in np.array([self._probed[sigma] for sigma in probed]).transpose(1, 2, 0):
+            # At both ends of a run the states are the same, and the response is rounding.
+            known = square > OFF_THE_RUN * square.max()
+            if not known.any():
+                return None
+            response = along[known] / square[known]
+            bands.append(np.interp(asked, np.append(0, times[known]), np.append(1, response)))
+        return np.array(bands)
 
     @property
     def held_bytes(self) -> int:
@@ -45,7 +85,7 @@ class TrajectorySketch:
         """Relative standard deviation of a cost that is due to the sketches of one item; 0 where nothing was cut."""
         return 0.0 if self._bins is None else (2 / self._bins) ** 0.5
 
-    def profile(self, final: Tensor, kind: Kind) -> TrajectoryProfile | None:
+    def profile(self, final: Tensor) -> TrajectoryProfile | None:
         """The mean profile of the items; None where the run does not give one.
 
         final: (items, ...) the clean latent that the run ended at, in the space of the guesses.
@@ -58,13 +98,17 @@ class TrajectorySketch:
         counts = [own - coarser for own, coarser in zip(sizes, [*sizes[1:], 0])]  # an octave lacks what is coarser
         grams = []
         for band in range(len(counts)):
-            scales = 1 - sigma_to_flow(sigmas, kind) if kind == "ve" else [1.0] * len(sigmas)
-            states = [self._states[sigma][band].double() * scale for sigma, scale in zip(sigmas, scales)]
-            guesses = [self._guesses[sigma][band].double() for sigma in sigmas]
-            grams.append(_gram(torch.stack([*states, *guesses, end[band].double()]), size))
-        if not all(map(_finite, grams)):
+            vectors = [kept[sigma][band] for kept in (self._states, self._guesses) for sigma in sigmas]
+            grams.append(gram_of(torch.stack([*vectors, end[band]]).numpy(), size))
+        gram = np.stack(grams)
+        if not np.isfinite(gram).all():
             return None
-        return TrajectoryProfile(sigmas, grams, [count / size for count in counts], kind, runs=items)
+        shares = np.array(counts) / size
+        return TrajectoryProfile(np.array(sigmas), gram, shares, self._kind, items, self._response(sigmas))
+
+    def _scale(self, sigma: float) -> float:
+        """What brings a state into flow scale."""
+        return 1 - float(sigma_to_flow(sigma, self._kind)) if self._kind == "ve" else 1.0
 
     def _bands(self, values: Tensor) -> list[Tensor]:
         parts = octaves(values)
@@ -80,18 +124,10 @@ def octaves(values: Tensor) -> list[Tensor]:
     Squared norms add up to that of the values; every octave but the last has three degrees of freedom in four values.
     Whatever is no image, and sides that cannot be halved, are not split.
     """
-    rest, parts = values.detach().float(), []
+    rest, parts = values.detach().float(), list[Tensor]()
     while len(parts) < MAX_OCTAVES and rest.ndim > 3 and rest.shape[-1] % 2 == 0 and rest.shape[-2] % 2 == 0:
         # Each mean of four, in the scale in which it counts for them.
         coarse = (rest[..., ::2, ::2] + rest[..., ::2, 1::2] + rest[..., 1::2, ::2] + rest[..., 1::2, 1::2]) / 2
         parts.append((rest - coarse.repeat_interleave(2, -1).repeat_interleave(2, -2) / 2).flatten(1))
         rest = coarse
     return [*parts, rest.flatten(1)]
-
-
-def _gram(vectors: Tensor, values: int) -> FloatArray:
-    return gram_of(vectors.numpy(), values)
-
-
-def _finite(gram: FloatArray) -> bool:
-    return bool((gram == gram).all() and abs(gram).max() < float("inf"))

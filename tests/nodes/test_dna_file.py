@@ -1,11 +1,12 @@
 """DNA files without a host: what is written is read back, and what is broken says so."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from cotj.nodes import dna_file
-from cotj.planner import DiffusionDNA, TimeShift
+from cotj.planner import DiffusionDNA, TimeShift, profile_of
 from safetensors.numpy import save_file
 
 SIGMAS = np.linspace(0.1, 1, 10)
@@ -30,6 +31,31 @@ def test_what_is_written_is_read_back(tmp_path, dna):
     if dna.times is not None:
         np.testing.assert_array_equal(again.times, dna.times)
     assert (again.kind, again.shift, again.power, again.meta) == (dna.kind, dna.shift, dna.power, dna.meta)
+
+
+@pytest.mark.parametrize("response", [None, np.linspace(1, -2, 8).reshape(2, 4)])
+@pytest.mark.parametrize("kind", ["flow", "ve"])
+def test_a_profile_is_read_back(tmp_path, kind, response):
+    rng = np.random.default_rng(0)
+    levels, bands = [0.2, 0.5, 0.7, 1.0], [np.arange(4), np.arange(4, 10)]
+    vectors = rng.standard_normal((9, 3, 10))
+    profile = replace(profile_of(levels, vectors[:4], vectors[4:8], vectors[8], kind, bands), response=response)
+    dna_file.write(tmp_path, "a", DiffusionDNA(SIGMAS, ERRORS, kind=kind, profile=profile))
+    again = dna_file.read(tmp_path / "a.safetensors").profile
+    for name in ("sigmas", "gram", "shares"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(profile, name))
+    assert (again.kind, again.runs) == (kind, 3)
+    assert (again.response is None) == (response is None)
+    if response is not None:
+        np.testing.assert_array_equal(again.response, response)
+
+
+def test_a_file_without_a_profile_is_read_as_before(tmp_path):
+    arrays = {"sigmas": SIGMAS, "errors": ERRORS}
+    save_file(
+        arrays, tmp_path / "a.safetensors", {"format": dna_file.FORMAT, "kind": "flow", "shift": "null", "meta": "{}"}
+    )
+    assert dna_file.read(tmp_path / "a.safetensors").profile is None
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):

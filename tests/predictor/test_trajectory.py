@@ -1,0 +1,134 @@
+"""What is kept of a run gives the profile of its own vectors: exactly where it fits, and within a stated error else."""
+
+import numpy as np
+import pytest
+import torch
+from cotj.planner import profile_of
+from cotj.planner.defects import first_order_defects, survival
+from cotj.predictor.trajectory import TrajectorySketch, octaves
+
+STEPS = 20
+SIGMAS = torch.linspace(1, 0, STEPS + 1).tolist()
+
+
+def denoise(x, sigma):
+    """Of smooth images: what is fine is lost first."""
+    coarse = torch.nn.functional.avg_pool2d(x, 5, 1, 2, count_include_pad=False)
+    return (1 - sigma) * torch.tanh(x) + sigma * torch.tanh(coarse)
+
+
+def run(sketch, x, top=1.0):
+    states, guesses = [], []
+    for sigma, following in zip(SIGMAS, SIGMAS[1:]):
+        guess = denoise(x, sigma)
+        sketch.add(top * sigma, x, guess)
+        states.append(x)
+        guesses.append(guess)
+        x = following / sigma * x + (1 - following / sigma) * guess
+    return states, guesses, x
+
+
+def noise(side, items=2, channels=4):
+    return torch.randn(items, channels, side, side, generator=torch.Generator().manual_seed(0))
+
+
+def exact(states, guesses, final, kind="flow", top=1.0):
+    stacked = [torch.stack(vectors[::-1]).flatten(2).double().numpy() for vectors in (states, guesses)]
+    return profile_of(np.array(SIGMAS[-2::-1]) * top, *stacked, final.flatten(1).double().numpy(), kind)
+
+
+def costs(profile):
+    times = np.append(0, profile.flow_times)
+    return first_order_defects(profile, times, survival(profile, times, "none"))
+
+
+@pytest.mark.parametrize(("kind", "top"), [("flow", 1.0), ("ve", 14.6)])
+def test_what_fits_is_exact(kind, top):
+    sketch = TrajectorySketch(STEPS, kind)
+    states, guesses, final = run(sketch, noise(16), top)
+    profile, whole = sketch.profile(final), exact(states, guesses, final, kind, top)
+    assert sketch.deviation == 0
+    np.testing.assert_allclose(profile.sigmas, whole.sigmas)
+    # The vectors are float32; their sum over bands is the whole.
+    np.testing.assert_allclose(profile.gram.sum(0), whole.gram[0], rtol=1e-6, atol=1e-6)
+    far = np.tril(np.ones((STEPS + 1, STEPS + 1), dtype=bool), -3)
+    np.testing.assert_allclose(costs(profile)[far], costs(whole)[far], rtol=1e-4)
+    assert profile.runs == 2
+    assert profile.response is None
+
+
+def test_octaves_are_orthogonal_and_whole():
+    first, second = noise(32).unbind()
+    parts = list(zip(octaves(first[None]), octaves(second[None])))
+    assert len(parts) == 5
+    assert sum(float((a * b).sum()) for a, b in parts) == pytest.approx(float((first * second).sum()), rel=1e-4)
+    flat = torch.ones(1, 3, 16, 16)
+    assert [float(part.square().sum()) for part in octaves(flat)] == pytest.approx([0, 0, 0, 0, 3 * 256])
+    board = (torch.arange(16)[:, None] + torch.arange(16)) % 2 * 2.0 - 1
+    assert float(octaves(board[None, None])[0].square().sum()) == pytest.approx(256)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 600), (2, 4, 15, 15)])
+def test_what_cannot_be_halved_is_one_band(shape):
+    assert [part.shape for part in octaves(torch.zeros(shape))] == [(shape[0], int(np.prod(shape[1:])))]
+
+
+def test_video_is_split_by_its_frames_octaves():
+    assert [part.shape[1] for part in octaves(torch.zeros(1, 16, 5, 8, 8))] == [16 * 5 * n for n in (64, 16, 4, 1)]
+
+
+def test_shares_count_degrees_of_freedom():
+    sketch = TrajectorySketch(STEPS, "flow")
+    _, _, final = run(sketch, noise(32))
+    assert sketch.profile(final).shares.tolist() == [3 / 4, 3 / 16, 3 / 64, 3 / 256, 1 / 256]
+
+
+def test_sketched_costs_are_within_the_stated_error():
+    sketch = TrajectorySketch(STEPS, "flow", memory=3_000_000)
+    states, guesses, final = run(sketch, noise(64, items=1, channels=8))
+    assert sketch.held_bytes <= 3_000_000
+    assert 0.005 < sketch.deviation < 0.05
+    far = np.tril(np.ones((STEPS + 1, STEPS + 1), dtype=bool), -2)
+    ratio = costs(sketch.profile(final))[far] / costs(exact(states, guesses, final))[far]
+    assert np.abs(ratio - 1).max() < 5 * sketch.deviation
+    assert ratio.std() > 0  # a sketch it is
+
+
+def test_the_response_is_how_the_guess_follows_the_state():
+    def linear(x, sigma):
+        return 0.3 * x + sigma
+
+    sketch, x, states = TrajectorySketch(STEPS, "flow"), noise(16), {}
+    for sigma, following in zip(SIGMAS, SIGMAS[1:]):
+        states[sigma] = x
+        sketch.add(sigma, x, linear(x, sigma))
+        x = following / sigma * x + (1 - following / sigma) * linear(x, sigma)
+    for sigma in SIGMAS[3:-3:2]:
+        off = states[sigma] + 0.01 * noise(16)
+        sketch.probe(sigma, off, linear(off, sigma))
+    profile = sketch.profile(x)
+    assert profile.response.shape == (5, STEPS)
+    np.testing.assert_allclose(profile.response[:, 4:-4], 0.3, atol=1e-3)
+    # Between the lowest probe and noise 0 it goes to 1, at which a clean latent comes back as it is.
+    assert (profile.response[:, 0] > 0.3).all()
+
+
+def test_a_probe_outside_of_the_run_is_left_out():
+    sketch = TrajectorySketch(STEPS, "flow")
+    _, _, final = run(sketch, noise(16))
+    for sigma in (0.001, 1.5):
+        sketch.probe(sigma, noise(16), noise(16))
+    assert sketch.profile(final).response is None
+
+
+def test_a_run_that_is_not_finite_has_no_profile():
+    sketch = TrajectorySketch(STEPS, "flow")
+    _, _, final = run(sketch, noise(16))
+    sketch.add(0.5, noise(16) * torch.nan, noise(16))
+    assert sketch.profile(final) is None
+
+
+def test_a_run_of_one_call_has_no_profile():
+    sketch = TrajectorySketch(1, "flow")
+    sketch.add(1.0, noise(16), noise(16))
+    assert sketch.profile(noise(16)) is None
