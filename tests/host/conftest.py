@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from cotj.demo.host.client import ComfyClient
 from cotj.demo.host.server import ComfyServer
+from cotj.tests.small_models import install_nodes
 
 # From the first line, before which the host puts a level, to the blank one after the message; chained exceptions are
 # one traceback.
@@ -46,7 +47,9 @@ class WatchedServer(ComfyServer):
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The server's base directory: custom_nodes, models, input, output, temp and user are in it."""
-    return tmp_path_factory.mktemp("comfyui")
+    folder = tmp_path_factory.mktemp("comfyui")
+    install_nodes(folder / "custom_nodes")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,83 @@
+"""Measure, plan and sample with small models of real architectures, loaded by the host's own loaders."""
+
+import numpy as np
+import pytest
+from cotj.nodes import dna_file
+from cotj.tests.host.workflows import Graph, plan
+from cotj.tests.small_models.run import RECIPES, SmallRun, install_for
+from safetensors.numpy import load
+
+# Kind of DNA, lowest and highest sigma, shape of the model's own latent.
+FLUX_LOWEST = 3.1573e-4  # e^mu / (e^mu + 9999) with mu 1.15; 2.37 for LTX
+EXPECTED = {
+    "sd3": ("flow", 3 / 1002, 1, [[1, 16, 8, 8]]),
+    "sd3, noise scale 8": ("flow", 3 / 1002, 1, [[1, 16, 8, 8]]),
+    "flux": ("flow", FLUX_LOWEST, 1, [[1, 16, 8, 8]]),
+    "qwen_image": ("flow", FLUX_LOWEST, 1, [[1, 16, 1, 8, 8]]),
+    "lumina2": ("flow", 6 / 1005, 1, [[1, 16, 8, 8]]),
+    "z_image": ("flow", 3 / 1002, 1, [[1, 16, 8, 8]]),
+    "wan21": ("flow", 8 / 1007, 1, [[1, 16, 2, 8, 8]]),
+    "wan22": ("flow", 8 / 1007, 1, [[1, 48, 2, 4, 4]]),
+    "wan22_high": ("flow", 8 / 1007, 1, [[1, 16, 2, 8, 8]]),
+    "cosmos_predict2": ("ve", 0.002, 80, [[1, 16, 1, 8, 8]]),
+    "ltx_av": ("flow", 1.0687e-3, 1, [[1, 128, 2, 2, 2], [1, 8, 4, 16]]),
+    "minimax_h3": ("flow", 12 / 1011, 1, [[1, 24, 2, 4, 4], [1, 32, 2, 8]]),
+    "sd15": ("ve", 0.02917, 14.6146, [[1, 4, 8, 8]]),
+    "sd15, v-prediction": ("ve", 0.02917, 14.6146, [[1, 4, 8, 8]]),
+    "sdxl": ("ve", 0.02917, 14.6146, [[1, 4, 8, 8]]),
+    "sdxl_zsnr_v": ("ve", 0.02917, 4518.7, [[1, 4, 8, 8]]),
+    "playground_edm": ("ve", 0.002, 80, [[1, 4, 8, 8]]),
+}
+LARGE = {"qwen_image", "lumina2", "z_image", "cosmos_predict2", "sdxl", "sdxl_zsnr_v", "playground_edm"}
+NEWER = {"sd3, noise scale 8": "ModelNoiseScale", "minimax_h3": "EmptyMiniMaxH3LatentAV"}  # than the oldest host
+
+
+def saved(client, result, node):
+    [place] = result.outputs[node.id]["latents"]
+    return load(client.view(place))["latent_tensor"]
+
+
+def save(graph, latent, several):
+    """One SaveLatent, or one each for video and sound."""
+    if not several:
+        return [graph.add("SaveLatent", samples=latent, filename_prefix="kind")]
+    apart = graph.add("LTXVSeparateAVLatent", av_latent=latent)
+    return [graph.add("SaveLatent", samples=apart[i], filename_prefix="kind") for i in range(2)]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_measure_plan_and_sample(client, server, name):
+    if name in NEWER and NEWER[name] not in client.object_info():
+        pytest.skip(f"this host has no {NEWER[name]}")
+    install_for(server.models, name)
+    kind, lowest, top, shape = EXPECTED[name]
+    logged = len(server.log.read_text(errors="replace"))
+    graph = Graph()
+    run = SmallRun(graph, name)
+    measured = run.measure(reference_steps=2, grid_points=4)
+    graph.add("CoTjSaveDNA", dna=measured[0], name="kind", overwrite=True)
+    one_step = graph.add("ManualSigmas", sigmas=f"{top}, 0")[0]
+    planned = plan(graph, measured[0], steps=3)[0]
+    ends = [save(graph, run.sample(sigmas)[0], len(shape) > 1) for sigmas in (one_step, planned)]
+    result = client.run(graph.nodes)
+    if name in LARGE:
+        client.free()
+
+    log = server.log.read_text(errors="replace")[logged:]
+    assert "unet missing" not in log and "unet unexpected" not in log
+    dna = dna_file.read(server.models / "cotj" / "kind.safetensors")
+    assert dna.kind == kind
+    np.testing.assert_allclose(dna.sigmas[[0, -1]], [lowest, top], rtol=1e-3)
+    assert (dna.errors > 0).all() and dna.power > 0 and dna.meta["latent_shape"] == shape
+    assert dna.meta["noise_scale"] == (8 if "noise scale" in name else 1)
+    parts = dna.meta.get("part_errors", [dna.errors])
+    assert len(parts) == len(shape)
+    if len(shape) > 1:
+        np.testing.assert_allclose(dna.errors, dna.meta["part_weights"] @ np.array(parts))
+        powers = np.array(dna.meta["part_powers"])
+        np.testing.assert_allclose(dna.meta["part_weights"] * powers, np.full(2, dna.power / 2))
+    for one, several, part in zip(*ends, shape):
+        one, several = saved(client, result, one), saved(client, result, several)
+        assert list(one.shape) == list(several.shape) == part
+        assert np.isfinite(one).all() and np.isfinite(several).all()
+        assert np.abs(one - several).max() > 0.01 * several.std(), "the sigmas make no difference"
