@@ -24,6 +24,9 @@ NODES = {
     "CoTjMeasureExperts": "Measure Expert DNAs",
     "CoTjPlanExperts": "Plan Expert Sigmas",
     "CoTjSplitAtBoundary": "Split Sigmas at Boundary",
+    "CoTjUCGMSampler": "UCGM Sampler",
+    "CoTjOptimizeSigmas": "Optimize Sigmas",
+    "CoTjOptimizedSigmas": "Load Optimized Sigmas",
 }
 
 
