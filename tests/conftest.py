@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     def rank(item: pytest.Item) -> int:
         part = item.path.relative_to(ROOT / "tests").parts[0]
-        return {"planner": 0, "host": 2}.get(part, 1)
+        return {"planner": 0, "host": 2, "browser": 3}.get(part, 1)
 
     items.sort(key=rank)
 

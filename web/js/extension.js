@@ -24,6 +24,7 @@ app.registerExtension({
     watchQueue();
     api.addEventListener("execution_start", ({ detail }) => (running = detail.prompt_id));
     api.addEventListener("graphChanged", () => planWidgets().forEach((widget) => widget.refresh()));
+    document.fonts?.addEventListener("loadingdone", () => planWidgets().forEach((widget) => widget.redraw()));
     new MutationObserver(() => planWidgets().forEach((widget) => widget.readTheme())).observe(document.documentElement, {
       attributes: true,
       attributeFilter: ["class", "style"],

@@ -210,6 +210,12 @@ export class PlanWidget {
     this.paint();
   }
 
+  /** For what has changed without a trace in what is drawn: a font that has come. */
+  redraw() {
+    this.drawn = null;
+    this.paint();
+  }
+
   resized() {
     if (this.picture.clientWidth && !this.timer) {
       this.timer = setInterval(() => this.lookAgain(), LOOK_AGAIN);

@@ -1,0 +1,191 @@
+// What the tests ask of the page, as `drive.<name>(...)`.
+
+window.drive = (() => {
+  let ends = 0;
+  const drive = {
+    root: () => app.rootGraph ?? app.graph,
+    ends: () => ends,
+
+    async start() {
+      const { api } = await import("/scripts/api.js");
+      for (const end of ["execution_success", "execution_error"]) api.addEventListener(end, () => ends++);
+    },
+
+    /** A graph in the host's API format onto the canvas, its nodes side by side. */
+    async build(nodes) {
+      app.canvas.setGraph(drive.root());
+      app.graph.clear();
+      const made = {};
+      let x = 0;
+      for (const [id, { class_type }] of Object.entries(nodes)) {
+        const node = LiteGraph.createNode(class_type);
+        node.id = Number(id);
+        app.graph.add(node);
+        node.pos = [x, 0];
+        x += node.size[0] + 40;
+        made[id] = node;
+      }
+      for (const [id, { inputs }] of Object.entries(nodes)) {
+        for (const [name, value] of Object.entries(inputs)) {
+          if (Array.isArray(value)) made[value[0]].connect(value[1], made[id], name);
+          else drive.input(made[id], name).value = value;
+        }
+      }
+    },
+
+    look(scale) {
+      app.canvas.ds.scale = scale;
+      app.canvas.ds.offset = [60, 110];
+      app.canvas.setDirty(true, true);
+    },
+
+    node(id, graph = drive.root()) {
+      const inside = () => graph.nodes.filter((node) => node.subgraph).map((node) => drive.node(id, node.subgraph));
+      return graph.nodes.find((node) => String(node.id) === String(id)) ?? inside().find(Boolean);
+    },
+
+    input: (node, name) => node.widgets.find((widget) => widget.name === name),
+    value: (id, name) => drive.input(drive.node(id), name).value,
+    plan: (id) => drive.node(id)?.widgets?.find((widget) => widget.type === "cotj_plan")?.plan,
+    image: (id) => drive.plan(id).canvas.toDataURL(),
+
+    /** Sets a widget as the frontend does when a person has chosen a value. */
+    turn(id, name, value) {
+      const node = drive.node(id);
+      const widget = drive.input(node, name);
+      widget.value = value;
+      widget.callback?.(value, app.canvas, node);
+    },
+
+    resize(id, size) {
+      drive.node(id).setSize(size);
+      app.canvas.setDirty(true, true);
+    },
+
+    collapse(id) {
+      drive.node(id).collapse();
+      app.canvas.setDirty(true, true);
+    },
+
+    /** What the widget of a node shows; null where there is none. */
+    state(id) {
+      const plan = drive.plan(id);
+      if (!plan) return null;
+      const { box, canvas, picture, view } = plan;
+      const text = (name) => box.querySelector(`.${name}`).textContent;
+      const { x, y, width, height } = canvas.getBoundingClientRect();
+      return {
+        state: box.dataset.state,
+        title: text("title"),
+        detail: text("detail"),
+        note: text("note"),
+        reading: text("reading"),
+        claims: view && { ...view.claims, costs: null },
+        pixels: [canvas.width, canvas.height],
+        size: [picture.clientWidth, picture.clientHeight],
+        rect: [x, y, width, height],
+      };
+    },
+
+    /** How many pixels of its picture have each colour, as #rrggbbaa. */
+    colours(id) {
+      const { canvas } = drive.plan(id);
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      const counts = {};
+      for (let i = 0; i < data.length; i += 4) {
+        const colour = "#" + [...data.slice(i, i + 4)].map((part) => part.toString(16).padStart(2, "0")).join("");
+        counts[colour] = (counts[colour] ?? 0) + 1;
+      }
+      return counts;
+    },
+
+    /** Where the classic renderer draws a slider, in the page. */
+    slider(id, name) {
+      const { ds, canvas } = app.canvas;
+      const node = drive.node(id);
+      const { left, top } = canvas.getBoundingClientRect();
+      const x = (node.pos[0] + 15 + ds.offset[0]) * ds.scale + left;
+      const y = (node.pos[1] + drive.input(node, name).last_y + 2 + ds.offset[1]) * ds.scale + top;
+      return { x, y, width: (node.size[0] - 30) * ds.scale, height: 16 * ds.scale };
+    },
+
+    /** Queues the graph, and sets a widget between the request and the answer to it. */
+    async turnWhileQueueing(id, name, value) {
+      const { api } = await import("/scripts/api.js");
+      const fetchApi = api.fetchApi;
+      api.fetchApi = function (route, ...rest) {
+        const answer = fetchApi.call(this, route, ...rest);
+        if (route === "/prompt") drive.input(drive.node(id), name).value = value;
+        return answer;
+      };
+      await app.queuePrompt(0);
+      api.fetchApi = fetchApi;
+    },
+
+    intoSubgraph(ids) {
+      const { node } = app.graph.convertToSubgraph(new Set(ids.map((id) => drive.node(id))));
+      app.canvas.openSubgraph(node.subgraph, node);
+    },
+
+    /** Contrast, as WCAG has it, of each colour of the theme with the ground. */
+    contrasts(id) {
+      const { theme } = drive.plan(id);
+      const context = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+      const luminance = (colour) => {
+        context.fillStyle = colour;
+        context.fillRect(0, 0, 1, 1);
+        const [r, g, b] = drive.linear(context.getImageData(0, 0, 1, 1).data);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+      };
+      const contrast = (name) => {
+        const [low, high] = [theme.ground, theme[name]].map(luminance).sort((a, b) => a - b);
+        return (high + 0.05) / (low + 0.05);
+      };
+      return Object.fromEntries(["text", "faint", "planned", "compared"].map((name) => [name, contrast(name)]));
+    },
+
+    linear: (rgb) => Array.from(rgb, (c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)),
+
+    /** OKLab lightness along the map of costs, on dark and on light ground. */
+    async costLightness(count) {
+      const { costColours } = await import("/extensions/comfyui-cotj/js/colours.js");
+      const lightness = (abgr) => {
+        const [r, g, b] = drive.linear([abgr & 255, (abgr >> 8) & 255, (abgr >> 16) & 255]);
+        return (
+          0.2104542553 * Math.cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b) +
+          0.793617785 * Math.cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b) -
+          0.0040720468 * Math.cbrt(0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b)
+        );
+      };
+      return [true, false].map((dark) => [...costColours(dark, count)].map(lightness));
+    },
+
+    /** Median milliseconds to draw a plan anew and again, flushed. */
+    async drawTimes(id) {
+      const { draw } = await import("/extensions/comfyui-cotj/js/draw.js");
+      const { view, theme } = drive.plan(id);
+      const context = new OffscreenCanvas(720, 800).getContext("2d");
+      const time = (cache) => {
+        const start = performance.now();
+        draw(context, { width: 360, height: 400, ratio: 2, view, theme, cache });
+        context.getImageData(0, 0, 1, 1);
+        return performance.now() - start;
+      };
+      const median = (makeCache) => Array.from({ length: 15 }, () => time(makeCache())).sort((a, b) => a - b)[7];
+      const kept = {};
+      return { anew: median(() => ({})), again: median(() => kept) };
+    },
+
+    async keepMany(count) {
+      const { keep, recall } = await import("/extensions/comfyui-cotj/js/store.js");
+      const ids = Array.from({ length: count }, (_, i) => keep({ i }));
+      const kept = Object.keys(localStorage).filter((key) => key.startsWith("cotj.")).length;
+      return { kept, last: recall(ids.at(-1)) };
+    },
+
+    forgetAll() {
+      for (const key of Object.keys(localStorage)) if (key.startsWith("cotj.")) localStorage.removeItem(key);
+    },
+  };
+  return drive;
+})();
