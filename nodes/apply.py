@@ -16,7 +16,7 @@ from . import host
 from .exact import are_exact
 from .link_types import DNA, PLAN
 from .plan import check_fit
-from .samplers import is_ancestral
+from .samplers import is_ancestral, warning
 
 NAME = "Apply CoTj Plan to Model"
 KEY = "cotj_plan"
@@ -87,7 +87,8 @@ class AppliedPlan:
             host.show_text(f"nothing ran: the plan is empty ({asked})", self.node_id)
             return latent_image
         listed = ", ".join(f"{float(sigma):.3g}" for sigma in planned)
-        host.show_text(f"{_steps(len(planned) - 1)} ran: {listed}\n{asked}", self.node_id)
+        fit = warning(_name(sampler), self.plan.kind) if isinstance(self.plan, DiffusionDNA) else None
+        host.show_text("\n".join(filter(None, (f"{_steps(len(planned) - 1)} ran: {listed}", asked, fit))), self.node_id)
         return executor(noise, latent_image, sampler, planned.to(sigmas), *rest, **named)
 
     def _sigmas(
@@ -111,8 +112,13 @@ class AppliedPlan:
 
 
 def _name(sampler: comfy.samplers.Sampler) -> str:
-    """The host's name of a sampler; of one that it does not have, something else."""
-    return getattr(getattr(sampler, "sampler_function", None), "__name__", "").removeprefix("sample_")
+    """The host's name of a sampler, by the function that it runs."""
+    function = getattr(sampler, "sampler_function", None)
+    for name in comfy.samplers.SAMPLER_NAMES:
+        # By its name: of some samplers the host makes a new function each time.
+        if comfy.samplers.sampler_object(name).sampler_function.__name__ == getattr(function, "__name__", None):
+            return name
+    return "this sampler"
 
 
 def _steps(number: int) -> str:

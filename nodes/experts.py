@@ -12,6 +12,7 @@ import torch
 from comfy_api.latest import io
 
 from ..planner import Constraints, CoTj, DiffusionDNA, Plan, flow_to_sigma, plan_fixed, sigma_to_flow
+from ..planner.dna import Kind
 from ..planner.experts import join_experts, split_index
 from ..planner.grid import measuring_grid
 from . import __version__, host, probe
@@ -266,10 +267,10 @@ def _through(sigmas: torch.Tensor, boundary: float) -> torch.Tensor:
     return torch.cat((sigmas[:index], torch.tensor([boundary]), sigmas[index:]))
 
 
-def _grid(lowest: float, highest: float, points: int, kind) -> torch.Tensor:
+def _grid(lowest: float, highest: float, points: int, kind: Kind) -> torch.Tensor:
     """Descending sigmas to measure at."""
-    ends = [float(time) for time in sigma_to_flow([lowest, highest], kind)]
-    times = measuring_grid(*ends, points)
+    bottom, top = sigma_to_flow([lowest, highest], kind)
+    times = measuring_grid(float(bottom), float(top), points)
     return torch.from_numpy(flow_to_sigma(times, kind)).float().clamp(lowest, highest).flip(0)
 
 
