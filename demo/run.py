@@ -71,6 +71,7 @@ class Demo:
     def __init__(self, client: ComfyClient) -> None:
         self.client = client
         self.workflow = to_api(json.loads(WORKFLOW.read_text()), client.object_info())
+        del self.workflow[titled(self.workflow, "Compare Schedules")]  # the table below is such a comparison
         # What the table needs and a person at the canvas does not: latents to compare, and the adaptive length.
         self._add(
             "latent reference", "SaveLatent", samples=self.of("Measure DNA", 1), filename_prefix="latents/reference"
@@ -78,6 +79,7 @@ class Demo:
         for name in (*SCHEDULES, ADAPTIVE):
             source = self.of(f"Sample: {name}", 0)
             self._add(f"latent {name}", "SaveLatent", samples=source, filename_prefix=f"latents/{name}")
+        self._add("heatmap", "PreviewImage", images=self.of("DNA Heatmap", 0))
         self._add("adaptive steps", "PreviewAny", source=self.of("Adaptive Length Threshold", 1))
 
     def _add(self, name: str, class_type: str, **inputs: object) -> None:
@@ -95,7 +97,7 @@ class Demo:
         self.node("Prompt")["text"] = PROMPTS[prompt]
         self.node("Plan from the predicted DNA")["steps"] = steps  # the others follow it
         # Drawing takes longer than sampling here: one heatmap for each prompt is enough.
-        skipped = [] if steps == HEATMAP_BUDGET else [titled(self.workflow, "DNA Heatmap")]
+        skipped = [] if steps == HEATMAP_BUDGET else [titled(self.workflow, "DNA Heatmap"), "heatmap"]
         bar = Bar(f"{prompt} prompt, {steps} steps")
         result = self.client.run({i: node for i, node in self.workflow.items() if i not in skipped}, bar)
         bar.done()
@@ -153,7 +155,7 @@ def demonstrate(client: ComfyClient, output: Path) -> None:
             result = demo.run(prompt, steps)
             rows += [demo.row(prompt, schedule, steps, result) for schedule in SCHEDULES]
             if steps == HEATMAP_BUDGET:
-                heatmap = demo.outputs(result, "DNA Heatmap")["images"][0]
+                heatmap = demo.outputs(result, "heatmap")["images"][0]
                 (output / f"heatmap-{prompt}.png").write_bytes(client.view(heatmap))
             if steps == BUDGETS[0]:  # the adaptive plan knows no budget: the host samples it only once
                 chosen = int(demo.outputs(result, "adaptive steps")["text"][0])
