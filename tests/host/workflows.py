@@ -73,7 +73,7 @@ class DemoRun:
 
     def measure(self, reference_steps: int = 8, grid_points: int = 12, **inputs: Any) -> Node:
         defaults = {"guider": self.guider, "noise": self.noise, "latent_image": self.latent, "probe_noise": RUN_NOISE}
-        steps = {"reference_steps": reference_steps, "grid_points": grid_points}
+        steps = {"reference_steps": reference_steps, "grid_points": grid_points, "profile": True}
         return self.graph.add("CoTjMeasureDNA", **defaults | steps | inputs)
 
     def sample(self, sigmas: list[Any], latent: list[Any] | None = None) -> Node:
