@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import numpy.typing as npt
 
 from .arrays import FloatArray
 from .constraints import Constraints
 from .dna import DiffusionDNA, Kind, sigma_to_flow
-from .graph import Planner
+from .graph import Graph, Planner
 from .planning import PAPER, plan_fixed
 
 AT_TOP = 1e-3  # flow time; a schedule that starts nearer than this to the model's top is a whole one
@@ -47,7 +49,26 @@ def plan_part(dna: DiffusionDNA, steps: int, first: float, last: float, planner:
     """(steps + 1,) sigmas of the cheapest way from sigma `first` down to `last`, 0 or not; errors as `plan_fixed`."""
     if last == 0:
         sigmas = plan_fixed(dna, steps, planner, constraints=Constraints(first=first)).sigmas.copy()
-    else:  # a plan that is left where it would jump to 0, which all plans that stop there pay alike
-        sigmas = plan_fixed(dna, steps + 1, planner, constraints=Constraints(first=first, last=last)).sigmas[:-1].copy()
+    else:  # a whole plan, less the jump to 0 that it ends with
+        ends = Constraints(first=first, last=last)
+        sigmas = plan_fixed(dna, steps + 1, _FreeStop(planner), constraints=ends).sigmas[:-1].copy()
     sigmas[0] = first  # the DNA may end a hair below it
     return sigmas
+
+
+@dataclass(frozen=True)
+class _FreeStop:
+    """A planner to which it does not matter what comes after the last node."""
+
+    planner: Planner
+
+    @property
+    def name(self) -> str:
+        return self.planner.name
+
+    def graph(self, dna: DiffusionDNA, nodes: npt.ArrayLike = ()) -> Graph:
+        graph = self.planner.graph(dna, nodes)
+        return replace(graph, stop=np.zeros_like(graph.stop))
+
+    def error(self, dna: DiffusionDNA, sigmas: npt.ArrayLike) -> float:
+        return self.planner.error(dna, sigmas)
