@@ -1,5 +1,7 @@
 """A run that begins or ends inside a schedule gets its part of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from cotj.planner import CoTj, DiffusionDNA, TimeShift, plan_fixed
@@ -95,6 +97,21 @@ def test_a_part_is_planned_by_the_planner_given():
     ancestral = plan_part(DNA, 6, 1.0, 0.0, CoTj(ancestral=True))
     np.testing.assert_array_equal(ancestral, plan_fixed(DNA, 6, CoTj(ancestral=True)).sigmas)
     assert (ancestral != plan_part(DNA, 6, 1.0, 0.0)).any()
+
+
+class Hesitant(CoTj):
+    """A planner whose last jump is dear after a high node: it knows the node before, as those of multistep samplers."""
+
+    def graph(self, dna, nodes=()):
+        graph = super().graph(dna, nodes)
+        n = len(graph.sigmas)
+        before = np.broadcast_to(graph.edges, (n, n, n)).copy()
+        return replace(graph, edges=before, stop=np.repeat(100 * graph.sigmas[:, None], n, axis=1))
+
+
+def test_what_comes_after_a_part_does_not_matter_to_it():
+    np.testing.assert_array_equal(plan_part(DNA, 4, 1.0, 0.25, Hesitant()), plan_part(DNA, 4, 1.0, 0.25))
+    assert (plan_part(DNA, 4, 1.0, 0.0, Hesitant()) != plan_part(DNA, 4, 1.0, 0.0)).any()
 
 
 def test_a_run_that_starts_a_hair_above_the_dna_starts_where_it_must():
