@@ -275,7 +275,7 @@ function headline({ steps, saving, compared_with: other }) {
 
 function detail({ reason, planner, predicted_error: error, compared_error: other, compared_with: name }) {
   const figures = `error ${short(error)}, ${name} ${short(other)}`;
-  return `${planner.name}: ${reason.split("\n")[0] || figures}`;
+  return `${planner.name}: ${reason.replaceAll("\n", ". ") || figures}`;
 }
 
 const list = (names) => names.map((name) => `'${name}'`).join(", ");
