@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 import comfy.model_management
+import comfy.nested_tensor
 import comfy.sample
 import comfy.samplers
 import torch
@@ -114,7 +115,7 @@ class MeasureExperts(io.ComfyNode):
         }
         progress = probe.CallProgress(len(sigmas) - 1 + grid_points, cls.hidden.unique_id)
         handed_over = probe.run_reference(guider_high, run_noise, samples, sigmas[: switch + 1], noise.seed, progress)
-        silence = comfy.sample.prepare_empty_noise(handed_over)
+        silence = _silence(handed_over)
         reference = probe.run_reference(guider_low, silence, handed_over, sigmas[switch:], noise.seed, progress)
         dnas = {}
         for name in reversed(guiders):  # the low-noise expert is the one in memory
@@ -257,6 +258,12 @@ def _split(sigmas: torch.Tensor, boundary: float) -> tuple[torch.Tensor, torch.T
         return sigmas, sigmas
     index = split_index(sigmas, boundary)
     return sigmas[: index + 1].clone(), sigmas[index:].clone()
+
+
+def _silence(latent: Any) -> Any:
+    """No noise, for a sampler that takes over."""
+    silent = [torch.zeros_like(part) for part in host.parts(latent)]
+    return comfy.nested_tensor.NestedTensor(silent) if latent.is_nested else silent[0]
 
 
 def _through(sigmas: torch.Tensor, boundary: float) -> torch.Tensor:
