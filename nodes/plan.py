@@ -42,11 +42,11 @@ def _planner_inputs() -> list[io.Input]:
             options=PLANNERS,
             default="auto",
             tooltip="How a jump is costed. 'auto' takes the best that this DNA's contents allow for the sampler, and "
-            "the text output says which and why; 'cotj' is the paper's.",
+            "the text says which and why. 'cotj' is the paper's; the others need a DNA with a profile.",
         ),
         io.Combo.Input(
             "sampler",
-            options=comfy.samplers.SAMPLER_NAMES,
+            options=[*comfy.samplers.SAMPLER_NAMES, "ucgm"],
             default="euler",
             tooltip="The sampler that will run the plan. A plan made for another one can be worse than no plan.",
         ),

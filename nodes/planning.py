@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..planner import Constraints, CoTj, DiffusionDNA, Plan, Planner, plan_adaptive, plan_fixed, plan_target
+from ..planner import (
+    PLANNER_NAMES,
+    Constraints,
+    DiffusionDNA,
+    Plan,
+    Planner,
+    best_planner,
+    plan_adaptive,
+    plan_fixed,
+    plan_target,
+    planner_named,
+)
 from .samplers import is_ancestral, warning
 
 FIXED, ADAPTIVE = "CoTjPlanSigmas", "CoTjAdaptiveLength"
@@ -15,7 +26,7 @@ WAYS_OUT = {
     FIXED: "Change steps, denoise, planner, lever or constraints, or the DNA",
     ADAPTIVE: "Change them or the DNA",
 }
-PLANNERS = ["auto", "cotj"]
+PLANNERS = ["auto", *PLANNER_NAMES]
 
 
 def make_plan(
@@ -46,6 +57,11 @@ def make_plan(
 
 
 def _planner(dna: DiffusionDNA, values: Mapping[str, Any]) -> tuple[Planner, str]:
-    """The planner that was asked for, and where the choice was left open, why this one."""
-    planner = CoTj(values.get("lever", "flow"), ancestral=is_ancestral(values["sampler"], dna.kind))
-    return planner, warning(values["sampler"], dna.kind) or ""
+    """The planner that was asked for; why this one, where the choice was left open; and what it does not know."""
+    name, sampler, why = values["planner"], values["sampler"], ""
+    if name == "auto":
+        best, why = best_planner(dna, sampler)
+        name = best.name
+    planner = planner_named(name, sampler, values.get("lever", "flow"), is_ancestral(sampler, dna.kind))
+    caveat = None if name == "multistep" else warning(sampler, dna.kind)
+    return planner, "\n".join(filter(None, (why, caveat)))
