@@ -1,0 +1,122 @@
+"""What the pack costs by architecture: measuring, planning, what a plan adds to a run, memory over 50 runs."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import tempfile
+from pathlib import Path
+
+import psutil
+from cotj.demo.host.client import ComfyClient
+from cotj.demo.host.server import ComfyServer
+from cotj.tests.host.workflows import Graph, plan
+from cotj.tests.small_models import install_nodes
+from cotj.tests.small_models.run import RECIPES, SmallRun, install_for
+
+REFERENCE_STEPS, GRID_POINTS = 10, 20
+SECONDS = 1.5  # what a run shall take about, so that large models run fewer steps
+MOST_STEPS = 20
+WARM_UP = 5
+
+
+class Architecture:
+    """One small model in a running host."""
+
+    def __init__(self, client: ComfyClient, name: str):
+        self.client = client
+        self.name = name
+        self.seeds = itertools.count()
+
+    def measure(self) -> tuple[int, float, float]:
+        """Model calls of measuring, its seconds, and the milliseconds of planning 10 steps, as the host runs them."""
+        graph = Graph()
+        run = SmallRun(graph, self.name)
+        # First once with other noise, so that the model is loaded and nothing is from a cache.
+        for seed, points in ((101, 2), (102, GRID_POINTS)):
+            noise = graph.add("RandomNoise", noise_seed=seed)[0]
+            measured = run.measure(REFERENCE_STEPS, points, noise=noise)
+            planned = plan(graph, measured[0], steps=min(10, points))
+            graph.show(planned[0])
+            calls: list[float] = []
+            result = self.client.run(
+                graph.nodes,
+                lambda node, _, most, of=measured.id, calls=calls: calls.append(most) if node == of else None,
+            )
+        self.call = result.seconds(measured.id) / calls[-1]
+        return int(calls[-1]), result.seconds(measured.id), 1000 * result.seconds(planned.id)
+
+    def run(self, steps: int, planned: bool) -> float:
+        """Seconds of one KSampler, on the model as it is or with a plan of as many steps applied to it."""
+        graph = Graph()
+        run = SmallRun(graph, self.name)
+        model = run.model
+        if planned:
+            dna = run.measure(2, MOST_STEPS)[0]  # cached from the second run on
+            model = graph.add("CoTjApplyPlan", model=model, plan=plan(graph, dna, steps=steps)[2])[0]
+        sampled = graph.add(
+            "KSampler",
+            model=model,
+            positive=run.positive,
+            negative=run.negative,
+            latent_image=run.latent,
+            seed=next(self.seeds),
+            steps=steps,
+            cfg=1.0,
+            sampler_name="euler",
+            scheduler="simple",
+            denoise=1.0,
+        )
+        graph.show(sampled[0])
+        return self.client.run(graph.nodes).seconds(sampled.id)
+
+    def overhead(self, steps: int, repeats: int) -> tuple[float, float]:
+        """Seconds of a run, and the share that a plan adds: of the fastest ones, which other programs disturb least."""
+        plain, planned = [], []
+        for _ in range(repeats):
+            # Twice each, and the second counts: the host sets up a model anew that is another one than before.
+            for with_plan, seconds in ((False, plain), (True, planned)):
+                self.run(steps, with_plan)
+                seconds.append(self.run(steps, with_plan))
+        return min(plain), min(planned) / min(plain) - 1
+
+    def growth(self, host: psutil.Process, steps: int, runs: int) -> float:
+        """MB that the host grows by over that many runs with a plan, each from other noise."""
+        for _ in range(WARM_UP):
+            self.run(steps, True)
+        before = host.memory_info().rss
+        for _ in range(runs):
+            self.run(steps, True)
+        return (host.memory_info().rss - before) / 1e6
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="models", description=__doc__)
+    parser.add_argument("--kinds", nargs="+", choices=list(RECIPES), default=list(RECIPES))
+    parser.add_argument("--repeats", type=int, default=10, help="counted runs, without and with a plan")
+    parser.add_argument("--runs", type=int, default=50, help="runs over which memory is watched")
+    given = parser.parse_args(argv)
+    print(
+        f"{'':<20}{'measuring':>22}{'planning':>10}{'a run':>20}{'a plan adds':>13}{f'{given.runs} runs':>11}",
+        flush=True,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        install_nodes(Path(folder) / "custom_nodes")
+        for name in given.kinds:
+            install_for(Path(folder) / "models", name)
+        with ComfyServer(Path(folder)) as server, ComfyClient(server.url) as client:
+            [host] = psutil.Process().children()
+            for name in given.kinds:
+                report(client, host, name, given.repeats, given.runs)
+                client.free()
+
+
+def report(client: ComfyClient, host: psutil.Process, name: str, repeats: int, runs: int) -> None:
+    architecture = Architecture(client, name)
+    calls, seconds, planning = architecture.measure()
+    steps = max(1, min(MOST_STEPS, round(SECONDS / architecture.call)))
+    run, added = architecture.overhead(steps, repeats)
+    growth = architecture.growth(host, min(steps, 4), runs)
+    measuring = f"{calls} calls, {seconds:.2f} s"
+    ran = f"{steps} steps, {run:.2f} s"
+    print(f"{name:<20}{measuring:>22}{planning:>7.0f} ms{ran:>20}{added:>13.1%}{growth:>+8.1f} MB", flush=True)
