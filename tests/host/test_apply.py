@@ -405,7 +405,7 @@ def test_sigmas_that_are_no_schedule_of_this_model_are_refused(client, server, s
 
 def test_a_dna_of_another_kind_is_refused(client, server):
     run = Run()
-    refusal(client, server, run, run.ksampler(run.apply(run.dna("apply ve"))), "an eps or v model")
+    refusal(client, server, run, run.ksampler(run.apply(run.dna("apply ve"))), "an eps, v or EDM model")
 
 
 def test_more_steps_than_the_dna_has_and_parts_without_a_step_are_refused_when_they_run(client, server):
