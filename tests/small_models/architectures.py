@@ -6,6 +6,7 @@ Every diffusion model is an instance of the host's own class, as small as the ho
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -337,7 +338,7 @@ def main(comfyui: str, folder: str, *kinds: str) -> None:
     comfy.cli_args.args.cpu = True
     with torch.inference_mode():
         for kind in kinds:
-            unfinished = Path(folder) / f"{kind}.part"
+            unfinished = Path(folder) / f"{kind}.{os.getpid()}.part"  # another process may build the same
             BUILDERS[kind]().write(unfinished, kind)
             unfinished.replace(Path(folder) / f"{kind}.safetensors")
 
