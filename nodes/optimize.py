@@ -413,9 +413,9 @@ class Budget:
     def before_call(self) -> None:
         if self.search.calls >= self.limit:
             raise OutOfCalls
+        self.search.calls += 1
 
     def after_call(self) -> None:
-        self.search.calls += 1
         self.progress.call_done()
 
 

@@ -24,7 +24,7 @@ KEY = "cotj_rollout"
 class Rollout:
     """Runs of a guider. What is counted is what NFE means: calls of the guided denoiser, whatever the sampler does.
 
-    calls: made so far, not those that a memory answered. before_call, after_call: may raise to end the run.
+    calls: begun so far, not those that a memory answered. before_call, after_call: may raise to end the run.
     """
 
     def __init__(
@@ -67,8 +67,8 @@ class Rollout:
             return known.to(x)
         comfy.model_management.throw_exception_if_processing_interrupted()
         self.before_call()
+        self.calls += 1  # as it begins: Cancel may end it half way
         denoised = executor(x, timestep, model_options or {}, seed)
-        self.calls += 1
         if memory is not None:
             memory.store(key, denoised)
         self.after_call()

@@ -18,7 +18,7 @@ from .arrays import FloatArray
 
 PROBE = 0.05  # share of the smaller neighbouring gap by which a node is moved to take a derivative
 LEAST_GAP = 0.4  # of what it was, that a joint step leaves of a gap between two nodes
-FIRST_MOVE, LAST_MOVE = 0.15, 0.04  # shares of a gap that coordinate moves start and end with
+FIRST_MOVE, LAST_MOVE = 0.15, 0.07  # shares of a gap that coordinate moves start and end with
 
 
 TINY = 1e-12  # below every error that is told from 0
