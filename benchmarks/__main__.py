@@ -18,7 +18,8 @@ def summary(name: str) -> str:
 
 
 def main() -> None:
-    names = sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_"))
+    modules = (path for path in HERE.glob("*.py") if not path.stem.startswith("_"))
+    names = sorted(path.stem for path in modules if "def main(" in path.read_text(encoding="utf-8"))
     if len(sys.argv) < 2 or sys.argv[1] not in names:
         print(__doc__, *(f"  {name}: {summary(name)}" for name in names), sep="\n")
         sys.exit(len(sys.argv) > 1)

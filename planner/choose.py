@@ -29,11 +29,11 @@ def best_planner(dna: DiffusionDNA, sampler: str) -> tuple[Planner, str]:
     """The planner whose predictions ranked schedules best in `benchmarks ranking`, and why it, in plain words."""
     if dna.profile is None:
         return CoTj(), "planner cotj: this DNA has no trajectory profile, which the others need"
-    weighted = "as measured" if dna.profile.response is not None else "by the power of the image's bands"
+    weighted = "and how much of that the model itself takes back" if dna.profile.response is not None else ""
     if is_multistep(sampler):
-        reason = f"planner multistep: the DNA's profile tells what each step of {sampler} is off, weighted {weighted}"
+        reason = f"planner multistep: the DNA's profile tells what each step of {sampler} is off {weighted}".rstrip()
         return Multistep(sampler), reason
-    reason = f"planner propagated: the DNA's profile tells what each step is off, weighted {weighted}"
+    reason = f"planner propagated: the DNA's profile tells what each step is off {weighted}".rstrip()
     if solver_of(sampler) is None:
         reason += f"; the steps of {sampler} are not known here, so they are taken to be Euler's"
     return Propagated(), reason

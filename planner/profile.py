@@ -16,6 +16,7 @@ import numpy.typing as npt
 from .arrays import FloatArray, ascending_vector, vector
 from .noise import RESOLUTION, Kind, sigma_to_flow
 
+OFF_THE_RUN = 0.01  # of the largest squared distance of a probe's state from the run's
 SYMMETRIC = 1e-9  # relative to the largest entry: what is further from its mirror image is no Gram matrix
 
 
@@ -126,24 +127,62 @@ def profile_of(
     final: npt.NDArray[np.floating],
     kind: Kind = "flow",
     bands: Sequence[npt.NDArray[np.intp]] | None = None,
+    probes: tuple[npt.ArrayLike, npt.NDArray[np.floating], npt.NDArray[np.floating]] | None = None,
 ) -> TrajectoryProfile:
     """The profile of runs whose vectors are at hand.
 
     sigmas: (n,) of the model calls, ascending. states: (n, runs, values), as a sampler holds them. guesses: the model's
     for each. final: (runs, values), the clean latents. bands: indices of the values in each band; None for one band.
+    probes: sigmas (q,), ascending, states and guesses (q, runs, values) of a DNA's probes with the runs' own noise: the
+    response is from them.
     """
-    scale = 1 - sigma_to_flow(sigmas, kind) if kind == "ve" else np.ones(len(states))
-    scaled = np.asarray(states, dtype=np.float64) * scale[:, None, None]
+    scaled = _in_flow_scale(sigmas, states, kind)
     vectors = np.concatenate([scaled, np.asarray(guesses, np.float64), np.asarray(final, np.float64)[None]])
     _, runs, values = vectors.shape
     parts = [np.arange(values)] if bands is None else list(bands)
-    return TrajectoryProfile(
+    profile = TrajectoryProfile(
         sigmas=np.asarray(sigmas),
         gram=np.stack([gram_of(vectors[:, :, part], values) for part in parts]),
         shares=np.array([len(part) / values for part in parts]),
         kind=kind,
         runs=runs,
     )
+    if probes is None:
+        return profile
+    times = sigma_to_flow(probes[0], kind)
+    of_states, of_guesses = profile.combinations(times)
+    changes = _in_flow_scale(probes[0], probes[1], kind) - np.tensordot(of_states, vectors, 1)
+    answers = probes[2] - np.tensordot(of_guesses, vectors, 1)
+    along, square = (
+        np.stack([np.einsum("qrv,qrv->q", values[..., part], changes[..., part]) for part in parts])
+        for values in (answers, changes)
+    )
+    return replace(profile, response=response_at(profile.flow_times, times, along, square))
+
+
+def response_at(
+    flow_times: npt.ArrayLike, probed: FloatArray, along: FloatArray, square: FloatArray
+) -> FloatArray | None:
+    """(bands, n) the response at flow times, from probes whose states were off the run's; None where none was.
+
+    probed: (q,) ascending flow times. along, square: (bands, q) inner products of the change of the guess with that of
+    the state, and of that with itself.
+    """
+    bands = []
+    for products, squares in zip(along, square):
+        # At both ends of a run the states are the same, and the response is rounding.
+        known = squares > OFF_THE_RUN * squares.max(initial=0)
+        if not known.any():
+            return None
+        # Without noise the clean latent is known, and an error of the state stays as it is.
+        times, responses = np.append(0, probed[known]), np.append(1, products[known] / squares[known])
+        bands.append(np.interp(np.asarray(flow_times), times, responses))
+    return np.array(bands)
+
+
+def _in_flow_scale(sigmas: npt.ArrayLike, states: npt.NDArray[np.floating], kind: Kind) -> FloatArray:
+    scale = 1 - sigma_to_flow(sigmas, kind) if kind == "ve" else np.ones(len(states))
+    return np.asarray(states, dtype=np.float64) * scale[:, None, None]
 
 
 def gram_of(vectors: npt.NDArray[np.floating], values: int) -> FloatArray:

@@ -10,12 +10,11 @@ from torch import Tensor
 
 from ..planner import FloatArray, TrajectoryProfile, sigma_to_flow
 from ..planner.noise import Kind
-from ..planner.profile import gram_of
+from ..planner.profile import gram_of, response_at
 from .sketch import CountSketch
 
 MEMORY = 64_000_000  # bytes of sketches per run, in main memory
 MAX_OCTAVES = 4
-OFF_THE_RUN = 0.01  # of the largest squared distance of a probe's state from the run's
 
 
 class TrajectorySketch:
@@ -63,16 +62,9 @@ class TrajectorySketch:
         probed = sorted(self._probed)
         if not probed:
             return None
+        along, square = np.array([self._probed[sigma] for sigma in probed]).transpose(2, 1, 0)
         times, asked = sigma_to_flow(probed, self._kind), sigma_to_flow(sigmas, self._kind)
-        bands = []
-        for along, square in np.array([self._probed[sigma] for sigma in probed]).transpose(1, 2, 0):
-            # At both ends of a run the states are the same, and the response is rounding.
-            known = square > OFF_THE_RUN * square.max()
-            if not known.any():
-                return None
-            response = along[known] / square[known]
-            bands.append(np.interp(asked, np.append(0, times[known]), np.append(1, response)))
-        return np.array(bands)
+        return response_at(asked, times, along, square)
 
     @property
     def held_bytes(self) -> int:

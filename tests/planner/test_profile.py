@@ -162,3 +162,25 @@ def test_a_profile_of_another_kind_is_refused(run):
     kind = "ve" if run.profile.kind == "flow" else "flow"
     with pytest.raises(ValueError, match="does not belong"):
         DiffusionDNA([0.5, 1.0], [1, 1], kind=kind, profile=run.profile)
+
+
+def test_the_response_of_probes_is_how_the_guess_follows_the_state():
+    """Of a model that is linear in the state, so that J is known; with states off the run's by any amount."""
+    rng, sigmas = np.random.default_rng(0), np.linspace(0.1, 1, 10)
+    x, states, guesses = rng.standard_normal((2, 6)), [], []
+    for sigma in sigmas[::-1]:
+        guess = np.hstack([0.3 * x[:, :4], -1.5 * x[:, 4:]])
+        states.append(x)
+        guesses.append(guess)
+        x = x + 0.1 / sigma * (guess - x)
+    probed = sigmas[2:-2]
+    off = np.stack(states[::-1])[2:-2] + 0.1 * rng.standard_normal((6, 2, 6))
+    answers = np.concatenate([0.3 * off[..., :4], -1.5 * off[..., 4:]], axis=-1)
+    bands = [np.arange(4), np.arange(4, 6)]
+    profile = profile_of(
+        sigmas, np.stack(states[::-1]), np.stack(guesses[::-1]), x, "flow", bands, (probed, off, answers)
+    )
+    np.testing.assert_allclose(profile.response[0, 2:], 0.3, rtol=1e-9)
+    np.testing.assert_allclose(profile.response[1, 2:], -1.5, rtol=1e-9)
+    # Below the lowest probe it goes to 1, as the noise goes to 0.
+    np.testing.assert_allclose(profile.response[0, :2], 1 - 0.7 * sigmas[:2] / probed[0], rtol=1e-9)
