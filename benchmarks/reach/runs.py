@@ -1,0 +1,253 @@
+"""Where schedules end, measured against two references, each run only once: what was measured is kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from cotj.planner import TrajectoryProfile, flow_to_sigma, mean_profile, profile_of, sigma_to_flow
+from skimage.metrics import structural_similarity
+from torch import Tensor
+
+from . import host
+from .subjects import Items, Subject
+
+FloatArray = npt.NDArray[np.float64]
+
+REFERENCES = ("own", "converged")
+REFERENCE_STEPS = 50
+CONVERGED_STEPS = 200
+MEASURES = ("mse", "psnr", "ssim")
+FORMAT = 1  # of what is kept; to be raised where the same key would mean another figure
+
+
+class Store:
+    """Figures of runs by key and item, in one file that many runs of the benchmark share."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = sqlite3.connect(path, timeout=60)
+        self._file.execute("CREATE TABLE IF NOT EXISTS figures (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID")
+
+    def read(self, keys: Sequence[str]) -> list[FloatArray | None]:
+        read = self._file.execute
+        rows = [read("SELECT value FROM figures WHERE key = ?", (key,)).fetchone() for key in keys]
+        return [None if row is None else np.frombuffer(row[0]) for row in rows]
+
+    def write(self, keys: Sequence[str], values: Sequence[FloatArray]) -> None:
+        rows = [(key, np.ascontiguousarray(value, dtype=np.float64).tobytes()) for key, value in zip(keys, values)]
+        with self._file:
+            self._file.executemany("INSERT OR REPLACE INTO figures VALUES (?, ?)", rows)
+
+
+@dataclass
+class Runs:
+    """All runs of one subject. calls: of the guided model, made by this process (what was kept cost none)."""
+
+    subject: Subject
+    store: Store
+    calls: int = 0
+
+    def figures(self, sampler: str, sigmas: Tensor, items: Items) -> FloatArray:
+        """(items, references, measures) of the runs of a schedule (k + 1,); PSNR and SSIM NaN without a picture."""
+        keys = self.keys(f"{sampler} {sigmas.numpy().astype(np.float32).tobytes().hex()}", items)
+        known = self.store.read(keys)
+        missing = [i for i, value in enumerate(known) if value is None]
+        for begin in range(0, len(missing), self.subject.batch):
+            rows = missing[begin : begin + self.subject.batch]
+            part = items[rows]
+            found = self._measure(self.final(sampler, sigmas, part), part)
+            self.store.write([keys[row] for row in rows], list(found))
+            for row, value in zip(rows, found):
+                known[row] = value.ravel()
+        return np.stack([value for value in known if value is not None]).reshape(
+            len(items), len(REFERENCES), len(MEASURES)
+        )
+
+    def mse(self, sampler: str, sigmas: Tensor, items: Items, reference: str) -> FloatArray:
+        """(items,)"""
+        return self.figures(sampler, sigmas, items)[:, REFERENCES.index(reference), 0]
+
+    @torch.inference_mode()
+    def final(self, sampler: str, sigmas: Tensor, items: Items) -> Tensor:
+        """The latents that runs end in."""
+        denoise = self.subject.denoiser(items)
+
+        def counted(x: Tensor, sigma: float) -> Tensor:
+            self.calls += len(x)
+            return denoise(x, sigma)
+
+        return host.run(sampler, counted, self.subject.sampling, self.subject.noise(items), sigmas)
+
+    def references(self, items: Items) -> list[Tensor]:
+        """The model's own long run, and one whose steps no longer matter; latents for each."""
+        return [self._reference(name, items) for name in REFERENCES]
+
+    def _reference(self, name: str, items: Items) -> Tensor:
+        shape = self.subject.noise(items[:1]).shape[1:]
+        keys = self.keys(f"reference {name}", items)
+        known = self.store.read(keys)
+        missing = [i for i, value in enumerate(known) if value is None]
+        for begin in range(0, len(missing), self.subject.batch):
+            rows = missing[begin : begin + self.subject.batch]
+            found = self.final(*self.reference_run(name), items[rows]).double().numpy()
+            self.store.write([keys[row] for row in rows], list(found))
+            for row, value in zip(rows, found):
+                known[row] = value.ravel()
+        return torch.from_numpy(np.stack([value for value in known if value is not None])).unflatten(1, shape)
+
+    def reference_run(self, name: str) -> tuple[str, Tensor]:
+        """Sampler and sigmas of a reference."""
+        if name == "own":
+            return "euler", host.scheduler_sigmas(self.subject.sampling, "simple", REFERENCE_STEPS)
+        return "dpmpp_2m", self._dense(CONVERGED_STEPS)
+
+    def convergence(self, items: Items) -> FloatArray:
+        """(items,) how far the converged reference still is from a run of half its steps."""
+        return self.mse("dpmpp_2m", self._dense(CONVERGED_STEPS // 2), items, "converged")
+
+    def _dense(self, steps: int) -> Tensor:
+        """Dense at both ends, where a guided model turns and where fine detail forms."""
+        kind, top = self.subject.kind, float(self.subject.sampling.sigma_max)
+        times = float(sigma_to_flow(top, kind)) * (1 + np.cos(np.linspace(0, np.pi, steps + 1))) / 2
+        sigmas = torch.from_numpy(flow_to_sigma(times, kind)).float()
+        sigmas[0], sigmas[-1] = top, 0
+        return sigmas
+
+    @torch.inference_mode()
+    def probe_errors(self, sigmas: FloatArray, items: Items) -> FloatArray:
+        """(items, n) errors of the one-step guess of the own reference, noised by the run's own noise."""
+        keys = self.keys(f"probes {sigmas.tobytes().hex()}", items)
+        known = self.store.read(keys)
+        missing = [i for i, value in enumerate(known) if value is None]
+        for begin in range(0, len(missing), self.subject.batch):
+            rows = missing[begin : begin + self.subject.batch]
+            part = items[rows]
+            noise, denoise = self.subject.noise(part), self.subject.denoiser(part)
+            reference = self._reference("own", part).to(noise.dtype)
+            errors = []
+            for sigma in torch.from_numpy(sigmas).float():
+                x = self.subject.sampling.noise_scaling(sigma, noise.clone(), reference)
+                errors.append(self.subject.errors(denoise(x, float(sigma)), reference))
+            self.calls += len(sigmas) * len(part)
+            found = np.stack(errors, 1)
+            self.store.write([keys[row] for row in rows], list(found))
+            for row, value in zip(rows, found):
+                known[row] = value
+        return np.stack([value for value in known if value is not None])
+
+    def profile(self, items: Items) -> TrajectoryProfile:
+        """Of the own long runs of these items."""
+        sampler, sigmas = self.reference_run("own")
+        key = self.keys(f"profile {len(items)} items", items)[-1:]
+        shares_key = self.keys(f"profile shares {len(items)} items", items)[-1:]
+        (gram,), (shares,) = self.store.read(key), self.store.read(shares_key)
+        if gram is None or shares is None:
+            parts = [self._profile(sampler, sigmas, items[[i]]) for i in range(len(items))]
+            mean = mean_profile(parts)
+            assert mean is not None
+            gram, shares = mean.gram, mean.shares
+            self.store.write([*key, *shares_key], [gram.ravel(), shares])
+        size = 2 * REFERENCE_STEPS + 1
+        return TrajectoryProfile(
+            sigmas=sigmas[:-1].flip(0).numpy(),
+            gram=gram.reshape(len(shares), size, size),
+            shares=shares,
+            kind=self.subject.kind,
+            runs=len(items),
+        )
+
+    @torch.inference_mode()
+    def states(self, items: Items) -> FloatArray:
+        """(REFERENCE_STEPS + 1, items, ...) of the own long runs, the final latent last."""
+        sampler, sigmas = self.reference_run("own")
+        denoise, states = self.subject.denoiser(items), []
+
+        def noted(x: Tensor, sigma: float) -> Tensor:
+            states.append(x.double().numpy())
+            return denoise(x, sigma)
+
+        self.calls += REFERENCE_STEPS * len(items)
+        final = host.run(sampler, noted, self.subject.sampling, self.subject.noise(items), sigmas)
+        return np.stack([*states, final.double().numpy()])
+
+    @torch.inference_mode()
+    def _profile(self, sampler: str, sigmas: Tensor, items: Items) -> TrajectoryProfile:
+        states, guesses = [], []
+        denoise = self.subject.denoiser(items)
+
+        def noted(x: Tensor, sigma: float) -> Tensor:
+            guess = denoise(x, sigma)
+            self.calls += len(x)
+            states.append(self.subject.coefficients(x))
+            guesses.append(self.subject.coefficients(guess))
+            return guess
+
+        final = host.run(sampler, noted, self.subject.sampling, self.subject.noise(items), sigmas)
+        return profile_of(
+            sigmas[:-1].flip(0).numpy(),
+            np.stack(states[::-1]),
+            np.stack(guesses[::-1]),
+            self.subject.coefficients(final),
+            self.subject.kind,
+            self.subject.bands(),
+        )
+
+    def _measure(self, latents: Tensor, items: Items) -> FloatArray:
+        figures = np.full((len(items), len(REFERENCES), len(MEASURES)), math.nan)
+        images = self.subject.image(latents)
+        for column, reference in enumerate(self.references(items)):
+            figures[:, column, 0] = self.subject.errors(latents, reference.to(latents.dtype))
+            if images is not None:
+                expected = self.subject.image(reference.to(latents.dtype))
+                assert expected is not None
+                figures[:, column, 1] = psnr(images, expected)
+                figures[:, column, 2] = ssim(images, expected)
+        return figures
+
+    @cached_property
+    def _prefix(self) -> str:
+        return f"{FORMAT} {self.subject.name} {self.subject.fingerprint}"
+
+    def keys(self, what: str, items: Items) -> list[str]:
+        keys = []
+        for prompt, seed in zip(items.prompts, items.seeds):
+            text = f"{self._prefix} | {what} | {prompt} {seed}"
+            keys.append(hashlib.blake2b(text.encode(), digest_size=16).hexdigest())
+        return keys
+
+
+def psnr(images: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> FloatArray:
+    """(items,) in dB, of images in 0..1; at most 100, so that equal ones do not make a mean infinite."""
+    mse = np.square(images.astype(np.float64) - expected).mean((1, 2, 3))
+    return -10 * np.log10(np.maximum(mse, 1e-10))
+
+
+def ssim(images: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> FloatArray:
+    """(items,) of images (items, H, W, C) in 0..1, with the Gaussian window of its authors (Wang et al. 2004)."""
+    items, height, width, channels = images.shape
+
+    def as_channels(batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return batch.transpose(1, 2, 0, 3).reshape(height, width, items * channels)
+
+    _, similarity = structural_similarity(
+        as_channels(images),
+        as_channels(expected),
+        data_range=1,
+        channel_axis=-1,
+        full=True,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+    )
+    # As scikit-image's own mean: without the border that the window does not fit into.
+    inner = similarity[5:-5, 5:-5].mean((0, 1))
+    return inner.reshape(items, channels).mean(1).astype(np.float64)

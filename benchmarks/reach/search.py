@@ -1,0 +1,127 @@
+"""Optimize Sigmas in this process: the same candidates, race and refinement, over runs that are kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from cotj.planner import flow_to_sigma, sigma_to_flow
+from cotj.planner.search import OutOfCalls, Trial, race, refine
+from torch import Tensor
+
+from . import host
+from .runs import REFERENCES, Runs
+from .schedules import Schedules
+
+FloatArray = npt.NDArray[np.float64]
+
+NAME = "Optimize Sigmas"
+POWER = 0.5  # of each error in the objective: the default of Optimize Sigmas
+BLOWN_UP = 1e15
+
+
+class Pairs:
+    """The `Runner` of a search: the calibration items of each prompt are a pair, so that they run as one batch."""
+
+    def __init__(self, runs: Runs, sampler: str, reference: str, budget: int) -> None:
+        self.runs, self.sampler, self.reference, self.budget = runs, sampler, reference, budget
+        items = runs.subject.calibration
+        prompts = sorted(set(items.prompts))
+        self.items = [items[[i for i, p in enumerate(items.prompts) if p == prompt]] for prompt in prompts]
+        self.pairs = len(self.items)
+        self.size = len(items) / self.pairs
+        self.racing = True
+        self.calls = 0.0  # of the guided model per item and batch, as Optimize Sigmas counts them
+        self._kept: list[dict[bytes, Tensor]] = [{} for _ in self.items]
+        self._run: list[dict[bytes, Tensor]] = [{} for _ in self.items]
+
+    def sigmas(self, times: FloatArray) -> Tensor:
+        subject = self.runs.subject
+        sigmas = flow_to_sigma(np.append(times, 0), subject.kind).clip(max=float(subject.sampling.sigma_max))
+        return torch.from_numpy(sigmas).float()
+
+    def run(self, times: FloatArray, pair: int) -> FloatArray:
+        """In a race only errors count, and those are kept on disk: so each item deviates in one value."""
+        if self.racing:
+            self._count((len(times)) * len(self.items[pair]))
+            errors = self.runs.mse(self.sampler, self.sigmas(times), self.items[pair], self.reference)
+            return np.sqrt(errors)[:, None].clip(0, BLOWN_UP)
+        final = self._final(self.sigmas(times), pair)
+        reference = self.runs.references(self.items[pair])[REFERENCES.index(self.reference)]
+        deviations = (final - reference.to(final.dtype)).flatten(1).double().numpy()
+        return np.nan_to_num(deviations, nan=BLOWN_UP).clip(-BLOWN_UP, BLOWN_UP)
+
+    def keep(self) -> None:
+        self._kept = list(self._run)
+
+    def _count(self, calls: int) -> None:
+        if self.calls + calls > self.budget:
+            raise OutOfCalls
+        self.calls += calls
+
+    @torch.inference_mode()
+    def _final(self, sigmas: Tensor, pair: int) -> Tensor:
+        """As Optimize Sigmas runs it: what a run from the same noise asked already is not asked again."""
+        items, kept, asked = self.items[pair], self._kept[pair], {}
+        denoise = self.runs.subject.denoiser(items)
+
+        def remembered(x: Tensor, sigma: float) -> Tensor:
+            key = hashlib.blake2b(x.numpy().tobytes() + np.float32(sigma).tobytes(), digest_size=16).digest()
+            if key not in kept:
+                self._count(len(items))
+                self.runs.calls += len(items)
+            asked[key] = kept[key] if key in kept else denoise(x, sigma)
+            return asked[key]
+
+        subject = self.runs.subject
+        final = host.run(self.sampler, remembered, subject.sampling, subject.noise(items), sigmas)
+        self._run[pair] = asked
+        return final
+
+
+def optimized(
+    runs: Runs, sampler: str, steps: int, reference: str, candidates: Sequence[Schedules], budget: int
+) -> Schedules:
+    """The schedule that the search finds on the calibration items with that many calls; kept on disk."""
+    times = {one.name: _flow_times(runs, one.sigmas[0], steps) for one in candidates}
+    digest = hashlib.blake2b(digest_size=12)
+    for value in times.values():
+        digest.update(value.tobytes())
+    calibration = runs.subject.calibration
+    key = f"search {sampler} {steps} {reference} {budget} {POWER} {calibration} {digest.hexdigest()}"
+    keys = runs.keys(key, calibration[:1])
+    (known,) = runs.store.read(keys)
+    if known is None:
+        pairs = Pairs(runs, sampler, reference, budget)
+        best = _search(pairs, [Trial(name, value, POWER) for name, value in times.items()])
+        known = np.concatenate([[pairs.calls], pairs.sigmas(best.times).double().numpy()])
+        runs.store.write(keys, [known])
+    return Schedules(NAME, (torch.from_numpy(known[1:].copy()).float(),), int(known[0]))
+
+
+def _search(pairs: Pairs, trials: list[Trial]) -> Trial:
+    best: list[Trial] = []
+
+    def found(trial: Trial) -> None:
+        best[:] = [trial]
+
+    def after_pair(trial: Trial) -> None:
+        if trial.complete(pairs.pairs) and (not best or trial.total() < best[0].total()):
+            found(trial)
+
+    try:
+        race(pairs, trials, after_pair)
+        pairs.racing = False
+        refine(pairs, best[0], after_pair, found)
+    except OutOfCalls:
+        pass
+    return best[0]
+
+
+def _flow_times(runs: Runs, sigmas: Tensor, steps: int) -> FloatArray:
+    times = sigma_to_flow(sigmas[:-1].double().numpy(), runs.subject.kind)
+    assert len(times) == steps, f"{len(times)} calls"
+    return times

@@ -1,0 +1,252 @@
+"""The models that schedules are compared on, each with prompts and noise to calibrate on, and others to judge on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import scipy.fft
+import torch
+from cotj.benchmarks import mixture
+from cotj.demo.host.find import find_comfyui
+from cotj.demo.models import WEIGHTS
+from cotj.demo.training.dna import run_noise
+from cotj.demo.training.mmdit import CHANNELS, MMDiT, from_host_state_dict
+from cotj.demo.training.render import SIDE
+from cotj.demo.training.sample import SHIFT
+from cotj.demo.training.scenes import random_scene
+from cotj.demo.training.text import Captions
+from cotj.planner import Kind, TimeShift
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor
+
+from . import host
+from .host import Denoise
+
+CALIBRATION_SEED, TEST_SEED = 2_000_000, 3_000_000  # none that the demo's predictor was trained with
+
+
+@dataclass(frozen=True)
+class Items:
+    """Runs: which prompt each is of, and the seed of its noise."""
+
+    prompts: tuple[int, ...]
+    seeds: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+    def __getitem__(self, chosen: slice | Sequence[int]) -> Items:
+        rows = range(len(self))[chosen] if isinstance(chosen, slice) else chosen
+        return Items(tuple(self.prompts[i] for i in rows), tuple(self.seeds[i] for i in rows))
+
+
+def items(prompts: Sequence[int], seeds: int, first_seed: int) -> Items:
+    """Every prompt with `seeds` seeds of its own."""
+    return Items(tuple(np.repeat(prompts, seeds).tolist()), tuple(range(first_seed, first_seed + len(prompts) * seeds)))
+
+
+class Subject(Protocol):
+    """A model at one guidance. Prompts are numbers; those of `calibration` and of `test` are different ones."""
+
+    name: str
+    guidance: float
+    kind: Kind
+    calibration: Items
+    test: Items
+    batch: int  # items that are sampled at once
+
+    @property
+    def sampling(self) -> Any: ...
+
+    @property
+    def shift(self) -> TimeShift | None: ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Of everything that a run's result depends on besides prompt, seed, sampler and sigmas."""
+        ...
+
+    def noise(self, items: Items) -> Tensor: ...
+
+    def denoiser(self, items: Items) -> Denoise: ...
+
+    def image(self, latents: Tensor) -> NDArray[np.float32] | None:
+        """(items, H, W, 3) in 0..1, or None where latents have no picture."""
+        ...
+
+    def errors(self, latents: Tensor, references: Tensor) -> NDArray[np.float64]:
+        """(items,) mean squared differences of latents."""
+        ...
+
+    def coefficients(self, latents: Tensor) -> NDArray[np.float64]:
+        """(items, values) of the latents in an orthonormal basis, of which `bands` are parts."""
+        ...
+
+    def bands(self) -> list[NDArray[np.intp]]: ...
+
+
+@dataclass
+class Demo:
+    """The demo model, in the plain torch that its tests hold against the host's own class."""
+
+    guidance: float
+    prompts: int = 32
+    calibration_prompts: int = 16
+    name: str = "demo model"
+    kind: Kind = "flow"
+    batch: int = 32
+    calibration: Items = field(init=False)
+    test: Items = field(init=False)
+
+    def __post_init__(self) -> None:
+        known, unknown = range(self.calibration_prompts), range(1000, 1000 + self.prompts)
+        self.calibration = items(known, 1, CALIBRATION_SEED)
+        self.test = items(unknown, 1, TEST_SEED)
+
+    @cached_property
+    def sampling(self) -> Any:
+        return host.model_sampling(self.kind, SHIFT)
+
+    @property
+    def shift(self) -> TimeShift | None:
+        return TimeShift("static", SHIFT)
+
+    @property
+    def fingerprint(self) -> str:
+        return f"{_weights_digest()} guidance {self.guidance:g}"
+
+    def noise(self, items: Items) -> Tensor:
+        return run_noise(list(items.seeds))
+
+    def denoiser(self, items: Items) -> Denoise:
+        """At guidance 1 as the host: the empty prompt is not asked."""
+        model, encode, captions = _demo()
+        contexts = encode([captions[prompt] for prompt in items.prompts])
+        if self.guidance == 1:
+            return lambda x, sigma: x - sigma * model(x, torch.full((len(x),), sigma), contexts)
+        both = torch.cat((contexts, encode([""]).expand_as(contexts)))
+
+        def denoise(x: Tensor, sigma: float) -> Tensor:
+            towards, away = model(torch.cat((x, x)), torch.full((len(both),), sigma), both).chunk(2)
+            return x - sigma * (away + self.guidance * (towards - away))
+
+        return denoise
+
+    def image(self, latents: Tensor) -> NDArray[np.float32] | None:
+        """What the demo's VAE decodes to, before it draws every pixel 8 x 8 times."""
+        return ((latents.clamp(-1, 1) + 1) / 2).permute(0, 2, 3, 1).numpy()
+
+    def errors(self, latents: Tensor, references: Tensor) -> NDArray[np.float64]:
+        """Over the three channels that are painted: 16/3 of the mean over the latent, in which the rest agree."""
+        return (latents - references).double().square().flatten(1).mean(1).numpy()
+
+    def coefficients(self, latents: Tensor) -> NDArray[np.float64]:
+        return scipy.fft.dctn(latents.double().numpy(), axes=(2, 3), norm="ortho").reshape(len(latents), -1)
+
+    def bands(self) -> list[NDArray[np.intp]]:
+        """Octaves of spatial frequency, over all channels."""
+        frequency = np.add.outer(np.arange(SIDE), np.arange(SIDE)) / 2
+        octave = np.tile(np.ceil(np.log2(1 + frequency)).ravel(), CHANNELS)
+        return [np.flatnonzero(octave == level) for level in np.unique(octave)]
+
+
+_loaded: list[tuple[MMDiT, Captions, dict[int, str]]] = []
+
+
+def _demo() -> tuple[MMDiT, Captions, dict[int, str]]:
+    if not _loaded:
+        model = from_host_state_dict(load_file(WEIGHTS)).requires_grad_(False)
+        captions = dict(enumerate(_captions(256, held_out=False))) | dict(
+            enumerate(_captions(256, held_out=True), 1000)
+        )
+        _loaded.append((model, Captions(find_comfyui()), captions))
+    return _loaded[0]
+
+
+def _captions(count: int, held_out: bool) -> list[str]:
+    """Different ones; held-out ones are such as the model was not trained on."""
+    rng = np.random.default_rng(2)
+    found: dict[str, None] = {}
+    while len(found) < count:
+        found[random_scene(rng, held_out=held_out).caption] = None
+    return list(found)
+
+
+def _weights_digest() -> str:
+    return hashlib.blake2b(WEIGHTS.read_bytes(), digest_size=8).hexdigest()
+
+
+@dataclass
+class Mixture:
+    """The analytic Gaussian mixture, whose denoiser is exact; the noise levels are those of SD3 or of SD1."""
+
+    guidance: float
+    kind: Kind = "flow"
+    prompts: int = 16
+    seeds: int = 4
+    batch: int = 64
+    name: str = field(init=False)
+    calibration: Items = field(init=False)
+    test: Items = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.name = f"mixture, {'flow' if self.kind == 'flow' else 'eps'}"
+        self.calibration = items(range(self.prompts), 2, CALIBRATION_SEED)
+        self.test = items(range(self.prompts, 2 * self.prompts), self.seeds, TEST_SEED)
+
+    @cached_property
+    def model(self) -> mixture.Mixture:
+        return mixture.mixture(prompts=2 * self.prompts, guidance=self.guidance, kind=self.kind)
+
+    @cached_property
+    def sampling(self) -> Any:
+        return host.model_sampling(self.kind, SHIFT)
+
+    @property
+    def shift(self) -> TimeShift | None:
+        return TimeShift("static", SHIFT) if self.kind == "flow" else None
+
+    @property
+    def fingerprint(self) -> str:
+        model = self.model
+        digest = hashlib.blake2b(digest_size=8)
+        for array in (model.means, model.variances, model.prompts):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return f"{self.kind} {digest.hexdigest()} guidance {self.guidance:g}"
+
+    def noise(self, items: Items) -> Tensor:
+        values = len(self.model.variances)
+        draws = [np.random.default_rng(seed).standard_normal(values) for seed in items.seeds]
+        return torch.from_numpy(np.stack(draws)).float()  # as the host's samplers have it
+
+    def denoiser(self, items: Items) -> Denoise:
+        prompts = np.array(items.prompts)
+        model = self.model
+        return lambda x, sigma: torch.from_numpy(model.guess(x.double().numpy(), sigma, prompts)).float()
+
+    def image(self, latents: Tensor) -> NDArray[np.float32] | None:
+        return None
+
+    def errors(self, latents: Tensor, references: Tensor) -> NDArray[np.float64]:
+        return (latents - references).double().square().mean(1).numpy()
+
+    def coefficients(self, latents: Tensor) -> NDArray[np.float64]:
+        return latents.double().numpy()
+
+    def bands(self) -> list[NDArray[np.intp]]:
+        return self.model.bands()
+
+
+def subjects(guidances: Sequence[float], prompts: int, calibration: int) -> dict[str, list[Callable[[], Subject]]]:
+    """Constructors by the name that the command line knows a model by."""
+    return {
+        "demo": [lambda g=g: Demo(g, prompts, calibration) for g in guidances],
+        "mixture-flow": [lambda g=g: Mixture(g, "flow") for g in guidances],
+        "mixture-eps": [lambda g=g: Mixture(g, "ve") for g in guidances],
+    }

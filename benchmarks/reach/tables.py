@@ -1,0 +1,137 @@
+"""The tables: what schedules reach, cell by cell, and what that comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+import numpy as np
+
+from .cells import COTJ, DEFAULT, Cell
+from .runs import MEASURES, REFERENCES
+from .schedules import AUTO, PUBLISHED
+from .search import NAME as SEARCHED
+from .statistics import Comparison, compare, geometric_mean
+
+OURS = (SEARCHED, AUTO)
+GOAL_PEER, GOAL_PUBLISHED = 0.7, 0.5
+REFERENCE_TITLES = {
+    "own": "the model's own 50 Euler steps",
+    "converged": "the converged solution",
+}
+
+
+def against(cell: Cell, name: str, other: str, reference: str) -> Comparison:
+    return compare(cell.errors(name, reference), cell.errors(other, reference), cell.prompts)
+
+
+def by_model(cells: Iterable[Cell]) -> list[tuple[str, list[Cell]]]:
+    def key(cell: Cell) -> str:
+        return f"{cell.model}, guidance {cell.guidance:g}"
+
+    return [(name, list(found)) for name, found in groupby(cells, key)]
+
+
+def overview(cells: Sequence[Cell], reference: str) -> str:
+    """A line per cell: this pack's two ways against the best peer in hindsight."""
+    shown = [name for name in OURS if any(name in cell.figures for cell in cells)]
+    head = f"{'sampler':<14}{'k':>3}  {'best peer':<18}{'its MSE':>9}{DEFAULT:>9}{'CoTj':>7}"
+    lines = [head + "".join(f"{name:>17}  {'95 %':<13}{'wins':>5}  {'':<6}" for name in shown)]
+    for cell in cells:
+        best = cell.best_peer(reference)
+        error = cell.errors(best, reference).mean()
+        ratios = [cell.errors(name, reference).mean() / error for name in (DEFAULT, PUBLISHED)]
+        line = f"{cell.sampler:<14}{cell.steps:>3}  {best:<18}{error:>9.2g}{ratios[0]:>9.3g}{ratios[1]:>7.3g}"
+        for name in shown:
+            found = against(cell, name, best, reference)
+            interval = f"{found.low:.2f}-{found.high:.2f}"
+            line += f"{found.ratio:>17.2f}  {interval:<13}{found.wins:>5.0%}  {found.verdict:<6}"
+        lines.append(line.rstrip())
+    return "\n".join(lines)
+
+
+def verdicts(cells: Sequence[Cell], name: str, reference: str) -> str:
+    found = [against(cell, name, cell.best_peer(reference), reference).verdict for cell in cells]
+    return ", ".join(f"{found.count(verdict)} {verdict}" for verdict in ("better", "same", "worse"))
+
+
+def single_peers(cells: Sequence[Cell], reference: str) -> dict[str, float]:
+    """Geometric mean over cells of each peer's error over that of the best peer of the cell; those in all cells only.
+
+    A peer that was dropped after its first items counts with those, against the same items of the best one.
+    """
+    names = [name for name in cells[0].peers if all(name in cell.figures for cell in cells)]
+    found = {}
+    for name in names:
+        ratios = []
+        for cell in cells:
+            own, best = cell.errors(name, reference), cell.errors(cell.best_peer(reference), reference)
+            ratios.append(own.mean() / best[: len(own)].mean())
+        found[name] = geometric_mean(ratios)
+    return dict(sorted(found.items(), key=lambda item: item[1]))
+
+
+def ratio_over_cells(cells: Sequence[Cell], name: str, other: str, reference: str) -> float:
+    """Geometric mean over cells of the ratio of mean errors, on the items that both ran on."""
+    ratios = []
+    for cell in cells:
+        ours, theirs = cell.errors(name, reference), cell.errors(other, reference)
+        count = min(len(ours), len(theirs))
+        ratios.append(ours[:count].mean() / theirs[:count].mean())
+    return geometric_mean(ratios)
+
+
+def summary(cells: Sequence[Cell]) -> str:
+    """The goals, model by model and reference by reference."""
+    head = f"{'':<28}{'reference':<11}{'':<17}{'cells against the best peer':<31}"
+    lines = [f"{head}{'best peer':>10}{'single peer':>13}  {'':<14}{'published CoTj':>14}{'mean-DNA CoTj':>15}"]
+    for model, found in by_model(cells):
+        for reference in REFERENCES:
+            single = next(iter(single_peers(found, reference)))
+            for name in OURS:
+                if not all(name in cell.figures for cell in found):
+                    continue
+                hindsight = geometric_mean(
+                    [
+                        cell.errors(name, reference).mean() / cell.errors(cell.best_peer(reference), reference).mean()
+                        for cell in found
+                    ]
+                )
+                published, mean = (ratio_over_cells(found, name, other, reference) for other in COTJ[:2])
+                lines.append(
+                    f"{model:<28}{reference:<11}{name:<17}{verdicts(found, name, reference):<31}{hindsight:>10.2f}"
+                    f"{ratio_over_cells(found, name, single, reference):>13.2f}  {single:<14}{published:>14.2f}{mean:>15.2f}"
+                )
+    lines.append(
+        "Ratios are geometric means over cells of the ratios of mean squared errors; below 1 is better than the peer.\n"
+        "best peer: of each cell, in hindsight. single peer: the one that is best over all cells, named after its ratio.\n"
+        f"Goals: no cell worse, at most {GOAL_PEER} of the single peer's, at most {GOAL_PUBLISHED} of published CoTj's."
+    )
+    return "\n".join(lines)
+
+
+def full(cell: Cell, reference: str) -> str:
+    """Every schedule of a cell, the best first."""
+    column = REFERENCES.index(reference)
+    best = cell.best_peer(reference)
+    title = f"{cell.model}, guidance {cell.guidance:g}, {cell.sampler}, {cell.steps} calls; reference: {reference}"
+    head = f"  {'schedule':<20}{'mean':>10}{'median':>10}{'90 %':>10}{'PSNR':>8}{'SSIM':>8}{'wins':>7}{'ratio':>8}"
+    lines = [title, head + f"  {'95 %':<15}{'calibration calls':>18}"]
+    for name, figures in sorted(cell.figures.items(), key=lambda item: item[1][:, column, 0].mean()):
+        errors, psnr, ssim = figures[:, column].T
+        count = len(errors)
+        against_best = compare(errors, cell.errors(best, reference)[:count], cell.prompts[:count])
+        pictures = f"{psnr.mean():>8.2f}{ssim.mean():>8.4f}" if np.isfinite(psnr).all() else f"{'':>16}"
+        interval = f"{against_best.low:.2f}-{against_best.high:.2f}"
+        partly = "" if count == len(cell.prompts) else f"  first {count} only"
+        lines.append(
+            f"{'' if name in cell.peers else '*':<2}{name:<20}{errors.mean():>10.3g}{np.median(errors):>10.3g}"
+            f"{np.percentile(errors, 90):>10.3g}{pictures}{against_best.wins:>7.0%}{against_best.ratio:>8.3g}  "
+            f"{interval:<15}{cell.calls.get(name, ''):>18}{partly}".rstrip()
+        )
+    return "\n".join(lines)
+
+
+LEGEND = f"""mean, median, 90 %: of the squared errors of the runs. wins, ratio, 95 %: against the best peer in hindsight, on the
+same runs, prompts resampled. *: this pack's. calibration calls: of the guided model, to find the schedule; the host's
+cost none. Measures: {", ".join(MEASURES)}."""

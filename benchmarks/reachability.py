@@ -1,0 +1,117 @@
+"""How close short schedules come to a long run: this pack's against every scheduler of the host, plain shifts and CoTj.
+
+Without --server it runs here, on the demo model and on an analytic Gaussian mixture, through the host's own samplers.
+With --server it runs on any model of a running ComfyUI.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from cotj.demo.bootstrap import cache_dir
+from cotj.planner import Propagated
+
+from .reach import picture, predictions, server, tables
+from .reach.cells import Bench, Cell, Settings
+from .reach.runs import REFERENCES, Runs, Store
+from .reach.subjects import subjects
+
+STEPS = (4, 5, 6, 8, 10, 16, 25)
+SAMPLERS = ("euler", "dpmpp_2m", "res_multistep", "uni_pc", "ucgm")
+MODELS = ("mixture-flow", "mixture-eps", "demo")
+RESULTS = Path(__file__).parent / "results"
+
+
+def options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="reachability", description=__doc__)
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
+    parser.add_argument("--guidance", nargs="+", type=float, default=(1.0, 3.0))
+    parser.add_argument("--samplers", nargs="+", default=SAMPLERS)
+    parser.add_argument("--steps", nargs="+", type=int, default=STEPS)
+    parser.add_argument(
+        "--prompts", default="32", help="held-out prompts of the demo; with --server, a file of prompts"
+    )
+    parser.add_argument("--calibration", type=int, default=16, help="prompts that schedules are found on")
+    parser.add_argument("--budget", type=int, default=200, help="calls of Optimize Sigmas per calibration run; 0: none")
+    parser.add_argument("--quick", action="store_true", help="a minute: one model and guidance, two samplers")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of reachability.txt and .png")
+    parser.add_argument("--cache", type=Path, default=cache_dir() / "reachability.sqlite", help="what was run already")
+    server.add_options(parser)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = options().parse_args(argv)
+    if args.server:
+        server.main(args)
+        return
+    if args.quick:
+        args.models, args.guidance = ["mixture-flow"], [3.0]
+        args.samplers, args.steps = args.samplers[:2], [step for step in args.steps if step in (4, 6, 8, 10)]
+    torch.set_num_threads(1)
+    store = Store(args.cache)
+    cells: list[Cell] = []
+    ranks: dict[tuple[str, str], dict[str, float]] = {}
+    notes: list[str] = []
+    for name in args.models:
+        for make in subjects(args.guidance, int(args.prompts), args.calibration)[name]:
+            started = time.monotonic()
+            runs = Runs(make(), store)
+            # Peers of the demo that are far off need not run on all prompts: a call takes 5 to 10 ms.
+            screen = 8 if name == "demo" else 0
+            bench = Bench(runs, Settings(tuple(args.samplers), tuple(args.steps), screen, budget=args.budget))
+            title = f"{runs.subject.name}, guidance {runs.subject.guidance:g}"
+            for cell in bench.cells():
+                cells.append(cell)
+                minutes = (time.monotonic() - started) / 60
+                print(f"  {title}: {cell.sampler}, {cell.steps} calls; {minutes:.1f} min", flush=True)
+            items = bench.test[:16] if name == "demo" else bench.test
+            for sampler in args.samplers[:2] if name == "demo" else args.samplers:
+                ranks[title, sampler] = predictions.correlations(bench, items, sampler, "own")
+            lengths = predictions.lengths(bench, Propagated(), "euler", "own")
+            notes.append(f"{title}, euler, reference own\n{predictions.length_table(lengths)}")
+            print(
+                f"{title}: {len(bench.test)} runs of {len(set(bench.test.prompts))} held-out prompts "
+                f"({bench.left_out} more left out, whose converged reference is none), "
+                f"{len(runs.subject.calibration)} calibration runs; half the steps move the converged reference by "
+                f"{bench.drift:.1g}; {runs.calls} model calls now, the rest was kept from before",
+                flush=True,
+            )
+    report(args.output, cells, ranks, notes, args.samplers)
+
+
+def report(
+    folder: Path,
+    cells: Sequence[Cell],
+    ranks: dict[tuple[str, str], dict[str, float]],
+    notes: Sequence[str],
+    samplers: Sequence[str],
+) -> None:
+    """Print what matters, write everything."""
+    parts = [tables.summary(cells)]
+    for model, found in tables.by_model(cells):
+        for reference in REFERENCES:
+            title = f"{model}; distance from {tables.REFERENCE_TITLES[reference]}, as ratios to the best peer's"
+            parts.append(f"{title}\n{tables.overview(found, reference)}")
+    parts.append(
+        f"Rank correlation (Spearman) of predicted and measured error, {predictions.RANDOM_SCHEDULES} random schedules "
+        f"of {predictions.RANDOM_STEPS} calls, reference own\n{predictions.correlation_table(ranks)}"
+    )
+    parts.append(
+        "Length by predicted error: prompts planned one by one (propagated), against the fixed number of calls, for all\n"
+        "prompts, that has the same mean error\n\n" + "\n\n".join(notes)
+    )
+    text = "\n\n".join(parts)
+    print(f"\n{text}")
+    folder.mkdir(parents=True, exist_ok=True)
+    every = [tables.full(cell, reference) for cell in cells for reference in REFERENCES]
+    everything = "\n\n".join([text, tables.LEGEND, *every])
+    (folder / "reachability.txt").write_text(everything + "\n", encoding="utf-8")
+    rows = [(name.replace(", guidance", "\nguidance"), found) for name, found in tables.by_model(cells)]
+    for reference in REFERENCES:
+        picture.draw(folder / f"reachability-{reference}.png", rows, list(samplers), reference)
+    print(f"\nEverything: {folder / 'reachability.txt'}; pictures beside it")
