@@ -23,8 +23,9 @@ WARM_UP = 5
 class Architecture:
     """One small model in a running host."""
 
-    def __init__(self, client: ComfyClient, name: str):
+    def __init__(self, client: ComfyClient, host: psutil.Process, name: str):
         self.client = client
+        self.host = host
         self.name = name
         self.seeds = itertools.count()
 
@@ -46,8 +47,8 @@ class Architecture:
         self.call = result.seconds(measured.id) / calls[-1]
         return int(calls[-1]), result.seconds(measured.id), 1000 * result.seconds(planned.id)
 
-    def run(self, steps: int, planned: bool) -> float:
-        """Seconds of one KSampler, on the model as it is or with a plan of as many steps applied to it."""
+    def run(self, steps: int, planned: bool) -> None:
+        """One KSampler, on the model as it is or with a plan of as many steps applied to it."""
         graph = Graph()
         run = SmallRun(graph, self.name)
         model = run.model
@@ -68,32 +69,37 @@ class Architecture:
             denoise=1.0,
         )
         graph.show(sampled[0])
-        return self.client.run(graph.nodes).seconds(sampled.id)
+        self.client.run(graph.nodes)
 
     def overhead(self, steps: int, repeats: int) -> tuple[float, float]:
-        """Seconds of a run, and the share that a plan adds: of the fastest ones, which other programs disturb least."""
-        plain, planned = [], []
-        for _ in range(repeats):
-            # Twice each, and the second counts: the host sets up a model anew that is another one than before.
-            for with_plan, seconds in ((False, plain), (True, planned)):
+        """CPU seconds of a run, which other programs disturb little, and the share that a plan adds to them."""
+        spent = {False: 0.0, True: 0.0}
+        for with_plan in (False, True, False, True):
+            self.run(steps, with_plan)  # the host sets up a model anew that is another one than before
+            before = self.cpu_seconds()
+            for _ in range(repeats):
                 self.run(steps, with_plan)
-                seconds.append(self.run(steps, with_plan))
-        return min(plain), min(planned) / min(plain) - 1
+            spent[with_plan] += self.cpu_seconds() - before
+        return spent[False] / (2 * repeats), spent[True] / spent[False] - 1
 
-    def growth(self, host: psutil.Process, steps: int, runs: int) -> float:
+    def cpu_seconds(self) -> float:
+        times = self.host.cpu_times()
+        return times.user + times.system
+
+    def growth(self, steps: int, runs: int) -> float:
         """MB that the host grows by over that many runs with a plan, each from other noise."""
         for _ in range(WARM_UP):
             self.run(steps, True)
-        before = host.memory_info().rss
+        before = self.host.memory_info().rss
         for _ in range(runs):
             self.run(steps, True)
-        return (host.memory_info().rss - before) / 1e6
+        return (self.host.memory_info().rss - before) / 1e6
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="models", description=__doc__)
     parser.add_argument("--kinds", nargs="+", choices=list(RECIPES), default=list(RECIPES))
-    parser.add_argument("--repeats", type=int, default=10, help="counted runs, without and with a plan")
+    parser.add_argument("--repeats", type=int, default=10, help="counted runs, twice without and twice with a plan")
     parser.add_argument("--runs", type=int, default=50, help="runs over which memory is watched")
     given = parser.parse_args(argv)
     print(
@@ -112,11 +118,11 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def report(client: ComfyClient, host: psutil.Process, name: str, repeats: int, runs: int) -> None:
-    architecture = Architecture(client, name)
+    architecture = Architecture(client, host, name)
     calls, seconds, planning = architecture.measure()
     steps = max(1, min(MOST_STEPS, round(SECONDS / architecture.call)))
     run, added = architecture.overhead(steps, repeats)
-    growth = architecture.growth(host, min(steps, 4), runs)
+    growth = architecture.growth(min(steps, 4), runs)
     measuring = f"{calls} calls, {seconds:.2f} s"
     ran = f"{steps} steps, {run:.2f} s"
     print(f"{name:<20}{measuring:>22}{planning:>7.0f} ms{ran:>20}{added:>13.1%}{growth:>+8.1f} MB", flush=True)

@@ -102,8 +102,8 @@ def report(
         f"of {predictions.RANDOM_STEPS} calls, reference own\n{predictions.correlation_table(ranks)}"
     )
     parts.append(
-        "Length by predicted error: prompts planned one by one (propagated), against the fixed number of calls, for all\n"
-        "prompts, that has the same mean error\n\n" + "\n\n".join(notes)
+        "Length by predicted error: prompts planned one by one (propagated), against the fixed number of calls, for\n"
+        "all prompts, that has the same mean error\n\n" + "\n\n".join(notes)
     )
     text = "\n\n".join(parts)
     print(f"\n{text}")

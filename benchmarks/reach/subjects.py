@@ -28,6 +28,7 @@ from torch import Tensor
 from . import host
 from .host import Denoise
 
+HELD_OUT = 1000  # the number of the first held-out caption of the demo
 CALIBRATION_SEED, TEST_SEED = 2_000_000, 3_000_000  # none that the demo's predictor was trained with
 
 
@@ -105,7 +106,7 @@ class Demo:
     test: Items = field(init=False)
 
     def __post_init__(self) -> None:
-        known, unknown = range(self.calibration_prompts), range(1000, 1000 + self.prompts)
+        known, unknown = range(self.calibration_prompts), range(HELD_OUT, HELD_OUT + self.prompts)
         self.calibration = items(known, 1, CALIBRATION_SEED)
         self.test = items(unknown, 1, TEST_SEED)
 
@@ -162,9 +163,8 @@ _loaded: list[tuple[MMDiT, Captions, dict[int, str]]] = []
 def _demo() -> tuple[MMDiT, Captions, dict[int, str]]:
     if not _loaded:
         model = from_host_state_dict(load_file(WEIGHTS)).requires_grad_(False)
-        captions = dict(enumerate(_captions(256, held_out=False))) | dict(
-            enumerate(_captions(256, held_out=True), 1000)
-        )
+        known, unknown = (_captions(256, held_out) for held_out in (False, True))
+        captions = dict(enumerate(known)) | dict(enumerate(unknown, HELD_OUT))
         _loaded.append((model, Captions(find_comfyui()), captions))
     return _loaded[0]
 
@@ -188,16 +188,16 @@ class Mixture:
 
     guidance: float
     kind: Kind = "flow"
-    prompts: int = 16
-    seeds: int = 4
-    batch: int = 64
+    prompts: int = 64
+    seeds: int = 2
+    batch: int = 128
     name: str = field(init=False)
     calibration: Items = field(init=False)
     test: Items = field(init=False)
 
     def __post_init__(self) -> None:
         self.name = f"mixture, {'flow' if self.kind == 'flow' else 'eps'}"
-        self.calibration = items(range(self.prompts), 2, CALIBRATION_SEED)
+        self.calibration = items(range(self.prompts), 1, CALIBRATION_SEED)
         self.test = items(range(self.prompts, 2 * self.prompts), self.seeds, TEST_SEED)
 
     @cached_property

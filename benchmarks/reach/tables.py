@@ -8,7 +8,7 @@ from itertools import groupby
 import numpy as np
 
 from .cells import COTJ, DEFAULT, Cell
-from .runs import MEASURES, REFERENCES
+from .runs import REFERENCES
 from .schedules import AUTO, PUBLISHED
 from .search import NAME as SEARCHED
 from .statistics import Comparison, compare, geometric_mean
@@ -100,11 +100,12 @@ def summary(cells: Sequence[Cell]) -> str:
                 published, mean = (ratio_over_cells(found, name, other, reference) for other in COTJ[:2])
                 lines.append(
                     f"{model:<28}{reference:<11}{name:<17}{verdicts(found, name, reference):<31}{hindsight:>10.2f}"
-                    f"{ratio_over_cells(found, name, single, reference):>13.2f}  {single:<14}{published:>14.2f}{mean:>15.2f}"
+                    f"{ratio_over_cells(found, name, single, reference):>13.2f}  {single:<14}{published:>14.2f}"
+                    f"{mean:>15.2f}"
                 )
     lines.append(
         "Ratios are geometric means over cells of the ratios of mean squared errors; below 1 is better than the peer.\n"
-        "best peer: of each cell, in hindsight. single peer: the one that is best over all cells, named after its ratio.\n"
+        "best peer: of each cell, in hindsight. single peer: the best over all cells, named after its ratio.\n"
         f"Goals: no cell worse, at most {GOAL_PEER} of the single peer's, at most {GOAL_PUBLISHED} of published CoTj's."
     )
     return "\n".join(lines)
@@ -132,6 +133,6 @@ def full(cell: Cell, reference: str) -> str:
     return "\n".join(lines)
 
 
-LEGEND = f"""mean, median, 90 %: of the squared errors of the runs. wins, ratio, 95 %: against the best peer in hindsight, on the
-same runs, prompts resampled. *: this pack's. calibration calls: of the guided model, to find the schedule; the host's
-cost none. Measures: {", ".join(MEASURES)}."""
+LEGEND = """mean, median, 90 %: of the squared errors of the runs. wins, ratio, 95 %: against the best peer in hindsight, on
+the same runs, prompts resampled. *: this pack's. calibration calls: of the guided model, to find the schedule; the
+host's cost none."""
