@@ -16,35 +16,32 @@ from .noise import flow_to_sigma
 from .profile import TrajectoryProfile
 from .samplers import Solver, kappa, older_weight
 
-TRUST = 0.5  # in the probed response, as a share of the logarithm
 Table = dict[tuple[str, str], FloatArray]
-Weights = Literal["best", "probed", "spectral", "none"]
+Weights = Literal["best", "probed", "cautious", "spectral", "none"]
 
 
 def survival(profile: TrajectoryProfile, flow_times: FloatArray, weights: Weights) -> FloatArray:
     """(bands, m) which share of a squared error at these flow times is left at the end of the run.
 
-    probed: by the measured response J, along the linearised flow `de/dt = (1 - J) e / t`, with half of the logarithm
-        that this gives and no J below 0: an error need not lie along the probe, and what guidance pulls back there is
-        not pulled back everywhere. ValueError where it was not measured.
+    probed: by the measured response J, along the linearised flow `de/dt = (1 - J) e / t`; ValueError where it was not.
+    cautious: the same with half of its logarithm, and no J below 0: an error need not lie along the probe, and what
+        guidance pulls back there is not pulled back everywhere.
     spectral: for a Gaussian band of variance S^2, here the power of the final latent in it: `S^2 / ((1-t)^2 S^2 +
         t^2)`. Exact for Gaussian data, and the same for flow and eps models, whose states are in flow scale.
-    best: probed where it can be, else none. none: all of it is left.
+    none: all of it is left.
     """
     times = np.asarray(flow_times, dtype=np.float64)
     bands = len(profile.shares)
-    if weights == "best":
-        weights = "none" if profile.response is None else "probed"
     if weights == "none":
         return np.ones((bands, len(times)))
-    if weights == "probed":
+    if weights in ("probed", "cautious"):
         if profile.response is None:
-            raise ValueError("this profile has no probed response: use spectral weights, or probe with the run's noise")
+            raise ValueError("this profile has no probed response: use other weights, or probe with the run's noise")
         fine = np.linspace(0, max(float(profile.flow_times[-1]), float(times.max())), 1001)[1:]
         known = np.append(0, profile.flow_times)
-        response = np.maximum(profile.response, 0)
+        response, trust = (profile.response, 1.0) if weights == "probed" else (np.maximum(profile.response, 0), 0.5)
         answers = np.array([np.interp(fine, known, np.append(1, band)) for band in response])
-        lost = 2 * TRUST * np.cumsum((1 - answers) / fine, axis=1) * fine[0]
+        lost = 2 * trust * np.cumsum((1 - answers) / fine, axis=1) * fine[0]
         return np.exp(-np.array([np.interp(times, np.append(0, fine), np.append(0, band)) for band in lost]))
     variances = band_variances(profile)[:, None]
     # An empty band has nothing to lose, and 0 / 0 at time 0.

@@ -28,7 +28,8 @@ from .samplers import is_multistep, solver_of
 class Propagated:
     """The planner for first-order samplers (Euler, DDIM).
 
-    weights: how much of a defect is left at the end, see `survival`.
+    weights: how much of a defect is left at the end, see `survival`; "best" is cautious where the response was probed,
+        and else none.
     norms: add up root mean squares, as if all errors had one direction, instead of mean squares, as if they had none.
         An Euler run's errors mostly do: they are all on the same side of its curve.
     """
@@ -48,7 +49,7 @@ class Propagated:
         profile = profile_in(dna, self.name)
         times = node_times(profile, nodes)
         with_end = np.append(0, times)
-        costs = first_order_defects(profile, with_end, survival(profile, with_end, self.weights))
+        costs = first_order_defects(profile, with_end, _left(profile, with_end, self.weights, "cautious"))
         costs = np.sqrt(costs) if self.norms else costs
         return Graph(
             sigmas=flow_to_sigma(times, profile.kind),
@@ -62,7 +63,7 @@ class Propagated:
         """What is left of the schedule's own defects, added up as in the graph; 0 for an empty schedule."""
         profile, times = profile_in(dna, self.name), schedule_times(dna, sigmas)
         nodes = np.append(0, times[::-1])
-        costs = first_order_defects(profile, nodes, survival(profile, nodes, self.weights))
+        costs = first_order_defects(profile, nodes, _left(profile, nodes, self.weights, "cautious"))
         return _added_up([costs[j, j - 1] for j in range(1, len(nodes))], self.norms)
 
 
@@ -71,7 +72,8 @@ class Multistep:
     """The planner for samplers whose step depends on the node before: dpmpp_2m, res_multistep, uni_pc, ucgm.
 
     The graph's state is the node before and the node. sampler: by the host's name; ValueError for one whose steps are
-    not known here. weights and norms: as for `Propagated`; their errors come from both sides. longest, distrust: see
+    not known here. weights and norms: as for `Propagated`, but "best" is probed, and the errors
+    come from both sides. longest, distrust: see
     `second_order_defects`. Without them a plan may look twice at almost the same noise level, and then leap.
     """
 
@@ -116,8 +118,14 @@ class Multistep:
     def _costs(self, profile: TrajectoryProfile, flow_times: FloatArray) -> FloatArray:
         solver = solver_of(self.sampler)
         assert solver is not None  # checked when made
-        left = survival(profile, flow_times, self.weights)
+        left = _left(profile, flow_times, self.weights, "probed")
         return second_order_defects(profile, solver, flow_times, left, self.longest, self.distrust)
+
+
+def _left(profile: TrajectoryProfile, flow_times: FloatArray, weights: Weights, best: Weights) -> FloatArray:
+    if weights == "best":
+        weights = "none" if profile.response is None else best
+    return survival(profile, flow_times, weights)
 
 
 def _added_up(squares: Sequence[float], norms: bool) -> float:

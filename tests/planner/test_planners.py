@@ -75,15 +75,26 @@ def test_probed_survival_follows_the_linearised_flow(dna):
     response = np.full((len(dna.profile.shares), len(dna.profile.sigmas)), 0.4)
     probed = replace(dna.profile, response=response)
     left = survival(probed, times, "probed")
-    # From the lowest node up J = 0.4, so an error shrinks as t^0.6 on the way down; half of that is believed.
+    # From the lowest node up J = 0.4, so an error shrinks as t^0.6 on the way down.
     ratio = left[:, 1:] / left[:, :-1]
-    np.testing.assert_allclose(ratio, np.tile((times[:-1] / times[1:]) ** 0.6, (len(ratio), 1)), rtol=0.02)
-    assert (survival(probed, times, "best") == left).all()
-    assert (survival(dna.profile, times, "best") == 1).all()
-    pulled_back, gone = (survival(replace(probed, response=response - s), times, "probed") for s in (9.4, 0.4))
+    np.testing.assert_allclose(ratio, np.tile((times[:-1] / times[1:]) ** 1.2, (len(ratio), 1)), rtol=0.02)
+    np.testing.assert_allclose(survival(probed, times, "cautious"), np.sqrt(left))
+    pulled_back, gone = (survival(replace(probed, response=response - s), times, "cautious") for s in (9.4, 0.4))
     np.testing.assert_array_equal(pulled_back, gone)
     with pytest.raises(ValueError, match="no probed response"):
         survival(dna.profile, times, "probed")
+
+
+def test_the_best_weights_are_those_that_the_profile_has(dna):
+    """Cautious ones for Euler, whole ones for multistep samplers, and none where nothing was probed."""
+    times = dna.flow_times[-1] * np.array([1, 0.6, 0.3, 0.1, 0])
+    sigmas = flow_to_sigma(times, dna.kind)
+    response = np.linspace(0.9, -0.5, len(dna.profile.sigmas)) * np.ones((len(dna.profile.shares), 1))
+    probed = replace(dna, profile=replace(dna.profile, response=response))
+    for planner, best in ((Propagated, "cautious"), (Multistep, "probed")):
+        assert planner().error(dna, sigmas) == planner(weights="none").error(dna, sigmas)
+        assert planner().error(probed, sigmas) == planner(weights=best).error(probed, sigmas)
+        assert planner().error(probed, sigmas) != pytest.approx(planner(weights="none").error(probed, sigmas))
 
 
 def test_for_gaussian_data_the_predicted_error_of_euler_is_the_measured_one(kind):
