@@ -104,7 +104,8 @@ def describe_model(model: ModelPatcher) -> dict[str, Any]:
 
 def _checkpoint(model: ModelPatcher) -> str:
     """Tells checkpoints of one architecture apart, by some of their biases and norms; the same whatever LoRA is on."""
-    vectors = [(name, value) for name, value in model.model.named_parameters() if value.ndim == 1 and len(value)]
+    parameters = model.model.named_parameters()
+    vectors = [(name, value) for name, value in parameters if value.ndim == 1 and len(value) and not value.is_meta]
     digest = hashlib.sha256()
     for name, value in vectors[:: max(1, len(vectors) // 16)]:
         saved = model.backup.get(name)  # what a patch that is in place has replaced
@@ -119,9 +120,10 @@ def _weight_patches(model: ModelPatcher) -> str | None:
     digest = hashlib.sha256()
     for key in sorted(model.patches):
         for strength, patch, strength_model, *_ in model.patches[key]:
-            weights = [weight for weight in _tensors(patch) if weight.numel()]
             values = [
-                (tuple(weight.shape), float(weight.flatten()[0]), float(weight.flatten()[-1])) for weight in weights
+                (tuple(weight.shape), *(float(weight[(place,) * weight.ndim]) for place in (0, -1)))
+                for weight in _tensors(patch)
+                if weight.numel()
             ]
             digest.update(f"{key} {strength} {strength_model} {values}".encode())
     return digest.hexdigest()[:16]
