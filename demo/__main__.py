@@ -2,6 +2,7 @@
 
 python demo [--serve] [--output FOLDER]     the demo
 python demo install MODELS                  the demo model into the models folder of a ComfyUI of your own
+python demo locales                         locales/en, after a node's names or tooltips have changed
 python demo train | evaluate [...]          how the demo model was made, and its scores
 """
 
@@ -20,6 +21,7 @@ COMMANDS = {
     "evaluate": "training.evaluate",
     "measure-dna": "training.measure_dna",
     "train-predictor": "training.train_predictor",
+    "locales": "locales",
 }
 
 if __name__ == "__main__":
