@@ -47,7 +47,7 @@ def options() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     args = options().parse_args(argv)
     if args.server:
-        server.main(args)
+        report(args.output, server.run(args), {}, [], args.samplers, references=REFERENCES[:1])
         return
     if args.quick:
         args.models, args.guidance = ["mixture-flow"], [3.0]
@@ -90,28 +90,31 @@ def report(
     ranks: dict[tuple[str, str], dict[str, float]],
     notes: Sequence[str],
     samplers: Sequence[str],
+    references: Sequence[str] = REFERENCES,
 ) -> None:
     """Print what matters, write everything."""
-    parts = [tables.summary(cells)]
+    parts = [tables.summary(cells, references)]
     for model, found in tables.by_model(cells):
-        for reference in REFERENCES:
+        for reference in references:
             title = f"{model}; distance from {tables.REFERENCE_TITLES[reference]}, as ratios to the best peer's"
             parts.append(f"{title}\n{tables.overview(found, reference)}")
-    parts.append(
-        f"Rank correlation (Spearman) of predicted and measured error, {predictions.RANDOM_SCHEDULES} random schedules "
-        f"of {predictions.RANDOM_STEPS} calls, reference own\n{predictions.correlation_table(ranks)}"
-    )
-    parts.append(
-        "Length by predicted error: prompts planned one by one (propagated), against the fixed number of calls, for\n"
-        "all prompts, that has the same mean error\n\n" + "\n\n".join(notes)
-    )
+    if ranks:
+        parts.append(
+            f"Rank correlation (Spearman) of predicted and measured error, {predictions.RANDOM_SCHEDULES} random "
+            f"schedules of {predictions.RANDOM_STEPS} calls, reference own\n{predictions.correlation_table(ranks)}"
+        )
+    if notes:
+        parts.append(
+            "Length by predicted error: prompts planned one by one (propagated), against the fixed number of calls,\n"
+            "for all prompts, that has the same mean error\n\n" + "\n\n".join(notes)
+        )
     text = "\n\n".join(parts)
     print(f"\n{text}")
     folder.mkdir(parents=True, exist_ok=True)
-    every = [tables.full(cell, reference) for cell in cells for reference in REFERENCES]
+    every = [tables.full(cell, reference) for cell in cells for reference in references]
     everything = "\n\n".join([text, tables.LEGEND, *every])
     (folder / "reachability.txt").write_text(everything + "\n", encoding="utf-8")
     rows = [(name.replace(", guidance", "\nguidance"), found) for name, found in tables.by_model(cells)]
-    for reference in REFERENCES:
+    for reference in references:
         picture.draw(folder / f"reachability-{reference}.png", rows, list(samplers), reference)
     print(f"\nEverything: {folder / 'reachability.txt'}; pictures beside it")

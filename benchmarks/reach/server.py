@@ -1,13 +1,380 @@
-"""The same comparison on any model of a running ComfyUI, through the pack's own nodes."""
+"""The same comparison on any model of a running ComfyUI, through the pack's own nodes and the host's.
+
+Everything but the figures stays on the server. A schedule that the server refuses to make, or that is no whole one of
+this many calls, is left out.
+"""
 
 from __future__ import annotations
 
 import argparse
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cotj.demo.host.client import ComfyClient, NodeError, Result, Workflow
+from cotj.planner import PLANNER_NAMES
+
+from .cells import COTJ, Cell
+from .runs import MEASURES
+from .schedules import AUTO, PUBLISHED, SHIFTS
+from .search import NAME as SEARCHED
+
+Link = list[Any]
+
+GRID_POINTS = 100
+FIRST_SEED = 1000  # of the held-out prompts; calibration counts from 1
+NODE_TABLES = {  # of a kind of model: which of the host's nodes have tables in its noise levels
+    "flow": [("OptimalStepsScheduler", name) for name in ("FLUX", "Wan", "Chroma")],
+    "ve": [("AlignYourStepsScheduler", name) for name in ("SD1", "SDXL")] + [("GITSScheduler", None)],
+}
+SD_TOP = 14.6146
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the server loads, by its file names: a checkpoint, or the three parts."""
+
+    checkpoint: str = ""
+    diffusion_model: str = ""
+    text_encoder: str = ""
+    clip_type: str = "stable_diffusion"
+    vae: str = ""
+    size: tuple[int, int] = (1024, 1024)
+    latent: str = "EmptySD3LatentImage"
+
+    @property
+    def name(self) -> str:
+        return Path(self.checkpoint or self.diffusion_model).stem
+
+
+@dataclass
+class Graph:
+    """A growing workflow; the same inputs are the same node, so that the server finds again what it made before."""
+
+    nodes: Workflow = field(default_factory=dict)
+    known: dict[str, str] = field(default_factory=dict)
+
+    def add(self, class_type: str, **inputs: Any) -> str:
+        key = repr((class_type, sorted(inputs.items())))
+        if key not in self.known:
+            self.known[key] = str(len(self.nodes) + 1)
+            self.nodes[self.known[key]] = {"class_type": class_type, "inputs": inputs}
+        return self.known[key]
+
+    def link(self, class_type: str, **inputs: Any) -> Link:
+        return [self.add(class_type, **inputs), 0]
+
+
+@dataclass(frozen=True)
+class Session:
+    """How one model is measured. calibration, test: prompts. kind: "flow" or "ve". top: its highest sigma."""
+
+    model: Model
+    guidance: float
+    calibration: tuple[str, ...]
+    test: tuple[str, ...]
+    budget: int
+    kind: str
+    top: float
+    reference_steps: int = 50
+
+    def parts(self, graph: Graph) -> tuple[Link, Link, Link]:
+        """MODEL, CLIP and VAE."""
+        model = self.model
+        if model.checkpoint:
+            loader = graph.add("CheckpointLoaderSimple", ckpt_name=model.checkpoint)
+            return [loader, 0], [loader, 1], [loader, 2]
+        return (
+            graph.link("UNETLoader", unet_name=model.diffusion_model, weight_dtype="default"),
+            graph.link("CLIPLoader", clip_name=model.text_encoder, type=model.clip_type),
+            graph.link("VAELoader", vae_name=model.vae),
+        )
+
+    def guider(self, graph: Graph, prompt: str) -> Link:
+        model, clip, _ = self.parts(graph)
+        positive = graph.link("CLIPTextEncode", clip=clip, text=prompt)
+        if self.guidance == 1:
+            return graph.link("BasicGuider", model=model, conditioning=positive)
+        negative = graph.link("CLIPTextEncode", clip=clip, text="")
+        return graph.link("CFGGuider", model=model, positive=positive, negative=negative, cfg=self.guidance)
+
+    def run_inputs(self, graph: Graph, prompt: str, seed: int) -> dict[str, Link]:
+        width, height = self.model.size
+        return {
+            "guider": self.guider(graph, prompt),
+            "noise": graph.link("RandomNoise", noise_seed=seed),
+            "latent_image": graph.link(self.model.latent, width=width, height=height, batch_size=1),
+        }
+
+    def dna(self, graph: Graph, prompt: str, seed: int) -> Link:
+        inputs = self.run_inputs(graph, prompt, seed)
+        options = {"reference_steps": self.reference_steps, "grid_points": GRID_POINTS, "profile": True}
+        return graph.link("CoTjMeasureDNA", probe_noise="same as the run", **options, **inputs)
+
+    def mean_dna(self, graph: Graph) -> Link:
+        dnas = [self.dna(graph, prompt, seed) for seed, prompt in enumerate(self.calibration, 1)]
+        return graph.link("CoTjAverageDNA", **{f"dnas.dna{i}": dna for i, dna in enumerate(dnas)})
+
+    def sampler(self, graph: Graph, name: str) -> Link:
+        if name == "ucgm":
+            return graph.link("CoTjUCGMSampler", kappa_mode="adaptive", kappa=0.4)
+        return graph.link("KSamplerSelect", sampler_name=name)
+
+    def peers(self, graph: Graph, schedulers: Sequence[str], steps: int, prompt: str, seed: int) -> dict[str, Link]:
+        model, _, _ = self.parts(graph)
+        found = {
+            name: graph.link("BasicScheduler", model=model, scheduler=name, steps=steps, denoise=1.0)
+            for name in schedulers
+        }
+        if self.kind == "flow" or math.isclose(self.top, SD_TOP, rel_tol=1e-3):
+            for node, table in NODE_TABLES[self.kind]:
+                named = {"model_type": table} if table else {"coeff": 1.2}
+                label = f"{node.removesuffix('Scheduler')} {table or 'node'}"
+                found[label] = graph.link(node, steps=steps, denoise=1.0, **named)
+        if self.kind == "flow":
+            u = np.linspace(1, 0, steps + 1)
+            for shift in SHIFTS:
+                sigmas = ", ".join(f"{value:.7f}" for value in shift * u / (1 + (shift - 1) * u))
+                found[f"shift {shift:g}"] = graph.link("ManualSigmas", sigmas=sigmas)
+        lever = "schedule" if self.kind == "flow" else "flow"
+        own, mean = self.dna(graph, prompt, seed), self.mean_dna(graph)
+        for name, dna, options in zip(
+            COTJ, (own, mean, mean), ({"start": "free", "lever": lever}, {"start": "free", "lever": lever}, {})
+        ):
+            found[name] = self.plan(graph, dna, steps, "cotj", "euler", **options)
+        return found
+
+    def plan(self, graph: Graph, dna: Link, steps: int, planner: str, sampler: str, **options: str) -> Link:
+        values = {"denoise": 1.0, "lever": "flow", "start": "top"} | options
+        sampler = "euler" if sampler == "ucgm" else sampler  # which the host's list does not have
+        return graph.link("CoTjPlanSigmas", dna=dna, steps=steps, planner=planner, sampler=sampler, **values)
+
+    def ours(self, graph: Graph, sampler: str, steps: int) -> dict[str, Link]:
+        mean = self.mean_dna(graph)
+        multistep = sampler not in ("euler", "ucgm")
+        names = [AUTO, *(name for name in PLANNER_NAMES if name != "cotj" and (multistep or name != "multistep"))]
+        found = {name: self.plan(graph, mean, steps, name, sampler) for name in names}
+        if self.budget:
+            inputs = self.run_inputs(graph, self.calibration[0], 1)
+            prompts = [
+                graph.link("CLIPTextEncode", clip=self.parts(graph)[1], text=prompt) for prompt in self.calibration
+            ]
+            found[SEARCHED] = graph.link(
+                "CoTjOptimizeSigmas",
+                **inputs,
+                **{f"prompts.prompt{i}": prompt for i, prompt in enumerate(prompts)},
+                sampler=self.sampler(graph, sampler),
+                steps=steps,
+                seeds=1,
+                budget=self.budget * len(self.calibration),
+                name=f"benchmark-{self.model.name}-{sampler}-{self.guidance:g}",
+                other_steps="",
+                reference_steps=self.reference_steps,
+                objective="distance",
+                search_again=False,
+                dna=mean,
+            )
+        return found
+
+    def compare(self, graph: Graph, prompt: str, seed: int, sampler: str, schedules: dict[str, Link]) -> str:
+        """The node that measures them. At most 32 at once."""
+        inputs = self.run_inputs(graph, prompt, seed) | {"sampler": self.sampler(graph, sampler)}
+        inputs |= {f"schedules.sigmas{i}": sigmas for i, sigmas in enumerate(schedules.values())}
+        labels = "\n".join(name.replace(",", ";") for name in schedules)
+        _, _, vae = self.parts(graph)
+        return graph.add("CoTjCompareSchedules", labels=labels, reference_steps=self.reference_steps, vae=vae, **inputs)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--server", help="address of a running ComfyUI, such as http://127.0.0.1:8188")
+    group = parser.add_argument_group("on a running ComfyUI")
+    group.add_argument("--server", help="its address, such as http://127.0.0.1:8188")
+    group.add_argument("--checkpoint", default="", help="as CheckpointLoaderSimple names it; or the three parts:")
+    group.add_argument("--diffusion-model", default="", help="as UNETLoader names it")
+    group.add_argument("--text-encoder", default="", help="as CLIPLoader names it")
+    group.add_argument("--clip-type", default="stable_diffusion", help="CLIPLoader's type")
+    group.add_argument("--vae", default="", help="as VAELoader names it")
+    group.add_argument("--size", nargs=2, type=int, default=(1024, 1024), metavar=("WIDTH", "HEIGHT"))
+    group.add_argument("--latent", default="EmptySD3LatentImage", help="the node that makes an empty latent")
+    group.add_argument("--reference-steps", type=int, default=50, help="Euler steps of the long runs")
 
 
-def main(args: argparse.Namespace) -> None:
-    raise SystemExit
+def split(prompts: Sequence[str], calibration: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Prompts to calibrate on, at least 2 and at most half of them, and the others; ValueError for fewer than 4."""
+    if len(prompts) < 4:
+        raise ValueError(f"{len(prompts)} prompts are too few to calibrate on some and judge on others: 32 are useful")
+    count = min(max(calibration, 2), len(prompts) // 2)
+    return tuple(prompts[:count]), tuple(prompts[count:])
+
+
+def measure(
+    client: ComfyClient,
+    model: Model,
+    guidance: float,
+    prompts: Sequence[str],
+    calibration: int,
+    samplers: Sequence[str],
+    steps: Sequence[int],
+    budget: int,
+    reference_steps: int = 50,
+    tell: Callable[[str], None] = print,
+) -> list[Cell]:
+    """Cells with one reference: that many Euler steps."""
+    known, unknown = split(prompts, calibration)
+    info = client.object_info()
+    schedulers = combo(info, "BasicScheduler", "scheduler")
+    session = Session(model, guidance, known, unknown, budget, "flow", 1.0, reference_steps)
+    kind, top = noise_levels(client, session)
+    session = Session(model, guidance, known, unknown, budget, kind, top, reference_steps)
+    cells = []
+    for sampler in samplers:
+        found: dict[int, list[dict[str, list[float]]]] = {count: [] for count in steps}
+        refused: set[str] = set()
+        names: dict[str, bool] = {}
+        for number, prompt in enumerate(unknown):
+            for count in steps:
+                figures, is_peer = one_prompt(
+                    client, session, schedulers, sampler, count, prompt, 1000 + number, refused
+                )
+                found[count].append(figures)
+                names |= is_peer
+            tell(f"  {model.name}, {sampler}: {number + 1} of {len(unknown)} prompts")
+        for count in steps:
+            rows = found[count]
+            whole = [name for name in names if all(name in row for row in rows)]
+            cells.append(
+                Cell(
+                    model=model.name,
+                    guidance=guidance,
+                    sampler=sampler,
+                    steps=count,
+                    prompts=tuple(range(len(unknown))),
+                    figures={name: np.array([row[name] for row in rows])[:, None] for name in whole},
+                    peers=[name for name in whole if names[name]],
+                    calls=calibration_calls(session, whole),
+                )
+            )
+    return cells
+
+
+def calibration_calls(session: Session, names: Sequence[str]) -> dict[str, str]:
+    dna = session.reference_steps + GRID_POINTS
+    of_dna = dict.fromkeys((AUTO, *PLANNER_NAMES, *COTJ[1:]), str(dna * len(session.calibration)))
+    searched = f"at most {session.budget * len(session.calibration)}"
+    calls = of_dna | {PUBLISHED: f"{dna} a prompt", SEARCHED: searched}
+    return {name: calls[name] for name in names if name in calls}
+
+
+def one_prompt(
+    client: ComfyClient,
+    session: Session,
+    schedulers: Sequence[str],
+    sampler: str,
+    steps: int,
+    prompt: str,
+    seed: int,
+    refused: set[str],
+) -> tuple[dict[str, list[float]], dict[str, bool]]:
+    """MSE, PSNR and SSIM by schedule, and which of them are peers; `refused` collects schedules that make an error."""
+    while True:
+        graph = Graph()
+        peers = session.peers(graph, schedulers, steps, prompt, seed)
+        ours = session.ours(graph, sampler, steps)
+        wanted = {name: link for name, link in (peers | ours).items() if f"{name} {steps}" not in refused}
+        names = list(wanted)
+        nodes = []
+        for begin in range(0, len(names), 16):
+            part = {name: wanted[name] for name in names[begin : begin + 16]}
+            nodes.append((list(part), session.compare(graph, prompt, seed, sampler, part)))
+        try:
+            result = client.run(graph.nodes)
+        except NodeError as error:
+            bad = blamed(error, graph, wanted)
+            if bad is None:
+                raise
+            refused.add(f"{bad} {steps}")
+            continue
+        return figures_of(result, nodes, steps), {name: name in peers for name in names}
+
+
+def blamed(error: NodeError, graph: Graph, wanted: dict[str, Link]) -> str | None:
+    """The schedule that a node refused: the one that it was to make, or that Compare Schedules names by its input."""
+    node = error.node_id
+    for name, link in wanted.items():
+        if link[0] == node:
+            return name
+    inputs = graph.nodes[node]["inputs"]
+    for key, link in inputs.items():
+        if key.startswith("schedules.") and f"'{key.removeprefix('schedules.')}'" in str(error):
+            return next(name for name, own in wanted.items() if own == link)
+    return None
+
+
+def figures_of(result: Result, nodes: Sequence[tuple[list[str], str]], steps: int) -> dict[str, list[float]]:
+    found = {}
+    for names, node in nodes:
+        (claims,) = result.outputs[node]["cotj_comparison"]
+        for name, row in zip(names, claims["schedules"]):
+            if row["calls"] <= steps:
+                values = [row[measure] for measure in MEASURES]
+                found[name] = [math.nan if value is None or value[0] is None else value[0] for value in values]
+    return {name: values for name, values in found.items() if math.isfinite(values[0])}
+
+
+def noise_levels(client: ComfyClient, session: Session) -> tuple[str, float]:
+    """Whether it is a flow or another model, and its highest sigma: by the steps of its normal schedule."""
+    graph = Graph()
+    model, _, _ = session.parts(graph)
+    sigmas = graph.link("BasicScheduler", model=model, scheduler="simple", steps=2, denoise=1.0)
+    node = session.compare(graph, session.calibration[0], 1, "euler", {"simple": sigmas})
+    (claims,) = client.run(graph.nodes).outputs[node]["cotj_comparison"]
+    top = float(claims["schedules"][0]["sigmas"][0])
+    return ("flow" if top <= 1 else "ve"), top
+
+
+def combo(info: dict[str, Any], node: str, name: str) -> list[str]:
+    """The choices of a dropdown, in either of the ways that the host lists them."""
+    kind, *options = info[node]["input"]["required"][name]
+    return list(kind if isinstance(kind, list) else options[0]["options"])
+
+
+def model_of(args: argparse.Namespace) -> Model:
+    if bool(args.checkpoint) == bool(args.diffusion_model):
+        raise SystemExit("Name what to load: --checkpoint, or --diffusion-model, --text-encoder and --vae.")
+    return Model(
+        args.checkpoint,
+        args.diffusion_model,
+        args.text_encoder,
+        args.clip_type,
+        args.vae,
+        tuple(args.size),
+        args.latent,
+    )
+
+
+def run(args: argparse.Namespace) -> list[Cell]:
+    """What the command line asks for."""
+    model = model_of(args)
+    try:
+        text = Path(args.prompts).read_text(encoding="utf-8")
+        prompts = [line.strip() for line in text.splitlines() if line.strip()]
+        split(prompts, args.calibration)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"--prompts is a file of prompts, one a line: {error}") from error
+    cells = []
+    with ComfyClient(args.server, timeout=3600) as client:
+        for guidance in args.guidance:
+            cells += measure(
+                client,
+                model,
+                guidance,
+                prompts,
+                args.calibration,
+                args.samplers,
+                args.steps,
+                args.budget,
+                args.reference_steps,
+            )
+    return cells

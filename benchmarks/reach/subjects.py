@@ -169,6 +169,11 @@ def _demo() -> tuple[MMDiT, Captions, dict[int, str]]:
     return _loaded[0]
 
 
+def demo_captions() -> dict[int, str]:
+    """By the number of the prompt."""
+    return _demo()[2]
+
+
 def _captions(count: int, held_out: bool) -> list[str]:
     """Different ones; held-out ones are such as the model was not trained on."""
     rng = np.random.default_rng(2)

@@ -81,12 +81,12 @@ def ratio_over_cells(cells: Sequence[Cell], name: str, other: str, reference: st
     return geometric_mean(ratios)
 
 
-def summary(cells: Sequence[Cell]) -> str:
+def summary(cells: Sequence[Cell], references: Sequence[str] = REFERENCES) -> str:
     """The goals, model by model and reference by reference."""
     head = f"{'':<28}{'reference':<11}{'':<17}{'cells against the best peer':<31}"
     lines = [f"{head}{'best peer':>10}{'single peer':>13}  {'':<14}{'published CoTj':>14}{'mean-DNA CoTj':>15}"]
     for model, found in by_model(cells):
-        for reference in REFERENCES:
+        for reference in references:
             single = next(iter(single_peers(found, reference)))
             for name in OURS:
                 if not all(name in cell.figures for cell in found):
@@ -133,6 +133,5 @@ def full(cell: Cell, reference: str) -> str:
     return "\n".join(lines)
 
 
-LEGEND = """mean, median, 90 %: of the squared errors of the runs. wins, ratio, 95 %: against the best peer in hindsight, on
-the same runs, prompts resampled. *: this pack's. calibration calls: of the guided model, to find the schedule; the
-host's cost none."""
+LEGEND = """mean, median, 90 %: of the squared errors of the runs. wins, ratio, 95 %: against the best peer in
+hindsight, on the same runs, prompts resampled. *: this pack's. calibration calls: of the guided model, to find the schedule."""

@@ -1,0 +1,73 @@
+"""The reachability benchmark against a real server: the same figures as in this process, and any model a user names."""
+
+import pytest
+import safetensors.torch
+import torch
+from cotj.benchmarks import reachability
+from cotj.benchmarks.reach import host, server
+from cotj.benchmarks.reach.runs import Runs, Store
+from cotj.benchmarks.reach.subjects import Demo, Items, demo_captions
+from cotj.demo.models import DIFFUSION_MODEL, TEXT_ENCODER, VAE
+from cotj.tests.host.workflows import DemoRun
+
+pytestmark = pytest.mark.usefixtures("demo_models")
+
+PROMPTS = ["a large red circle in the center", "a small blue square", "a large green triangle", "two small red circles"]
+
+
+@pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m", "res_multistep", "uni_pc", "ucgm"])
+def test_runs_in_this_process_end_where_the_hosts_do(client, graph, tmp_path, sampler):
+    number, seed = 1003, 77
+    sigmas = torch.tensor([1.0, 0.9, 0.7, 0.45, 0.2, 0.0])
+    run = DemoRun(graph, prompt=demo_captions()[number], cfg=3.0, seed=seed)
+    sampled = graph.add(
+        "SamplerCustomAdvanced",
+        noise=run.noise,
+        guider=run.guider,
+        sampler=graph.add("CoTjUCGMSampler", kappa_mode="adaptive", kappa=0.4)[0]
+        if sampler == "ucgm"
+        else graph.add("KSamplerSelect", sampler_name=sampler)[0],
+        sigmas=graph.add("ManualSigmas", sigmas=", ".join(f"{float(sigma):.6f}" for sigma in sigmas))[0],
+        latent_image=run.latent,
+    )
+    saved = graph.add("SaveLatent", samples=sampled[0], filename_prefix="reach")
+    file = client.run(graph.nodes).outputs[saved.id]["latents"][0]
+    expected = safetensors.torch.load(client.view(file))["latent_tensor"][:, :3]
+    runs = Runs(Demo(3.0), Store(tmp_path / "kept.sqlite"))
+    found = runs.final(sampler, sigmas, Items((number,), (seed,)))
+    # The saved latent is in the unit of files, not in the model's own.
+    scale, shift = 1.5305, 0.0609
+    torch.testing.assert_close(found, (expected - shift) * scale, rtol=0, atol=3e-3)
+
+
+def test_a_users_model_is_measured_over_http(client, tmp_path, capsys):
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("\n".join(PROMPTS), encoding="utf-8")
+    parts = ["--diffusion-model", DIFFUSION_MODEL, "--text-encoder", TEXT_ENCODER, "--clip-type", "sd3", "--vae", VAE]
+    options = ["--guidance", "1", "--samplers", "euler", "--steps", "4", "--calibration", "2", "--budget", "60"]
+    where = ["--server", client.url, "--prompts", str(prompts), "--size", "256", "256", "--reference-steps", "8"]
+    reachability.main([*where, *parts, *options, "--output", str(tmp_path)])
+    assert "Optimize Sigmas" in capsys.readouterr().out
+    text = (tmp_path / "reachability.txt").read_text(encoding="utf-8")
+    for name in ("simple", "beta", "shift 2", "CoTj", "auto", "Optimize Sigmas", "propagated", "OptimalSteps Wan"):
+        assert f" {name} " in text or f"*{name} " in text.replace("* ", "*"), name
+    assert (tmp_path / "reachability-own.png").stat().st_size > 10_000
+
+
+def test_http_figures_are_those_of_this_process(client, tmp_path):
+    """One prompt, by both ways: the error of the model's own schedule against its own long run."""
+    number = 1001
+    model = server.Model(
+        diffusion_model=DIFFUSION_MODEL, text_encoder=TEXT_ENCODER, clip_type="sd3", vae=VAE, size=(256, 256)
+    )
+    session = server.Session(model, 1.0, (), (), 0, "flow", 1.0)
+    graph = server.Graph()
+    loaded, _, _ = session.parts(graph)
+    sigmas = graph.link("BasicScheduler", model=loaded, scheduler="simple", steps=6, denoise=1.0)
+    node = session.compare(graph, demo_captions()[number], 5, "dpmpp_2m", {"simple": sigmas})
+    found = server.figures_of(client.run(graph.nodes), [(["simple"], node)], 6)["simple"]
+    runs = Runs(Demo(1.0), Store(tmp_path / "kept.sqlite"))
+    schedule = host.scheduler_sigmas(runs.subject.sampling, "simple", 6)
+    expected = runs.figures("dpmpp_2m", schedule, Items((number,), (5,)))[0, 0]
+    assert found[0] == pytest.approx(expected[0] * 3 / 16, rel=0.02)  # over all channels, of which 13 agree
+    assert found[1] == pytest.approx(expected[1], abs=0.2)
