@@ -15,6 +15,7 @@ window.drive = (() => {
     async build(nodes) {
       app.canvas.setGraph(drive.root());
       app.graph.clear();
+      for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame); // the old nodes leave the page
       const made = {};
       let x = 0;
       for (const [id, { class_type }] of Object.entries(nodes)) {
@@ -124,7 +125,7 @@ window.drive = (() => {
 
     intoSubgraph(ids) {
       const { node } = app.graph.convertToSubgraph(new Set(ids.map((id) => drive.node(id))));
-      app.canvas.openSubgraph(node.subgraph, node);
+      app.canvas.setGraph(node.subgraph);
     },
 
     /** Contrast, as WCAG has it, of each colour of the theme with the ground. */

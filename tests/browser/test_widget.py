@@ -242,6 +242,18 @@ def test_another_tab_and_back(canvas, ran):
     canvas.look()
 
 
+def test_undoing_draws_the_plan_before(canvas, ran):
+    """The frontend makes every node anew, with the same ids."""
+    saved = canvas.save()
+    canvas.turn(ran.fixed.id, "steps", 9)
+    canvas.wait(ran.fixed.id, lambda state: draws(state, plan_fixed(FIRST, 9)))
+    canvas.page.evaluate("graph => app.loadGraphData(graph)", saved)
+    canvas.look()
+    for node_id in (ran.fixed.id, ran.heatmap.id):
+        state = canvas.wait(node_id, lambda state: draws(state, plan_fixed(FIRST, 6)) and state["rect"][2] > 200)
+        assert (state["state"], state["note"]) == ("live", "")
+
+
 def test_inside_a_subgraph(canvas, ran):
     canvas.page.evaluate(
         """ids => {
@@ -293,3 +305,27 @@ def test_it_draws_fast(canvas, ran):
 
 def test_the_browser_keeps_a_bounded_number_of_plans(canvas):
     assert canvas.drive("keepMany", 70) == {"kept": 48, "last": {"i": 69}}
+
+
+def test_the_example_opens_from_the_templates_and_runs(canvas):
+    """As a person does it; only measured coarser, which takes seconds."""
+    canvas.command("Comfy.BrowseTemplates")
+    dialog = canvas.page.get_by_role("dialog")
+    dialog.get_by_text("comfyui-cotj", exact=True).click()
+    dialog.get_by_text("Demo model").first.click()
+    canvas.page.wait_for_function("() => app.graph.nodes.some(node => node.type === 'CoTjHeatmap')")
+    ids = {
+        kind: canvas.page.evaluate("kind => app.graph.nodes.filter(node => node.type === kind).map(node => node.id)", kind)
+        for kind in ("CoTjMeasureDNA", "CoTjPlanSigmas", "CoTjAdaptiveLength", "CoTjHeatmap", "EmptySD3LatentImage")
+    }
+    [measure], [latent] = ids["CoTjMeasureDNA"], ids["EmptySD3LatentImage"]
+    canvas.turn(measure, "reference_steps", 8)
+    canvas.turn(measure, "grid_points", 12)
+    canvas.turn(latent, "batch_size", 1)
+    canvas.run()
+    plans = [*ids["CoTjPlanSigmas"], *ids["CoTjAdaptiveLength"], *ids["CoTjHeatmap"]]
+    assert len(plans) >= 4
+    for node_id in plans:
+        assert canvas.wait(node_id, lambda state: state["state"] == "live")["claims"]["steps"] > 0
+    canvas.page.evaluate("() => { app.canvas.ds.fitToBounds?.([1150, -50, 2100, 1300]); app.canvas.setDirty(true, true) }")
+    canvas.page.wait_for_timeout(500)

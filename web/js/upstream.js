@@ -57,7 +57,7 @@ function linkById(graph, id) {
 function outerWidget(node, name) {
   let link = linkOf(node, name);
   let graph = node.graph;
-  while (link && link.origin_id === SUBGRAPH_INPUT) {
+  while (link && Number(link.origin_id) === SUBGRAPH_INPUT) {
     const outside = onlyInstance(graph);
     const slot = outside?.inputs?.[link.origin_slot];
     if (!slot) return null;
@@ -77,7 +77,7 @@ function onlyInstance(subgraph) {
 function origin(graph, linkId, depth = 0) {
   const link = linkById(graph, linkId);
   if (!link || depth > 100) return null; // as long a chain is a circle
-  if (link.origin_id === SUBGRAPH_INPUT) {
+  if (Number(link.origin_id) === SUBGRAPH_INPUT) {
     const outside = onlyInstance(graph);
     const outer = outside?.inputs?.[link.origin_slot]?.link;
     return outer == null ? null : origin(outside.graph, outer, depth + 1);

@@ -12,6 +12,7 @@ export const TYPE = "cotj_plan";
 const PROPERTY = "cotj_plan"; // of the node: {record, upstream}, saved with the workflow
 const MIN_HEIGHT = 200;
 const NEW = { width: 360, height: 420 }; // of a new node, and of the widget in it
+const ASK_AGAIN = 3000; // ms, after no answer
 const LOOK_AGAIN = 300; // ms; for what changes without an event: seeds after a run, values set by other packs, the zoom
 const MOST_RATIO = 4; // device pixels per CSS pixel, zoomed in
 
@@ -20,7 +21,8 @@ export class PlanWidget {
   constructor(node, inputs) {
     this.node = node;
     this.inputs = inputs;
-    this.record = null; // what the last run showed: claims, with the request that gives them again
+    this.record = null; // what the last run showed
+    this.ran = null; // the request that gives it again
     this.view = null;
     this.error = null;
     this.hover = null;
@@ -94,54 +96,59 @@ export class PlanWidget {
     return [planner ? fingerprint(planner.node, planner.inputs) : fingerprint(this.node, this.inputs), compared].join(" ");
   }
 
-  /** The request that gives what the last run showed; null where that plan came from elsewhere. */
-  ranWith() {
-    const request = this.record.request ?? recall(this.node.properties[PROPERTY]?.planner)?.request;
-    return request ? { ...request, compare: this.record.compare } : null;
-  }
-
-  /** The request for what the next run would show, as far as is known, and which of its values come through links. */
+  /** What the plan of the next run is asked with, as far as is known: {base, values, linked}; no base where it is not. */
   next() {
     const planner = this.planner();
-    const last = (planner !== this && planner?.record?.request) || this.ranWith();
+    const newer = planner && planner !== this && planner.recordId() !== this.property().planner;
+    const base = (newer && planner.record?.request) || this.ran;
     const node = planner?.node;
-    if (!last || node?.constructor.comfyClass !== last.node) return { request: this.ranWith(), linked: [] };
-    const names = Object.keys(last.values);
+    if (!base || node?.constructor.comfyClass !== base.node) return { base: this.ran, values: this.ran?.values, linked: [] };
+    const names = Object.keys(base.values);
     const linked = names.filter((name) => isLinked(node, name));
-    const value = (name) => (linked.includes(name) ? last.values[name] : (widgetValue(node, name) ?? last.values[name]));
-    const values = Object.fromEntries(names.map((name) => [name, value(name)]));
-    return { request: { ...last, values, compare: this.record.compare }, linked };
+    const value = (name) => (linked.includes(name) ? base.values[name] : (widgetValue(node, name) ?? base.values[name]));
+    return { base, values: Object.fromEntries(names.map((name) => [name, value(name)])), linked };
+  }
+
+  property() {
+    return this.node.properties?.[PROPERTY] ?? {};
+  }
+
+  recordId() {
+    return this.property().record;
   }
 
   // What happens to it.
 
   /** A run has shown a plan; `upstream` is a promise of what it was made from. */
   async executed(shown, upstream) {
-    this.accept(shown, this.node.properties[PROPERTY]?.upstream ?? null);
-    this.accept(shown, await upstream);
+    this.accept(shown, this.property().upstream ?? null);
+    const known = await upstream;
+    if (this.record === shown) this.accept(shown, known);
   }
 
   /** A plan that a run has shown while this node was not there. */
   found(shown, upstream) {
-    const text = JSON.stringify(shown);
-    if (text !== JSON.stringify(this.record)) this.accept(shown, upstream);
+    if (JSON.stringify(shown) !== JSON.stringify(this.record)) this.accept(shown, upstream);
   }
 
   accept(shown, upstream) {
-    this.record = shown;
     const planner = this.planner();
-    this.node.properties[PROPERTY] = { record: keep(shown), upstream };
-    if (planner && planner !== this) {
-      this.node.properties[PROPERTY].planner = planner.node.properties[PROPERTY]?.record;
-    }
-    this.asked = null;
-    this.refresh();
+    const from = planner && planner !== this ? { planner: planner.recordId() } : {};
+    this.node.properties[PROPERTY] = { record: keep(shown), upstream, ...from };
+    this.recordIs(shown, planner?.record?.request);
   }
 
   /** The node was loaded: show what it last showed, if this browser still knows. */
   restore() {
-    this.record = recall(this.node.properties?.[PROPERTY]?.record);
-    this.asked = null;
+    this.recordIs(recall(this.recordId()), recall(this.property().planner)?.request);
+  }
+
+  /** record: what the last run showed. ran: the request that gives it again; null where it came from elsewhere. */
+  recordIs(record, planners) {
+    this.record = record;
+    this.ran = record?.request ?? planners ?? null;
+    this.key = null;
+    if (!record) this.view = null;
     this.refresh();
   }
 
@@ -155,23 +162,24 @@ export class PlanWidget {
   /** Look at the graph again, and ask for another plan where it has changed. */
   refresh() {
     if (!this.record) return this.show();
-    const { request, linked } = this.next();
-    const asked = JSON.stringify(request);
-    if (asked !== this.asked) {
-      this.asked = asked;
-      if (asked === JSON.stringify(this.ranWith())) this.answered(request, { claims: this.record });
-      else this.client.ask(request);
+    const { base, values, linked } = this.next();
+    const key = JSON.stringify(values) ?? "";
+    if (base !== this.base || key !== this.key) {
+      Object.assign(this, { base, key, asked: { ...base, values, compare: this.record.compare } });
+      const asRun = base === this.ran && (!base || key === JSON.stringify(base.values));
+      if (asRun) this.answered(this.asked, { claims: this.record });
+      else this.client.ask(this.asked);
     }
     this.linked = linked;
-    this.changed = this.node.properties[PROPERTY]?.upstream !== this.upstream();
+    this.changed = this.property().upstream !== this.upstream();
     this.show();
   }
 
   answered(request, { claims, error, offline }) {
-    if (JSON.stringify(request) !== this.asked) return; // turned on meanwhile
+    if (request !== this.asked) return; // turned on meanwhile
     this.error = error ?? null;
-    if (offline) this.asked = null; // ask again when next looked at
     if (claims) this.view = new PlanView(claims);
+    if (offline) setTimeout(() => request === this.asked && (this.key = null), ASK_AGAIN);
     this.show();
   }
 
@@ -179,7 +187,7 @@ export class PlanWidget {
 
   /** Brings the words and the picture up to date. */
   show() {
-    const { view, record } = this;
+    const { view } = this;
     const claims = view?.claims;
     this.box.dataset.state = !view ? "empty" : this.error ? "error" : this.changed ? "stale" : "live";
     this.title.textContent = claims ? headline(claims) : "No plan yet";
@@ -189,7 +197,6 @@ export class PlanWidget {
     this.resting = claims?.sigmas.length ? claims.sigmas.map(short).join(" → ") : "";
     this.box.dataset.steps = claims?.steps ?? "";
     this.canvas.setAttribute("aria-label", claims ? `${this.title.textContent}. ${this.resting}` : "No plan yet");
-    if (!record) this.view = null;
     this.paint();
   }
 
