@@ -134,4 +134,4 @@ def full(cell: Cell, reference: str) -> str:
 
 
 LEGEND = """mean, median, 90 %: of the squared errors of the runs. wins, ratio, 95 %: against the best peer in
-hindsight, on the same runs, prompts resampled. *: this pack's. calibration calls: of the guided model, to find the schedule."""
+hindsight, on the same runs, prompts resampled. *: this pack's. calibration calls: of the guided model, to find it."""
