@@ -10,13 +10,13 @@ from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from comfy_api.latest import io
 
-from ..planner import CoTj, DiffusionDNA, Plan
+from ..planner import DiffusionDNA, Plan
 from ..planner.slices import cut, plan_part
 from . import host
 from .exact import are_exact
 from .link_types import DNA, PLAN
 from .plan import check_fit
-from .samplers import is_ancestral, warning
+from .planning import choose_planner
 
 NAME = "Apply CoTj Plan to Model"
 KEY = "cotj_plan"
@@ -79,7 +79,7 @@ class AppliedPlan:
         # What does not descend is no denoising: training, or noise that is put back.
         if are_exact() or len(sigmas) < 2 or not (sigmas.diff() < 0).all():
             return executor(noise, latent_image, sampler, sigmas, *rest, **named)
-        planned = self._sigmas(executor.class_obj.model_patcher, sampler, sigmas, bool(noise.any()))
+        planned, why = self._sigmas(executor.class_obj.model_patcher, sampler, sigmas, bool(noise.any()))
         asked = (
             f"the sampler asked for {_steps(len(sigmas) - 1)} from {float(sigmas[0]):.3g} to {float(sigmas[-1]):.3g}"
         )
@@ -87,24 +87,23 @@ class AppliedPlan:
             host.show_text(f"nothing ran: the plan is empty ({asked})", self.node_id)
             return latent_image
         listed = ", ".join(f"{float(sigma):.3g}" for sigma in planned)
-        fit = warning(_name(sampler), self.plan.kind) if isinstance(self.plan, DiffusionDNA) else None
-        host.show_text("\n".join(filter(None, (f"{_steps(len(planned) - 1)} ran: {listed}", asked, fit))), self.node_id)
+        host.show_text("\n".join(filter(None, (f"{_steps(len(planned) - 1)} ran: {listed}", asked, why))), self.node_id)
         return executor(noise, latent_image, sampler, planned.to(sigmas), *rest, **named)
 
     def _sigmas(
         self, model: ModelPatcher, sampler: comfy.samplers.Sampler, sigmas: torch.Tensor, adds_noise: bool
-    ) -> torch.Tensor:
-        """What runs in place of these sigmas."""
+    ) -> tuple[torch.Tensor, str]:
+        """What runs in place of these sigmas, and of a plan that is made for it, how."""
         model_sampling = model.get_model_object("model_sampling")
         first, last, steps = float(sigmas[0]), float(sigmas[-1]), len(sigmas) - 1
         try:
             if isinstance(self.plan, DiffusionDNA):
-                planner = CoTj(ancestral=is_ancestral(_name(sampler), self.plan.kind))
-                return torch.from_numpy(plan_part(self.plan, steps, first, last, planner)).float()
+                planner, why = choose_planner(self.plan, "auto", _name(sampler))
+                return torch.from_numpy(plan_part(self.plan, steps, first, last, planner)).float(), why
             if not len(self.plan):
-                return self.plan
+                return self.plan, ""
             top, kind = float(model_sampling.sigma_max), host.noise_kind(model_sampling)
-            return torch.from_numpy(cut(self.plan.numpy(), first, last, top, kind, adds_noise)).float()
+            return torch.from_numpy(cut(self.plan.numpy(), first, last, top, kind, adds_noise)).float(), ""
         except ValueError as error:
             raise ValueError(
                 f"{NAME}, input 'plan': {error}. Change the sampler's steps, denoise, start or end, or the plan."

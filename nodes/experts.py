@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -12,14 +13,14 @@ import comfy.samplers
 import torch
 from comfy_api.latest import io
 
-from ..planner import Constraints, CoTj, DiffusionDNA, Plan, flow_to_sigma, plan_fixed, sigma_to_flow
+from ..planner import Constraints, DiffusionDNA, Plan, flow_to_sigma, plan_fixed, sigma_to_flow
 from ..planner.dna import Kind
 from ..planner.experts import join_experts, split_index
 from ..planner.grid import measuring_grid
 from . import __version__, host, probe
 from .link_types import DNA, PLAN
 from .plan import MAX_STEPS, describe
-from .samplers import is_ancestral
+from .planning import choose_planner
 
 MEASURE, PLANNED, SPLIT = "Measure Expert DNAs", "Plan Expert Sigmas", "Split Sigmas at Boundary"
 TEXT_TO_VIDEO = 0.875
@@ -248,8 +249,9 @@ class SplitAtBoundary(io.ComfyNode):
 def _plan(dna: DiffusionDNA, boundary: float, steps: int, denoise: float, sampler: str) -> Plan:
     begin = denoise if dna.shift is None else float(dna.shift.sigmas(denoise))
     visit = (boundary,) if begin > float(sigma_to_flow(boundary, dna.kind)) else ()
-    planner = CoTj(ancestral=is_ancestral(sampler, dna.kind))
-    return plan_fixed(dna, steps, planner, denoise=denoise, constraints=Constraints(visit=visit))
+    planner, why = choose_planner(dna, "auto", sampler)
+    plan = plan_fixed(dna, steps, planner, denoise=denoise, constraints=Constraints(visit=visit))
+    return replace(plan, reason="\n".join(filter(None, (plan.reason, why))))
 
 
 def _split(sigmas: torch.Tensor, boundary: float) -> tuple[torch.Tensor, torch.Tensor]:

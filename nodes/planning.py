@@ -10,6 +10,7 @@ from ..planner import (
     PLANNER_NAMES,
     Constraints,
     DiffusionDNA,
+    Lever,
     Plan,
     Planner,
     best_planner,
@@ -37,7 +38,7 @@ def make_plan(
     Raises ValueError, with the node's name and a way out, for whatever cannot be planned.
     """
     try:
-        planner, why = _planner(dna, values)
+        planner, why = choose_planner(dna, values["planner"], values["sampler"], values.get("lever", "flow"))
         options: dict[str, Any] = {
             "planner": planner,
             "denoise": values["denoise"],
@@ -56,12 +57,12 @@ def make_plan(
     return replace(plan, reason="\n".join(filter(None, (plan.reason, why))))
 
 
-def _planner(dna: DiffusionDNA, values: Mapping[str, Any]) -> tuple[Planner, str]:
+def choose_planner(dna: DiffusionDNA, name: str, sampler: str, lever: Lever = "flow") -> tuple[Planner, str]:
     """The planner that was asked for; why this one, where the choice was left open; and what it does not know."""
-    name, sampler, why = values["planner"], values["sampler"], ""
+    why = ""
     if name == "auto":
         best, why = best_planner(dna, sampler)
         name = best.name
-    planner = planner_named(name, sampler, values.get("lever", "flow"), is_ancestral(sampler, dna.kind))
+    planner = planner_named(name, sampler, lever, is_ancestral(sampler, dna.kind))
     caveat = None if name == "multistep" else warning(sampler, dna.kind)
     return planner, "\n".join(filter(None, (why, caveat)))

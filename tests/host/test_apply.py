@@ -236,6 +236,17 @@ def test_from_a_dna_the_samplers_own_steps_are_planned_for_that_sampler(client, 
     assert totals[0] == {7}
 
 
+@pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m"])
+def test_from_a_measured_dna_a_run_is_what_the_plan_node_makes_of_it(client, sampler):
+    run = Run()
+    dna = run.measure()[0]
+    sigmas = plan(run.graph, dna, steps=6, planner="auto", sampler=sampler)[0]
+    (followed, custom), _ = run.latents(
+        client, run.ksampler(run.apply(dna), steps=6, sampler_name=sampler), run.custom(sigmas, sampler=sampler)
+    )
+    np.testing.assert_array_equal(followed, custom)
+
+
 def test_from_a_dna_denoise_and_slices_have_the_samplers_steps(client):
     run = Run()
     model, image = run.apply(run.dna()), run.image()
