@@ -72,20 +72,23 @@ def install_nodes(custom_nodes: Path) -> None:
 
 
 def _cached(kinds: Iterable[str]) -> dict[str, Path]:
-    """The files of these kinds in the cache, built where they are missing."""
+    """The files of these kinds in the cache. Where one is missing, all such are built: most of it is starting up."""
     comfyui = find_comfyui()
     key = hashlib.sha256((comfyui / "comfyui_version.py").read_bytes())
     for source in sorted(SOURCES):
         key.update(source.read_bytes())
     folder = cache_dir() / "small-models" / key.hexdigest()[:10]
     folder.mkdir(parents=True, exist_ok=True)
-    files = {kind: folder / f"{kind}.safetensors" for kind in kinds}
-    if missing := [kind for kind, file in files.items() if not file.exists()]:
+    files = {kind: folder / f"{kind}.safetensors" for kind in KINDS}
+    wanted = {kind: files[kind] for kind in kinds}
+    if not all(file.exists() for file in wanted.values()):
+        missing = [kind for kind, file in files.items() if not file.exists()]
         environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(cache_dir() / "pycache")}
         command = [sys.executable, str(HERE / "architectures.py"), str(comfyui), str(folder), *missing]
         result = subprocess.run(command, env=environment, capture_output=True, text=True)
-        assert result.returncode == 0, f"building {missing} failed:\n{result.stdout}{result.stderr}"
-    return files
+        failed = [kind for kind, file in wanted.items() if not file.exists()]
+        assert not failed, f"building {failed} failed:\n{result.stdout}{result.stderr}"
+    return wanted
 
 
 def _link_file(source: Path, target: Path) -> None:

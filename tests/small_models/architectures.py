@@ -339,8 +339,12 @@ def main(comfyui: str, folder: str, *kinds: str) -> None:
     with torch.inference_mode():
         for kind in kinds:
             unfinished = Path(folder) / f"{kind}.{os.getpid()}.part"  # another process may build the same
-            BUILDERS[kind]().write(unfinished, kind)
-            unfinished.replace(Path(folder) / f"{kind}.safetensors")
+            try:
+                BUILDERS[kind]().write(unfinished, kind)
+            except (AttributeError, ImportError, TypeError) as error:  # an older host may lack this one
+                print(f"{kind}: {error!r}", file=sys.stderr)
+            else:
+                unfinished.replace(Path(folder) / f"{kind}.safetensors")
 
 
 if __name__ == "__main__":
