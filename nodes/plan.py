@@ -125,13 +125,12 @@ class PlanSigmas(io.ComfyNode):
                 *_optional_inputs(),
             ],
             outputs=_outputs(),
-            hidden=[io.Hidden.unique_id],
             has_intermediate_output=True,
         )
 
     @classmethod
     def execute(cls, dna, constraints=None, model=None, guider=None, latent_image=None, **values) -> io.NodeOutput:
-        return _planned(cls, FIXED, dna, values, constraints, model, guider, latent_image)
+        return _planned(FIXED, dna, values, constraints, model, guider, latent_image)
 
 
 class AdaptiveLength(io.ComfyNode):
@@ -180,17 +179,15 @@ class AdaptiveLength(io.ComfyNode):
                 *_optional_inputs(),
             ],
             outputs=_outputs(),
-            hidden=[io.Hidden.unique_id],
             has_intermediate_output=True,
         )
 
     @classmethod
     def execute(cls, dna, constraints=None, model=None, guider=None, latent_image=None, **values) -> io.NodeOutput:
-        return _planned(cls, ADAPTIVE, dna, values, constraints, model, guider, latent_image)
+        return _planned(ADAPTIVE, dna, values, constraints, model, guider, latent_image)
 
 
 def _planned(
-    cls: Any,
     node_id: str,
     dna: DiffusionDNA,
     values: dict[str, Any],
@@ -208,8 +205,9 @@ def _planned(
         warnings = host.differences(dna.meta, sampled_with, latent_image)
     plan = make_plan(node_id, dna, values, constraints)
     text = "\n".join([describe(plan), *warnings])
-    host.show_text(text, cls.hidden.unique_id)
-    shown = claims(plan, hold_against(plan)) | {"request": request(node_id, dna, values, constraints)}
+    # Not shown as a text too: that would stay as it is when a slider is turned.
+    asked = {"request": request(node_id, dna, values, constraints), "warnings": warnings}
+    shown = claims(plan, hold_against(plan)) | asked
     return io.NodeOutput(host.to_sigmas(plan.sigmas, model), plan.steps, plan, text, ui={"cotj_plan": [shown]})
 
 

@@ -58,6 +58,19 @@ window.drive = (() => {
       widget.callback?.(value, app.canvas, node);
     },
 
+    ids: (type) => app.graph.nodes.filter((node) => node.type === type).map((node) => node.id),
+
+    lookAt(id) {
+      const [x, y] = drive.node(id).pos;
+      app.canvas.ds.scale = 0.8;
+      app.canvas.ds.offset = [300 - x, 150 - y];
+      app.canvas.setDirty(true, true);
+    },
+
+    mute(type) {
+      for (const node of app.graph.nodes) if (node.type === type) node.mode = 2;
+    },
+
     resize(id, size) {
       drive.node(id).setSize(size);
       app.canvas.setDirty(true, true);

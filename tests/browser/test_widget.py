@@ -315,17 +315,18 @@ def test_the_example_opens_from_the_templates_and_runs(canvas):
     dialog.get_by_text("Demo model").first.click()
     canvas.page.wait_for_function("() => app.graph.nodes.some(node => node.type === 'CoTjHeatmap')")
     ids = {
-        kind: canvas.page.evaluate("kind => app.graph.nodes.filter(node => node.type === kind).map(node => node.id)", kind)
+        kind: canvas.drive("ids", kind)
         for kind in ("CoTjMeasureDNA", "CoTjPlanSigmas", "CoTjAdaptiveLength", "CoTjHeatmap", "EmptySD3LatentImage")
     }
     [measure], [latent] = ids["CoTjMeasureDNA"], ids["EmptySD3LatentImage"]
     canvas.turn(measure, "reference_steps", 8)
     canvas.turn(measure, "grid_points", 12)
     canvas.turn(latent, "batch_size", 1)
+    canvas.drive("mute", "CoTjCompareSchedules")  # it samples everything once more
     canvas.run()
     plans = [*ids["CoTjPlanSigmas"], *ids["CoTjAdaptiveLength"], *ids["CoTjHeatmap"]]
     assert len(plans) >= 4
     for node_id in plans:
         assert canvas.wait(node_id, lambda state: state["state"] == "live")["claims"]["steps"] > 0
-    canvas.page.evaluate("() => { app.canvas.ds.fitToBounds?.([1150, -50, 2100, 1300]); app.canvas.setDirty(true, true) }")
+    canvas.drive("lookAt", ids["CoTjHeatmap"][0])
     canvas.page.wait_for_timeout(500)

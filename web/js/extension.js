@@ -5,7 +5,8 @@ import { app } from "../../../scripts/app.js";
 import { allNodes } from "./upstream.js";
 import { PlanWidget, TYPE } from "./widget.js";
 
-const NODES = { CoTjPlanSigmas: ["dna", "constraints"], CoTjAdaptiveLength: ["dna", "constraints"], CoTjHeatmap: ["plan"] };
+const PLANNED_FROM = ["dna", "constraints", "model", "guider.model"]; // a guider's prompt changes no plan
+const NODES = { CoTjPlanSigmas: PLANNED_FROM, CoTjAdaptiveLength: PLANNED_FROM, CoTjHeatmap: ["plan"] };
 const REMEMBERED = 100; // queued prompts whose upstream is known
 
 let running = null; // the prompt that the server works on

@@ -22,10 +22,15 @@ export function widgetValue(node, name) {
   return widget?.value;
 }
 
-/** A fingerprint of everything upstream of these inputs; it does not depend on ids, places or what is computed from it. */
+/** A fingerprint of everything upstream of these inputs, "guider.model" being the model of what feeds guider; it does not depend on ids, places or what is computed from it. */
 export function fingerprint(node, names) {
   const known = new Map();
-  return hash(JSON.stringify(names.map((name) => describe(source(node, name), known))));
+  return hash(JSON.stringify(names.map((name) => describe(along(node, name.split(".")), known))));
+}
+
+function along(node, [name, ...rest]) {
+  const found = source(node, name);
+  return rest.length && found ? along(found.node, rest) : found;
 }
 
 /** All nodes of a graph and of the subgraphs in it. */

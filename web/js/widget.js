@@ -206,6 +206,7 @@ export class PlanWidget {
     return [
       this.error,
       this.changed && `What ${names} is made from has changed since the last run: run again to see the plan for it.`,
+      ...(this.record.warnings ?? []),
       this.linked?.length && `${list(this.linked)} ${this.linked.length > 1 ? "come" : "comes"} through a link: as in the last run.`,
     ].filter(Boolean);
   }
