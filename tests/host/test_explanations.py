@@ -76,7 +76,7 @@ def test_the_host_serves_both_languages(client):
 
 def test_every_node_has_help_in_both_languages(server, ours):
     missing = []
-    for name, info in ours.items():
+    for name in ours:
         for path in (f"{name}.md", f"{name}/zh.md"):
             try:
                 text = page(server, path)
@@ -87,6 +87,9 @@ def test_every_node_has_help_in_both_languages(server, ours):
             title = read("en" if english else "zh")[name]["display_name"]
             assert text.splitlines()[0].startswith(f"# {title.partition(' (')[0].partition('（')[0]}"), path
             assert len(text) > 100 and bool(CHINESE.search(text)) is not english, path
+            names = {key: part["name"] for key, part in read("en")[name].get("inputs", {}).items()}
+            unnamed = [key for key, shown in names.items() if key not in text and shown not in text]
+            assert unnamed == [], path
     assert not missing
 
 
