@@ -401,10 +401,11 @@ class Calibration:
 
 
 class Budget:
-    """Counts the calls of one search at the model, and ends it when they are spent."""
+    """Counts the calls of one search at the model, and ends it when they are spent. To be started before any call."""
 
-    def __init__(self) -> None:
-        self.search: Search | None = None
+    search: Search
+    limit: int
+    progress: CallProgress
 
     def start(self, search: Search, limit: int, node_id: str) -> None:
         self.search, self.limit = search, limit

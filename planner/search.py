@@ -152,7 +152,7 @@ def _gauss_newton(
         better = None
         for damping in (0.03, 0.3, 3.0):
             step = np.linalg.lstsq(normal + damping * np.diag(normal.diagonal()), -slope, rcond=None)[0]
-            trial = best.changed(_stepped(best.times, step))
+            trial = best.changed(_stepped(best.times, np.asarray(step, dtype=np.float64)))
             tried: list[FloatArray] = []
             if _beats(runner, trial, best, range(runner.pairs), after_pair, tried):
                 better = trial

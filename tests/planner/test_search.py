@@ -116,6 +116,14 @@ def test_refining_finds_the_optimum_that_brute_force_finds(power, start):
     assert (np.diff(found.times) < 0).all() and found.times[0] == 1 and found.times[-1] > 0
 
 
+def test_the_first_step_moves_all_nodes_at_once():
+    runner, told = Gaussian(), []
+    [trial] = trials(1.0, high=SCHEDULES["high"])
+    race(runner, [trial], nothing)
+    refine(runner, trial, nothing, told.append)
+    assert (told[0].times[1:] != trial.times[1:]).all()
+
+
 def test_improvements_only_and_each_is_told():
     runner, told = Gaussian(), []
     [trial] = trials(1.0, bad=SCHEDULES["bad"])
