@@ -90,7 +90,7 @@ def test_every_node_has_help_in_both_languages(server, ours):
             names = {key: part["name"] for key, part in read("en")[name].get("inputs", {}).items()}
             unnamed = [key for key, shown in names.items() if key not in text and shown not in text]
             assert unnamed == [], path
-            for picture in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text):  # which the page asks for from where it is in docs
+            for picture in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text):  # relative to docs
                 urllib.request.urlopen(f"{server.url}/extensions/comfyui-cotj/docs/{picture}").close()
     assert not missing
 
