@@ -38,6 +38,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--calibration", type=int, default=16, help="prompts that schedules are found on")
     parser.add_argument("--budget", type=int, default=200, help="calls of Optimize Sigmas per calibration run; 0: none")
     parser.add_argument("--quick", action="store_true", help="a minute: one model and guidance, two samplers")
+    parser.add_argument("--cells-only", action="store_true", help="neither rank correlations nor adaptive lengths")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of reachability.txt and .png")
     parser.add_argument("--cache", type=Path, default=cache_dir() / "reachability.sqlite", help="what was run already")
     server.add_options(parser)
@@ -69,11 +70,12 @@ def main(argv: list[str] | None = None) -> None:
                 cells.append(cell)
                 minutes = (time.monotonic() - started) / 60
                 print(f"  {title}: {cell.sampler}, {cell.steps} calls; {minutes:.1f} min", flush=True)
-            items = bench.test[:16] if name == "demo" else bench.test
-            for sampler in args.samplers[:2] if name == "demo" else args.samplers:
-                ranks[title, sampler] = predictions.correlations(bench, items, sampler, "own")
-            lengths = predictions.lengths(bench, Propagated(), "euler", "own")
-            notes.append(f"{title}, euler, reference own\n{predictions.length_table(lengths)}")
+            if not args.cells_only:
+                items = bench.test[:8] if name == "demo" else bench.test
+                for sampler in args.samplers[:2] if name == "demo" else args.samplers:
+                    ranks[title, sampler] = predictions.correlations(bench, items, sampler, "own")
+                lengths = predictions.lengths(bench, Propagated(), "euler", "own")
+                notes.append(f"{title}, euler, reference own\n{predictions.length_table(lengths)}")
             print(
                 f"{title}: {len(bench.test)} runs of {len(set(bench.test.prompts))} held-out prompts "
                 f"({bench.left_out} more left out, whose converged reference is none), "

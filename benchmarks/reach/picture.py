@@ -26,7 +26,7 @@ LOOKS = {
 
 def draw(path: Path, rows: Sequence[tuple[str, Sequence[Cell]]], samplers: Sequence[str], reference: str) -> None:
     """A row of panels per model, given as (title, cells)."""
-    fig = Figure(figsize=(2.5 * len(samplers) + 0.6, 2.35 * len(rows) + 0.95), dpi=150, layout="constrained")
+    fig = Figure(figsize=(max(8, 2.5 * len(samplers) + 0.6), 2.35 * len(rows) + 0.95), dpi=150, layout="constrained")
     panels = fig.subplots(len(rows), len(samplers), sharex=True, sharey="row", squeeze=False)
     handles = {}
     for row, (title, cells) in zip(panels, rows):

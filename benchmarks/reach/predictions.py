@@ -30,7 +30,8 @@ from .subjects import Items
 FloatArray = npt.NDArray[np.float64]
 
 RANDOM_SCHEDULES, RANDOM_STEPS = 200, 8
-LONGEST = 30
+FIXED_STEPS = (3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30)  # between which the error is interpolated, log in log
+LONGEST = FIXED_STEPS[-1]
 FRESH_SEED = 5_000_000  # of runs that DNAs of the test prompts are measured on: never those that are judged
 TARGET_STEPS = (5, 6, 8, 10, 14)
 
@@ -91,7 +92,7 @@ def lengths(bench: Bench, planner: Planner, sampler: str, reference: str) -> lis
             errors[rows] = runs.mse(sampler, torch.from_numpy(sigmas).float(), test[rows.tolist()], reference)
         return float(errors.mean())
 
-    counts = np.arange(3, LONGEST + 1)
+    counts = np.array(FIXED_STEPS)
     fixed = []
     for count in counts:
         same = plan_fixed(mean, int(count), planner).sigmas
@@ -110,7 +111,7 @@ def lengths(bench: Bench, planner: Planner, sampler: str, reference: str) -> lis
     for rule, plans in found:
         used = np.array([plans[prompt].steps for prompt in prompts])
         reached = error({prompt: plan.sigmas for prompt, plan in plans.items()})
-        needed = float(np.interp(-np.log(reached), -np.log(curve), counts, left=np.nan, right=np.nan))
+        needed = float(np.exp(np.interp(-np.log(reached), -np.log(curve), np.log(counts), left=np.nan, right=np.nan)))
         rows.append(Length(rule, float(used.mean()), int(used.min()), int(used.max()), reached, needed))
     return rows
 

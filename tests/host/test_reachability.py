@@ -8,7 +8,7 @@ from cotj.benchmarks.reach import host, server
 from cotj.benchmarks.reach.runs import Runs, Store
 from cotj.benchmarks.reach.subjects import Demo, Items, demo_captions
 from cotj.demo.models import DIFFUSION_MODEL, TEXT_ENCODER, VAE
-from cotj.tests.host.workflows import DemoRun
+from cotj.tests.host.workflows import DemoRun, Graph
 
 pytestmark = pytest.mark.usefixtures("demo_models")
 
@@ -16,7 +16,8 @@ PROMPTS = ["a large red circle in the center", "a small blue square", "a large g
 
 
 @pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m", "res_multistep", "uni_pc", "ucgm"])
-def test_runs_in_this_process_end_where_the_hosts_do(client, graph, tmp_path, sampler):
+def test_runs_in_this_process_end_where_the_hosts_do(client, tmp_path, sampler):
+    graph = Graph()
     number, seed = 1003, 77
     sigmas = torch.tensor([1.0, 0.9, 0.7, 0.45, 0.2, 0.0])
     run = DemoRun(graph, prompt=demo_captions()[number], cfg=3.0, seed=seed)
