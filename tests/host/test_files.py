@@ -7,7 +7,7 @@ import pytest
 from cotj.demo.host.client import NodeError, ValidationError
 from cotj.nodes import dna_file
 from cotj.planner import DiffusionDNA
-from cotj.tests.host.workflows import Graph, plan
+from cotj.tests.host.workflows import Graph, adaptive, plan
 from safetensors.numpy import save_file
 
 TIMES = np.arange(1, 11) / 10
@@ -64,9 +64,7 @@ def test_a_taken_name_gets_a_counter_unless_it_may_be_overwritten(client, folder
 def test_a_file_that_changed_is_loaded_again_and_one_that_did_not_is_not(client, folder):
     def steps():
         graph = Graph()
-        planned = graph.add(
-            "CoTjAdaptiveLength", dna=load(graph, "changing"), threshold=0.99, min_steps=1, max_steps=8, denoise=1.0
-        )
+        planned = adaptive(graph, load(graph, "changing"), max_steps=8)
         [shown] = graph.show(planned[1])
         result = client.run(graph.nodes)
         return int(result.outputs[shown]["text"][0]), result.cached
