@@ -26,6 +26,7 @@ REFERENCES = ("own", "converged")
 REFERENCE_STEPS = 50
 CONVERGED_STEPS = 200
 MEASURES = ("mse", "psnr", "ssim")
+GRID_POINTS = 100
 FORMAT = 1  # of what is kept; to be raised where the same key would mean another figure
 
 
@@ -122,6 +123,15 @@ class Runs:
         sigmas[0], sigmas[-1] = top, 0
         return sigmas
 
+    @cached_property
+    def probe_sigmas(self) -> FloatArray:
+        """(GRID_POINTS,) ascending: what a DNA is measured at."""
+        kind, top = self.subject.kind, float(self.subject.sampling.sigma_max)
+        lowest = float(sigma_to_flow(float(self.subject.sampling.sigma_min), kind))
+        highest = float(sigma_to_flow(top, kind))
+        times = np.linspace(max(lowest, highest / GRID_POINTS), highest, GRID_POINTS)
+        return np.minimum(flow_to_sigma(times, kind), top)
+
     @torch.inference_mode()
     def probe_errors(self, sigmas: FloatArray, items: Items) -> FloatArray:
         """(items, n) errors of the one-step guess of the own reference, noised by the run's own noise."""
@@ -147,15 +157,13 @@ class Runs:
     def profile(self, items: Items) -> TrajectoryProfile:
         """Of the own long runs of these items."""
         sampler, sigmas = self.reference_run("own")
-        key = self.keys(f"profile {len(items)} items", items)[-1:]
-        shares_key = self.keys(f"profile shares {len(items)} items", items)[-1:]
-        (gram,), (shares,) = self.store.read(key), self.store.read(shares_key)
-        if gram is None or shares is None:
-            parts = [self._profile(sampler, sigmas, items[[i]]) for i in range(len(items))]
-            mean = mean_profile(parts)
-            assert mean is not None
-            gram, shares = mean.gram, mean.shares
-            self.store.write([*key, *shares_key], [gram.ravel(), shares])
+        keys = [self.keys(f"profile {part} {len(items)} items", items)[-1] for part in ("gram", "response", "shares")]
+        gram, response, shares = self.store.read(keys)
+        if gram is None or response is None or shares is None:
+            mean = mean_profile([self._profile(sampler, sigmas, items[[i]]) for i in range(len(items))])
+            assert mean is not None and mean.response is not None
+            gram, response, shares = mean.gram, mean.response, mean.shares
+            self.store.write(keys, [gram.ravel(), response.ravel(), shares])
         size = 2 * REFERENCE_STEPS + 1
         return TrajectoryProfile(
             sigmas=sigmas[:-1].flip(0).numpy(),
@@ -163,6 +171,7 @@ class Runs:
             shares=shares,
             kind=self.subject.kind,
             runs=len(items),
+            response=response.reshape(len(shares), REFERENCE_STEPS),
         )
 
     @torch.inference_mode()
@@ -192,13 +201,17 @@ class Runs:
             return guess
 
         final = host.run(sampler, noted, self.subject.sampling, self.subject.noise(items), sigmas)
+        run, states, guesses = (states, guesses), [], []
+        for sigma in torch.from_numpy(self.probe_sigmas).float():  # the DNA's own probes: no further call for a user
+            noted(self.subject.sampling.noise_scaling(sigma, self.subject.noise(items).clone(), final), float(sigma))
         return profile_of(
             sigmas[:-1].flip(0).numpy(),
-            np.stack(states[::-1]),
-            np.stack(guesses[::-1]),
+            np.stack(run[0][::-1]),
+            np.stack(run[1][::-1]),
             self.subject.coefficients(final),
             self.subject.kind,
             self.subject.bands(),
+            probes=(self.probe_sigmas, np.stack(states), np.stack(guesses)),
         )
 
     def _measure(self, latents: Tensor, items: Items) -> FloatArray:

@@ -28,13 +28,12 @@ from cotj.planner.samplers import is_multistep
 from torch import Tensor
 
 from . import host
-from .runs import REFERENCE_STEPS, Runs
+from .runs import GRID_POINTS, REFERENCE_STEPS, Runs
 from .subjects import Items
 
 FloatArray = npt.NDArray[np.float64]
 
 SHIFTS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0)
-GRID_POINTS = 100
 PUBLISHED = "CoTj"  # per prompt, as published
 AUTO = "auto"
 
@@ -84,16 +83,11 @@ def shifted(runs: Runs, shift: float, steps: int) -> Tensor:
 
 def measure_dnas(runs: Runs, items: Items) -> list[DiffusionDNA]:
     """The DNA of every item against its own long run: what Measure DNA gives, item by item."""
-    subject = runs.subject
-    kind, top = subject.kind, float(subject.sampling.sigma_max)
-    lowest = float(sigma_to_flow(float(subject.sampling.sigma_min), kind))
-    highest = float(sigma_to_flow(top, kind))
-    times = np.linspace(max(lowest, highest / GRID_POINTS), highest, GRID_POINTS)
-    sigmas = np.minimum(flow_to_sigma(times, kind), top)
+    subject, sigmas = runs.subject, runs.probe_sigmas
     errors = runs.probe_errors(sigmas, items)
     powers = np.square(runs.references(items)[0].flatten(1).numpy()).mean(1)
     return [
-        DiffusionDNA(sigmas, row, kind=kind, shift=subject.shift, power=float(power))
+        DiffusionDNA(sigmas, row, kind=subject.kind, shift=subject.shift, power=float(power))
         for row, power in zip(errors, powers)
     ]
 
