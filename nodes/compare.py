@@ -211,7 +211,8 @@ def _measure(
         row = replace(row, calls=rollout.calls - calls, seconds=time.monotonic() - began)
         row = replace(row, mse=errors(guider, final, reference).tolist())
         if shown is not None:
-            row = replace(row, **dict(zip(("psnr", "ssim"), _fidelity(_decoded(vae, final), shown))))
+            psnr, ssim = _fidelity(_decoded(vae, final), shown)
+            row = replace(row, psnr=psnr, ssim=ssim)
         measured.append(row)
         bar.update_absolute(1 + len(measured))
     return measured

@@ -163,7 +163,8 @@ def _draw_errors(axes: Axes, rows: Sequence[Scored], scores: Sequence[str]) -> N
         for score in scores:
             hollow = {} if score == "mse" else {"markerfacecolor": "none"}
             look = _look(index) | {"markersize": 7, "linestyle": "", "gid": f"{score} of {row.label}"} | hollow
-            axes.plot([row.mean(score)], [index], **look)
+            mean = row.mean(score)
+            axes.plot([np.nan if mean is None else mean], [index], **look)
     axes.set_xscale("log", nonpositive="mask")
     axes.set_xlabel("error (hollow: predicted, solid: measured)" if len(scores) == 2 else f"error, {HEADS[scores[0]]}")
     axes.grid(alpha=0.25, which="both")
