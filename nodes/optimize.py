@@ -65,7 +65,7 @@ class OptimizeSigmas(io.ComfyNode):
                 ),
                 io.Int.Input(
                     "seeds",
-                    default=4,
+                    default=16,
                     min=1,
                     max=256,
                     tooltip="Noises per prompt. Prompts times seeds are the pairs to run; 16 to 32 are useful, fewer "

@@ -10,6 +10,7 @@ from .schedule_file import Schedules, Search
 
 OBJECTIVES = {"distance": 0.5, "mean square": 1.0}  # as powers of the mean squared error of one image
 SHOWN = 8  # candidates in the list
+FEW_PAIRS = 16  # `python benchmarks optimizing`: from here on a refined schedule holds on other pairs
 
 
 def objective(search: Search) -> str:
@@ -46,6 +47,8 @@ def describe_search(name: str, schedules: Schedules, steps: int) -> str:
         *_ratios(best, trials, search.trials[0]),
         f"mean {what} of candidates: " + ", ".join(f"{t.name} {values(t).mean():.3g}" for t in trials[:SHOWN]),
     ]
+    if len(best.errors) < FEW_PAIRS:
+        lines.append(f"with fewer than {FEW_PAIRS} pairs it fits these more than others: use more prompts or seeds")
     if left := unproven(search.trials, best, len(best.errors)):
         lines.append("not run on every pair for want of calls: " + ", ".join(trial.name for trial in left))
     lines.append(f"stored as {name}, which holds {', '.join(map(str, schedules.steps()))} steps")

@@ -215,6 +215,7 @@ def test_without_a_name_one_is_made_of_what_the_schedule_fits(client, server):
     _, _, text = optimizing.queue(client)
     [name] = re.findall(r"stored as (SD3-euler-32x32-\w+),", text)
     assert (server.models / "cotj" / f"{name}{schedule_file.SUFFIX}").exists()
+    assert "with fewer than 16 pairs" in text
 
 
 def test_a_sampler_with_noise_of_its_own_is_refused(client, server):
