@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import statistics
 import tempfile
 from pathlib import Path
 
@@ -23,8 +24,9 @@ WARM_UP = 5
 class Architecture:
     """One small model in a running host."""
 
-    def __init__(self, client: ComfyClient, host: psutil.Process, name: str):
+    def __init__(self, client: ComfyClient, host: psutil.Process, output: Path, name: str):
         self.client = client
+        self.output = output
         self.host = host
         self.name = name
         self.seeds = itertools.count()
@@ -47,17 +49,17 @@ class Architecture:
         self.call = result.seconds(measured.id) / calls[-1]
         return int(calls[-1]), result.seconds(measured.id), 1000 * result.seconds(planned.id)
 
-    def run(self, steps: int, planned: bool) -> None:
-        """One KSampler, on the model as it is or with a plan of as many steps applied to it."""
+    def run(self, steps: int) -> None:
+        """One KSampler on a model with a plan of that many steps, and a stopwatch on each side of it."""
         graph = Graph()
         run = SmallRun(graph, self.name)
-        model = run.model
-        if planned:
-            dna = run.measure(2, MOST_STEPS)[0]  # cached from the second run on
-            model = graph.add("CoTjApplyPlan", model=model, plan=plan(graph, dna, steps=steps)[2])[0]
+        dna = run.measure(2, MOST_STEPS)[0]  # cached from the second run on
+        outside = graph.add("SmallModelsStopwatch", model=run.model, file="outside")[0]
+        planned = graph.add("CoTjApplyPlan", model=outside, plan=plan(graph, dna, steps=steps)[2])[0]
+        inside = graph.add("SmallModelsStopwatch", model=planned, file="inside")[0]
         sampled = graph.add(
             "KSampler",
-            model=model,
+            model=inside,
             positive=run.positive,
             negative=run.negative,
             latent_image=run.latent,
@@ -72,38 +74,35 @@ class Architecture:
         self.client.run(graph.nodes)
 
     def overhead(self, steps: int, repeats: int) -> tuple[float, float]:
-        """CPU seconds of a run, which other programs disturb little, and the share that a plan adds to them."""
-        spent = {False: 0.0, True: 0.0}
-        for with_plan in (False, True, False, True):
-            self.run(steps, with_plan)  # the host sets up a model anew that is another one than before
-            before = self.cpu_seconds()
-            for _ in range(repeats):
-                self.run(steps, with_plan)
-            spent[with_plan] += self.cpu_seconds() - before
-        return spent[False] / (2 * repeats), spent[True] / spent[False] - 1
-
-    def cpu_seconds(self) -> float:
-        times = self.host.cpu_times()
-        return times.user + times.system
+        """Seconds of a run, and the share of them that is the pack's own: medians. Both are taken in the same run."""
+        for name in ("outside", "inside"):
+            (self.output / name).unlink(missing_ok=True)
+        for _ in range(repeats + 1):
+            self.run(steps)
+        outside, inside = (
+            list(map(float, (self.output / name).read_text().split()))[1:] for name in ("outside", "inside")
+        )
+        assert len(outside) == len(inside) == repeats
+        return statistics.median(outside), statistics.median(1 - i / o for o, i in zip(outside, inside))
 
     def growth(self, steps: int, runs: int) -> float:
         """MB that the host grows by over that many runs with a plan, each from other noise."""
         for _ in range(WARM_UP):
-            self.run(steps, True)
+            self.run(steps)
         before = self.host.memory_info().rss
         for _ in range(runs):
-            self.run(steps, True)
+            self.run(steps)
         return (self.host.memory_info().rss - before) / 1e6
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="models", description=__doc__)
     parser.add_argument("--kinds", nargs="+", choices=list(RECIPES), default=list(RECIPES))
-    parser.add_argument("--repeats", type=int, default=10, help="counted runs, twice without and twice with a plan")
+    parser.add_argument("--repeats", type=int, default=10, help="runs that are timed")
     parser.add_argument("--runs", type=int, default=50, help="runs over which memory is watched")
     given = parser.parse_args(argv)
     print(
-        f"{'':<20}{'measuring':>22}{'planning':>10}{'a run':>20}{'a plan adds':>13}{f'{given.runs} runs':>11}",
+        f"{'':<20}{'measuring':>22}{'planning':>10}{'a run':>20}{'the pack':>13}{f'{given.runs} runs':>11}",
         flush=True,
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -113,16 +112,16 @@ def main(argv: list[str] | None = None) -> None:
         with ComfyServer(Path(folder)) as server, ComfyClient(server.url) as client:
             [host] = psutil.Process().children()
             for name in given.kinds:
-                report(client, host, name, given.repeats, given.runs)
+                report(client, host, server.output, name, given.repeats, given.runs)
                 client.free()
 
 
-def report(client: ComfyClient, host: psutil.Process, name: str, repeats: int, runs: int) -> None:
-    architecture = Architecture(client, host, name)
+def report(client: ComfyClient, host: psutil.Process, output: Path, name: str, repeats: int, runs: int) -> None:
+    architecture = Architecture(client, host, output, name)
     calls, seconds, planning = architecture.measure()
     steps = max(1, min(MOST_STEPS, round(SECONDS / architecture.call)))
     run, added = architecture.overhead(steps, repeats)
     growth = architecture.growth(min(steps, 4), runs)
     measuring = f"{calls} calls, {seconds:.2f} s"
     ran = f"{steps} steps, {run:.2f} s"
-    print(f"{name:<20}{measuring:>22}{planning:>7.0f} ms{ran:>20}{added:>13.1%}{growth:>+8.1f} MB", flush=True)
+    print(f"{name:<20}{measuring:>22}{planning:>7.0f} ms{ran:>20}{added:>13.2%}{growth:>+8.1f} MB", flush=True)

@@ -1,11 +1,13 @@
-"""Test-only nodes: text as deterministic embeddings of any width, an empty audio latent, a count of model calls."""
+"""Test-only nodes: text as deterministic embeddings of any width, an empty audio latent, call counts, run times."""
 
 import hashlib
 import os
+import time
 
 import comfy.nested_tensor
 import folder_paths
 import torch
+from comfy.patcher_extension import WrappersMP
 from comfy_api.latest import ComfyExtension, io
 
 
@@ -82,6 +84,37 @@ class CountCalls(io.ComfyNode):
         return io.NodeOutput(model)
 
 
+class Stopwatch(io.ComfyNode):
+    """A model that writes the seconds of each of its runs into a file of the output folder, a line each."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SmallModelsStopwatch",
+            display_name="Stopwatch",
+            category="testing",
+            inputs=[io.Model.Input("model"), io.String.Input("file")],
+            outputs=[io.Model.Output()],
+        )
+
+    @classmethod
+    def execute(cls, model, file) -> io.NodeOutput:
+        path = os.path.join(folder_paths.get_output_directory(), file)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+
+        def timed(executor, *args, **kwargs):
+            begin = time.perf_counter()
+            result = executor(*args, **kwargs)
+            seconds = time.perf_counter() - begin
+            with open(path, "a") as lines:
+                lines.write(f"{seconds}\n")
+            return result
+
+        model = model.clone()
+        model.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, f"stopwatch {file}", timed)
+        return io.NodeOutput(model)
+
+
 def normal_values(text: str, count: int) -> torch.Tensor:
     """(count,) values that are always the same for a text."""
     seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
@@ -90,7 +123,7 @@ def normal_values(text: str, count: int) -> torch.Tensor:
 
 class SmallModelsExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [TextOfWidth, AudioVideoLatent, CountCalls]
+        return [TextOfWidth, AudioVideoLatent, CountCalls, Stopwatch]
 
 
 async def comfy_entrypoint() -> SmallModelsExtension:
