@@ -56,6 +56,8 @@ window.drive = (() => {
       const widget = drive.input(node, name);
       widget.value = value;
       widget.callback?.(value, app.canvas, node);
+      const { changeTracker } = app.extensionManager.workflow.activeWorkflow;
+      (changeTracker.captureCanvasState ?? changeTracker.checkState).call(changeTracker); // as it does at every mouse-up
     },
 
     ids: (type) => app.graph.nodes.filter((node) => node.type === type).map((node) => node.id),
