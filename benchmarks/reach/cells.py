@@ -12,6 +12,7 @@ from cotj.planner import DiffusionDNA, mean_dna
 from . import search
 from .runs import REFERENCE_STEPS, REFERENCES, Runs
 from .schedules import (
+    GRID_POINTS,
     PUBLISHED,
     OwnPlans,
     Schedules,
@@ -84,7 +85,7 @@ class Bench:
         self.test = subject.test[self.kept.tolist()]
         self.dnas = measure_dnas(runs, self.test)
         self.calibration = measure_dnas(runs, subject.calibration)
-        calls = REFERENCE_STEPS * len(subject.calibration)
+        calls = (REFERENCE_STEPS + GRID_POINTS) * len(subject.calibration)
         self.own = OwnPlans(self.dna, calls)
         euler = "euler" in settings.samplers
         self.optimal = optimal_steps_schedules(runs, max(settings.steps)) if euler else []
@@ -92,7 +93,10 @@ class Bench:
     @property
     def dna(self) -> DiffusionDNA:
         """Model-level, with a profile."""
-        return replace(mean_dna(self.calibration), profile=self.runs.profile(self.runs.subject.calibration))
+        return replace(
+            mean_dna(self.calibration),
+            profile=self.runs.profile(self.runs.subject.calibration, self.calibration[0].sigmas),
+        )
 
     def cells(self) -> Iterator[Cell]:
         for sampler in self.settings.samplers:

@@ -122,7 +122,8 @@ def prompt_dnas(runs: Runs, test: Items) -> dict[int, DiffusionDNA]:
     fresh = Items(tuple(prompts), tuple(range(FRESH_SEED, FRESH_SEED + len(prompts))))
     dnas = measure_dnas(runs, fresh)
     return {
-        prompt: replace(dna, profile=runs.profile(fresh[[i]])) for i, (prompt, dna) in enumerate(zip(prompts, dnas))
+        prompt: replace(dna, profile=runs.profile(fresh[[i]], dna.sigmas))
+        for i, (prompt, dna) in enumerate(zip(prompts, dnas))
     }
 
 

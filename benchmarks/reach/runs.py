@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from cotj.planner import TrajectoryProfile, flow_to_sigma, mean_profile, profile_of, sigma_to_flow
+from cotj.planner import TrajectoryProfile, flow_to_sigma, sigma_to_flow
+from cotj.predictor.trajectory import TrajectorySketch
 from torch import Tensor
 
 from . import host
@@ -25,6 +26,7 @@ FloatArray = npt.NDArray[np.float64]
 REFERENCES = ("own", "converged")
 REFERENCE_STEPS = 50
 CONVERGED_STEPS = 200
+ENOUGH = 2_000_000_000  # bytes, so that profiles are exact
 MEASURES = ("mse", "psnr", "ssim")
 GRID_POINTS = 100
 FORMAT = 1  # of what is kept; to be raised where the same key would mean another figure
@@ -154,25 +156,51 @@ class Runs:
                 known[row] = value
         return np.stack([value for value in known if value is not None])
 
-    def profile(self, items: Items) -> TrajectoryProfile:
-        """Of the own long runs of these items."""
-        sampler, sigmas = self.reference_run("own")
-        keys = [self.keys(f"profile {part} {len(items)} items", items)[-1] for part in ("gram", "response", "shares")]
-        gram, response, shares = self.store.read(keys)
-        if gram is None or response is None or shares is None:
-            mean = mean_profile([self._profile(sampler, sigmas, items[[i]]) for i in range(len(items))])
-            assert mean is not None and mean.response is not None
-            gram, response, shares = mean.gram, mean.response, mean.shares
-            self.store.write(keys, [gram.ravel(), response.ravel(), shares])
+    def profile(self, items: Items, probes: FloatArray) -> TrajectoryProfile:
+        """Of the own long runs of these items, with the response that probes at these sigmas tell: as Measure DNA."""
+        what = f"profile of {items}, probed at {probes.tobytes().hex()}"
+        keys = [
+            *self.keys(what, items[:1]),
+            *self.keys(f"shares, {what}", items[:1]),
+            *self.keys(f"response, {what}", items[:1]),
+        ]
+        gram, shares, response = self.store.read(keys)
+        if gram is None or shares is None or response is None:
+            found = self._profile(items, probes)
+            assert found.response is not None
+            gram, shares, response = found.gram, found.shares, found.response
+            self.store.write(keys, [gram.ravel(), shares, response.ravel()])
+        _, sigmas = self.reference_run("own")
         size = 2 * REFERENCE_STEPS + 1
         return TrajectoryProfile(
-            sigmas=sigmas[:-1].flip(0).numpy(),
+            sigmas=sigmas[:-1].flip(0).double().numpy(),
             gram=gram.reshape(len(shares), size, size),
             shares=shares,
             kind=self.subject.kind,
             runs=len(items),
             response=response.reshape(len(shares), REFERENCE_STEPS),
         )
+
+    @torch.inference_mode()
+    def _profile(self, items: Items, probes: FloatArray) -> TrajectoryProfile:
+        subject = self.subject
+        sketch = TrajectorySketch(REFERENCE_STEPS, subject.kind, memory=ENOUGH)
+        noise, denoise, (reference, _) = subject.noise(items), subject.denoiser(items), self.references(items)
+
+        def noted(x: Tensor, sigma: float) -> Tensor:
+            guess = denoise(x, sigma)
+            sketch.add(sigma, subject.pixels(x), subject.pixels(guess))
+            return guess
+
+        sampler, sigmas = self.reference_run("own")
+        final = host.run(sampler, noted, subject.sampling, noise, sigmas)
+        for sigma in torch.from_numpy(probes[::-1].copy()).float():
+            x = subject.sampling.noise_scaling(sigma, noise.clone(), reference.to(noise.dtype))
+            sketch.probe(float(sigma), subject.pixels(x), subject.pixels(denoise(x, float(sigma))))
+        self.calls += (REFERENCE_STEPS + len(probes)) * len(items)
+        found = sketch.profile(subject.pixels(final))
+        assert found is not None
+        return found
 
     @torch.inference_mode()
     def states(self, items: Items) -> FloatArray:
@@ -187,32 +215,6 @@ class Runs:
         self.calls += REFERENCE_STEPS * len(items)
         final = host.run(sampler, noted, self.subject.sampling, self.subject.noise(items), sigmas)
         return np.stack([*states, final.double().numpy()])
-
-    @torch.inference_mode()
-    def _profile(self, sampler: str, sigmas: Tensor, items: Items) -> TrajectoryProfile:
-        states, guesses = [], []
-        denoise = self.subject.denoiser(items)
-
-        def noted(x: Tensor, sigma: float) -> Tensor:
-            guess = denoise(x, sigma)
-            self.calls += len(x)
-            states.append(self.subject.coefficients(x))
-            guesses.append(self.subject.coefficients(guess))
-            return guess
-
-        final = host.run(sampler, noted, self.subject.sampling, self.subject.noise(items), sigmas)
-        run, states, guesses = (states, guesses), [], []
-        for sigma in torch.from_numpy(self.probe_sigmas).float():  # the DNA's own probes: no further call for a user
-            noted(self.subject.sampling.noise_scaling(sigma, self.subject.noise(items).clone(), final), float(sigma))
-        return profile_of(
-            sigmas[:-1].flip(0).numpy(),
-            np.stack(run[0][::-1]),
-            np.stack(run[1][::-1]),
-            self.subject.coefficients(final),
-            self.subject.kind,
-            self.subject.bands(),
-            probes=(self.probe_sigmas, np.stack(states), np.stack(guesses)),
-        )
 
     def _measure(self, latents: Tensor, items: Items) -> FloatArray:
         figures = np.full((len(items), len(REFERENCES), len(MEASURES)), math.nan)

@@ -15,8 +15,7 @@ from cotj.benchmarks import mixture
 from cotj.demo.host.find import find_comfyui
 from cotj.demo.models import WEIGHTS
 from cotj.demo.training.dna import run_noise
-from cotj.demo.training.mmdit import CHANNELS, MMDiT, from_host_state_dict
-from cotj.demo.training.render import SIDE
+from cotj.demo.training.mmdit import MMDiT, from_host_state_dict
 from cotj.demo.training.sample import SHIFT
 from cotj.demo.training.scenes import random_scene
 from cotj.demo.training.text import Captions
@@ -85,11 +84,9 @@ class Subject(Protocol):
         """(items,) mean squared differences of latents."""
         ...
 
-    def coefficients(self, latents: Tensor) -> NDArray[np.float64]:
-        """(items, values) of the latents in an orthonormal basis, of which `bands` are parts."""
+    def pixels(self, latents: Tensor) -> Tensor:
+        """(items, channels, height, width) of the latents, so that octaves of them are those of an image."""
         ...
-
-    def bands(self) -> list[NDArray[np.intp]]: ...
 
 
 @dataclass
@@ -147,14 +144,8 @@ class Demo:
         """Over the three channels that are painted: 16/3 of the mean over the latent, in which the rest agree."""
         return (latents - references).double().square().flatten(1).mean(1).numpy()
 
-    def coefficients(self, latents: Tensor) -> NDArray[np.float64]:
-        return scipy.fft.dctn(latents.double().numpy(), axes=(2, 3), norm="ortho").reshape(len(latents), -1)
-
-    def bands(self) -> list[NDArray[np.intp]]:
-        """Octaves of spatial frequency, over all channels."""
-        frequency = np.add.outer(np.arange(SIDE), np.arange(SIDE)) / 2
-        octave = np.tile(np.ceil(np.log2(1 + frequency)).ravel(), CHANNELS)
-        return [np.flatnonzero(octave == level) for level in np.unique(octave)]
+    def pixels(self, latents: Tensor) -> Tensor:
+        return latents
 
 
 _loaded: list[tuple[MMDiT, Captions, dict[int, str]]] = []
@@ -241,11 +232,11 @@ class Mixture:
     def errors(self, latents: Tensor, references: Tensor) -> NDArray[np.float64]:
         return (latents - references).double().square().mean(1).numpy()
 
-    def coefficients(self, latents: Tensor) -> NDArray[np.float64]:
-        return latents.double().numpy()
-
-    def bands(self) -> list[NDArray[np.intp]]:
-        return self.model.bands()
+    def pixels(self, latents: Tensor) -> Tensor:
+        """The image that the values are cosine coefficients of."""
+        side = int(np.sqrt(latents.shape[1]))
+        coefficients = latents.reshape(-1, 1, side, side).double().numpy()
+        return torch.from_numpy(scipy.fft.idctn(coefficients, axes=(2, 3), norm="ortho")).float()
 
 
 def subjects(guidances: Sequence[float], prompts: int, calibration: int) -> dict[str, list[Callable[[], Subject]]]:
