@@ -16,7 +16,7 @@ import numpy.typing as npt
 from .arrays import FloatArray
 from .noise import Kind, sigma_to_flow
 
-Denoise = Callable[[FloatArray, float], FloatArray]
+Denoise = Callable[[npt.NDArray[np.floating], float], npt.NDArray[np.floating]]
 Solver = Literal["euler", "dpmpp_2m", "res_multistep", "uni_pc", "uni_pc_bh2", "ucgm"]
 
 # Other names under which the host runs the same steps. `ipndm`, `deis`, SDEs and two-call samplers are no such steps.
@@ -42,7 +42,7 @@ def sample(solver: Solver, denoise: Denoise, x: FloatArray, sigmas: npt.ArrayLik
         return _unipc(denoise, x, schedule, b1=solver == "uni_pc")
     if solver == "ucgm":
         return _ucgm(denoise, x, schedule, sigma_to_flow(schedule, kind))
-    last: FloatArray | None = None
+    last: npt.NDArray[np.floating] | None = None
     for i, (sigma, to) in enumerate(zip(schedule, schedule[1:])):
         guess = denoise(x, float(sigma))
         mean = guess
