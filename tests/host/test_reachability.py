@@ -38,7 +38,8 @@ def test_runs_in_this_process_end_where_the_hosts_do(client, tmp_path, sampler):
     found = runs.final(sampler, sigmas, Items((number,), (seed,)))
     # The saved latent is in the unit of files, not in the model's own.
     scale, shift = 1.5305, 0.0609
-    torch.testing.assert_close(found, (expected - shift) * scale, rtol=0, atol=3e-3)
+    off = (found - (expected - shift) * scale).square().mean()
+    assert off < 1e-5  # a thousandth of what so short a schedule is off the long run, and less
 
 
 def test_a_users_model_is_measured_over_http(client, tmp_path, capsys):
