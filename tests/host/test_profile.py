@@ -67,5 +67,14 @@ def test_it_can_be_left_out(client, server, dna):
 @pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m", "res_multistep", "uni_pc", "ucgm"])
 def test_plans_are_made_on_it(dna, sampler):
     planner, _ = best_planner(dna, sampler)
-    errors = [plan_fixed(dna, steps, planner).predicted_error for steps in (2, 4, 6)]
-    assert errors[0] > errors[1] > errors[2] > 0
+    for steps in (2, 4, 6):
+        plan = plan_fixed(dna, steps, planner)
+        assert plan.sigmas[0] == pytest.approx(dna.sigmas[-1])
+        assert 0 < plan.predicted_error < dna.power
+
+
+def test_as_many_euler_steps_as_the_run_has_are_the_run(dna):
+    planner, _ = best_planner(dna, "euler")
+    plan = plan_fixed(dna, STEPS, planner)
+    np.testing.assert_allclose(plan.sigmas[:-1], dna.profile.sigmas[::-1])
+    assert plan.predicted_error == pytest.approx(0, abs=1e-9)

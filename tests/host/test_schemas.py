@@ -50,7 +50,7 @@ def test_all_nodes_are_listed_and_no_others(client):
 def test_a_node_explains_itself(client, name):
     info = client.object_info()[name]
     assert info["description"]
-    assert info["category"] in ("model/sampling/schedulers", "model/sampling/sigmas")
+    assert info["category"] in ("model/sampling/schedulers", "model/sampling/sigmas", "model/sampling/samplers")
     inputs = inputs_of(info)
     assert inputs
     assert [name for name, options in inputs.items() if not options.get("tooltip")] == []
