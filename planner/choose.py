@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .cotj import CoTj, Lever
 from .dna import DiffusionDNA
 from .gits import Gits
@@ -14,8 +16,9 @@ PLANNER_NAMES = ("cotj", "gits", "propagated", "multistep")
 
 def planner_named(name: str, sampler: str = "euler", lever: Lever = "flow", ancestral: bool = False) -> Planner:
     """The planner of this name, for a host's sampler; ValueError for another name or sampler, with the way out."""
+    published = CoTj(lever)  # an unknown lever is refused, whichever planner is named
     if name == "cotj":
-        return CoTj(lever, ancestral)
+        return replace(published, ancestral=ancestral)
     if name == "gits":
         return Gits()
     if name == "propagated":
