@@ -18,6 +18,7 @@ from comfy_api.latest import io, ui
 
 from ..planner import DiffusionDNA, FloatArray, flow_to_sigma, sigma_to_flow
 from ..planner.search import OutOfCalls, Trial, race, refine
+from ..planner.smooth import clocks
 from . import __version__, dna_file, host, planning, schedule_file
 from .files import FOLDER, save_folder
 from .link_types import DNA
@@ -30,6 +31,7 @@ from .schedule_file import Schedules, Search
 CATEGORY = "model/sampling/schedulers"
 NODE = "Optimize Sigmas"
 SHIFTS = (1, 1.5, 2, 2.5, 3, 4, 5, 6)
+ENDS = (0, 0.3, 0.7)  # and how much denser each of them is at both ends
 DEFAULT = "simple"  # the candidate that the others are held against
 PLANNERS = [name for name in planning.PLANNERS if name != "auto"]
 LEVERS = ("flow", "schedule")
@@ -366,20 +368,19 @@ class Calibration:
             memory.keep_run()
 
     def candidates(self, steps: int, dna: DiffusionDNA | None, earlier: Search | None) -> dict[str, FloatArray]:
-        """Flow times by name: the host's schedulers, plain shifts, the DNA's plans, what an earlier search found."""
+        """Flow times by name: the host's schedulers, shifts, the DNA's plans, what an earlier search found."""
         found: dict[str, FloatArray] = {}
         schedules = {
             name: comfy.samplers.calculate_sigmas(self.model_sampling, name, steps).tolist()
             for name in [DEFAULT, *comfy.samplers.SCHEDULER_NAMES]
         }
-        if self.kind == "flow":
-            times = np.linspace(1, 0, steps + 1)
-            schedules |= {f"shift {s:g}": (s * times / (1 + (s - 1) * times)).tolist() for s in SHIFTS}
+        top = float(self.model_sampling.sigma_max)
+        for clock in clocks(float(sigma_to_flow(top, self.kind)), SHIFTS, ENDS):
+            schedules[clock.name] = flow_to_sigma(np.append(clock.schedule(steps), 0), self.kind).tolist()
         if dna is not None:
             schedules |= _plans(dna, steps, sampler_name(self.sampler))
         if earlier and earlier.sigmas:
             schedules["stored before"] = earlier.sigmas
-        top = float(self.model_sampling.sigma_max)
         for name, sigmas in schedules.items():
             whole = len(sigmas) == steps + 1 and sigmas[-1] == 0 and (np.diff(sigmas) < 0).all()
             if whole and sigmas[0] <= 1.001 * top:

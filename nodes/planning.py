@@ -19,6 +19,7 @@ from ..planner import (
     plan_target,
     planner_named,
 )
+from ..planner.samplers import is_multistep
 from .samplers import is_ancestral, warning
 
 FIXED, ADAPTIVE = "CoTjPlanSigmas", "CoTjAdaptiveLength"
@@ -64,5 +65,6 @@ def choose_planner(dna: DiffusionDNA, name: str, sampler: str, lever: Lever = "f
         best, why = best_planner(dna, sampler)
         name = best.name
     planner = planner_named(name, sampler, lever, is_ancestral(sampler, dna.kind))
-    caveat = None if name == "multistep" else warning(sampler, dna.kind)
+    knows_its_steps = name == "multistep" or (name == "smooth" and is_multistep(sampler))
+    caveat = None if knows_its_steps else warning(sampler, dna.kind)
     return planner, "\n".join(filter(None, (why, caveat)))

@@ -14,10 +14,12 @@ from .planning import CURVE_STEPS, Start, plan_adaptive, plan_fixed, plan_target
 from .profile import TrajectoryProfile, mean_profile, profile_of
 from .propagated import Multistep, Propagated
 from .shortest_path import ShortestPaths, shortest_paths
+from .smooth import Clock, Smooth
 from .timeshift import TimeShift, stretch
 
 __all__ = [
     "CURVE_STEPS",
+    "Clock",
     "CoTj",
     "Constraints",
     "Diagnosis",
@@ -34,6 +36,7 @@ __all__ = [
     "Planner",
     "Propagated",
     "ShortestPaths",
+    "Smooth",
     "Start",
     "TimeShift",
     "TrajectoryProfile",

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from .cotj import CoTj, Lever
 from .dna import DiffusionDNA
 from .gits import Gits
 from .graph import Planner
 from .propagated import Multistep, Propagated
-from .samplers import is_multistep, solver_of
+from .samplers import solver_of
+from .smooth import Smooth
 
-PLANNER_NAMES = ("cotj", "gits", "propagated", "multistep")
+_WHERE = {-1: "denser in the middle", 0: "evenly spread", 1: "denser at both ends"}
+PLANNER_NAMES = ("cotj", "smooth", "gits", "propagated", "multistep")
 
 
 def planner_named(name: str, sampler: str = "euler", lever: Lever = "flow", ancestral: bool = False) -> Planner:
@@ -19,6 +23,8 @@ def planner_named(name: str, sampler: str = "euler", lever: Lever = "flow", ance
     published = CoTj(lever)  # an unknown lever is refused, whichever planner is named
     if name == "cotj":
         return replace(published, ancestral=ancestral)
+    if name == "smooth":
+        return Smooth(sampler)
     if name == "gits":
         return Gits()
     if name == "propagated":
@@ -29,14 +35,15 @@ def planner_named(name: str, sampler: str = "euler", lever: Lever = "flow", ance
 
 
 def best_planner(dna: DiffusionDNA, sampler: str) -> tuple[Planner, str]:
-    """The planner whose predictions ranked schedules best in `benchmarks ranking`, and why it, in plain words."""
+    """The planner whose plans ended nearest to the long run in `benchmarks reachability`, and why, in plain words."""
     if dna.profile is None:
         return CoTj(), "planner cotj: this DNA has no trajectory profile, which the others need"
-    weighted = "and how much of that the model itself takes back" if dna.profile.response is not None else ""
-    if is_multistep(sampler):
-        reason = f"planner multistep: the DNA's profile tells what each step of {sampler} is off {weighted}".rstrip()
-        return Multistep(sampler), reason
-    reason = f"planner propagated: the DNA's profile tells what each step is off {weighted}".rstrip()
+    best = Smooth(sampler)
+    clock = best.clock(dna)
+    reason = (
+        f"planner smooth: by the DNA's profile {sampler} runs best in equal steps of shift {clock.shift:g}, "
+        f"{_WHERE[np.sign(clock.ends)]}"
+    )
     if solver_of(sampler) is None:
         reason += f"; the steps of {sampler} are not known here, so they are taken to be Euler's"
-    return Propagated(), reason
+    return best, reason

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import FloatArray
-from .noise import flow_to_sigma
+from .noise import Kind, flow_to_sigma
 from .profile import TrajectoryProfile
 from .samplers import Solver, kappa, older_weight
 
@@ -97,43 +97,73 @@ def second_order_defects(
     n = len(t)
     costs = np.full((n, n, n), np.inf)
     for j in range(1, n):
-        ratio, inner = t[:j] / t[j], slice(int(t[0] == 0), j)  # inner: what is not the jump to 0
-        older_nodes = np.arange(j, n)
-        base = np.broadcast_to(ratio, (n - j, j))
-        state_j, guess_j = base.copy(), 1 - base
-        state_p, guess_p = np.zeros((2, n - j, j))
-        before, after = t[j + 1 :, None], t[:j]
-        lower, upper = sigmas[inner], sigmas[j + 1 :, None]
-        extrapolated = np.zeros((n - j, j))
-        extrapolated[1:, inner] = (1 - ratio[inner]) * older_weight("dpmpp_2m", upper, sigmas[j], lower)
-        if solver == "ucgm":
-            length, last = after - t[j], t[j] - before
-            weight = np.where(before < t[-1], kappa(before, t[j], after), 0)
-            state_j[1:] += weight * (1 + length / t[j])
-            guess_j[1:] -= weight * length / t[j]
-            state_p[1:] -= weight * (1 + (length + last) / before)
-            guess_p[1:] += weight * (length + last) / before
-        elif solver != "euler":
-            if solver == "res_multistep":
-                guess_p[1:, inner] = (1 - ratio[inner]) * older_weight(solver, upper, sigmas[j], lower)
-            else:
-                guess_p[:] = extrapolated
-            guess_j -= guess_p
-        coefficients = {
-            ("state", "j"): state_j,
-            ("guess", "j"): guess_j,
-            ("state", "i"): -np.ones((n - j, j)),
-            ("state", "p"): state_p,
-            ("guess", "p"): guess_p,
-        }
-        found = _quadratic(table, coefficients, older_nodes, j, weights[:, :j])
+        older = np.arange(j, n)
+        before = t[j:, None]
+        extends = (older > j)[:, None] & ((t[-1] > before) if solver == "ucgm" else (t[:j] > 0))
+        coefficients = step_coefficients(solver, profile.kind, before, t[j], t[:j], extends)
+        found = _quadratic(table, coefficients, older, j, weights[:, :j])
         if distrust:
+            inner = slice(int(t[0] == 0), j)  # what is not the jump to 0
+            lower, upper = sigmas[inner], sigmas[j + 1 :, None]
+            extrapolated = np.zeros((n - j, j))
+            extrapolated[1:, inner] = (1 - t[inner] / t[j]) * older_weight("dpmpp_2m", upper, sigmas[j], lower)
             apart = np.maximum(own[:, j:] + own[:, [j]] - 2 * table["guess", "guess"][:, j:, j], 0)
             too_long = np.zeros((n - j, j), dtype=bool)
             too_long[1:, inner] = np.log(sigmas[j] / lower) > longest * np.log(upper / sigmas[j])
             found += too_long * (distrust * extrapolated) ** 2 * np.einsum("bp,bi->pi", apart, weights[:, :j])
-        costs[older_nodes, j, :j] = found
+        costs[older, j, :j] = found
     return costs
+
+
+def schedule_defects(profile: TrajectoryProfile, solver: Solver, flow_times: npt.ArrayLike) -> FloatArray:
+    """(bands, ..., k) squared defects, not weighted, of the steps of schedules: what a table holds on their paths.
+
+    flow_times: (..., k) descending, without the final 0, in which every schedule ends.
+    """
+    at = np.asarray(flow_times, dtype=np.float64)
+    before = np.concatenate((at[..., :1], at[..., :-1]), axis=-1)
+    to = np.concatenate((at[..., 1:], np.zeros_like(at[..., :1])), axis=-1)
+    extends = np.zeros(at.shape, dtype=bool)
+    extends[..., 2 if solver == "ucgm" else 1 :] = True
+    coefficients = step_coefficients(solver, profile.kind, before, at, to, extends & (solver == "ucgm" or to > 0))
+    off = np.zeros((*at.shape, len(profile.final)))
+    for node, times in {"p": before, "j": at, "i": to}.items():
+        for vector, combined in zip(("state", "guess"), profile.combinations(times.ravel())):
+            if (vector, node) in coefficients:
+                off += coefficients[vector, node][..., None] * combined.reshape(off.shape)
+    return profile.squares(off)
+
+
+def step_coefficients(
+    solver: Solver, kind: Kind, before: FloatArray, at: npt.ArrayLike, to: FloatArray, extends: npt.NDArray[np.bool_]
+) -> dict[tuple[str, str], FloatArray]:
+    """By vector ("state", "guess") and node: where a step ends, less the reference's state there.
+
+    Of the step from flow time `at` (node j) to `to` (i) after one from `before` (p), arrays that broadcast; the older
+    node counts where `extends`.
+    """
+    shape = np.broadcast_shapes(np.shape(before), np.shape(at), np.shape(to))
+    before, at, to = (np.broadcast_to(np.asarray(times, dtype=np.float64), shape) for times in (before, at, to))
+    ratio = to / at
+    coefficients = {("state", "j"): ratio, ("guess", "j"): 1 - ratio, ("state", "i"): -np.ones(shape)}
+    if solver == "euler":
+        return coefficients
+    # Where there is no older node, or no sigma to step to, the formulas divide by 0.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if solver == "ucgm":
+            length, last = to - at, at - before
+            weight = np.where(extends, kappa(before, at, to), 0)
+            return coefficients | {
+                ("state", "j"): ratio + weight * (1 + length / at),
+                ("guess", "j"): 1 - ratio - weight * length / at,
+                ("state", "p"): -weight * (1 + (length + last) / before),
+                ("guess", "p"): weight * (length + last) / before,
+            }
+        # Of UniPC the predictor of second order, which both variants share with dpmpp_2m in what is compared here.
+        formula: Solver = "res_multistep" if solver == "res_multistep" else "dpmpp_2m"
+        sigmas = (flow_to_sigma(times, kind) for times in (before, at, to))
+        older = np.where(extends, (1 - ratio) * older_weight(formula, *sigmas), 0)
+    return coefficients | {("guess", "j"): 1 - ratio - older, ("guess", "p"): older}
 
 
 def _inner_products(profile: TrajectoryProfile, states: FloatArray, guesses: FloatArray) -> Table:

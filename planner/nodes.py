@@ -23,7 +23,11 @@ def profile_in(dna: DiffusionDNA, planner: str) -> TrajectoryProfile:
 
 def node_times(profile: TrajectoryProfile, nodes: npt.ArrayLike) -> FloatArray:
     """(n,) ascending flow times of the run's model calls, and of nodes that a plan must have."""
-    times = profile.flow_times
+    return insert_nodes(profile.flow_times, nodes)
+
+
+def insert_nodes(times: FloatArray, nodes: npt.ArrayLike) -> FloatArray:
+    """Ascending flow times, and nodes that a plan must have in their places."""
     for time in np.atleast_1d(np.asarray(nodes, dtype=np.float64)):
         nearest = int(np.argmin(np.abs(times - time)))
         if abs(times[nearest] - time) <= RESOLUTION:

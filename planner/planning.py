@@ -203,6 +203,11 @@ def _search(
     needed = [begin, *constraints.nodes(dna, begin)]
     dna = with_nodes(dna, needed)
     graph = planner.graph(dna, needed)
+    if start == "free" and planner.name != "cotj":
+        # Else the cheapest plan would be the shortest way: the few lowest nodes.
+        raise ValueError(
+            f"the planner {planner.name!r} credits no start, which 'free' needs: start at 'top', or 'costed'"
+        )
     nodes = graph.index(begin) + 1
     if start == "costed":
         from_image = denoise < 1

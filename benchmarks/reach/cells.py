@@ -20,6 +20,7 @@ from .schedules import (
     host_peers,
     measure_dnas,
     optimal_steps_schedules,
+    search_candidates,
 )
 
 FloatArray = npt.NDArray[np.float64]
@@ -120,7 +121,8 @@ class Bench:
         found = [*peers, *own]
         if self.settings.budget:
             budget = self.settings.budget * len(runs.subject.calibration)
-            candidates = [one for one in (*plain, *peers[-2:], *own) if len(one.sigmas[0]) == steps + 1]
+            tried = (*plain, *peers[-2:], *own, *search_candidates(runs, steps))
+            candidates = [one for one in tried if len(one.sigmas[0]) == steps + 1]
             picks = [search.optimized(runs, sampler, steps, name, candidates, budget) for name in REFERENCES]
             parts = [pick.figures(runs, sampler, test)[:, column] for column, pick in enumerate(picks)]
             figures[search.NAME] = np.stack(parts, 1)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from cotj.planner import (
     PLANNER_NAMES,
+    Clock,
     CoTj,
     DiffusionDNA,
     Graph,
     Planner,
-    Propagated,
-    TimeShift,
     best_planner,
     flow_to_sigma,
     mean_dna,
@@ -33,6 +33,7 @@ from .subjects import Items
 
 FloatArray = npt.NDArray[np.float64]
 
+ENDS = (0.3, 0.7)
 SHIFTS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0)
 PUBLISHED = "CoTj"  # per prompt, as published
 AUTO = "auto"
@@ -71,14 +72,21 @@ def host_peers(runs: Runs, sampler: str, steps: int) -> list[Schedules]:
     return [Schedules(name, (sigmas,)) for name, sigmas in found.items() if len(sigmas) - 1 <= steps]
 
 
-def shifted(runs: Runs, shift: float, steps: int) -> Tensor:
-    """Uniform in the schedule time of a plain shift, from the model's top to 0."""
+def shifted(runs: Runs, shift: float, steps: int, ends: float = 0) -> Tensor:
+    """Uniform in the schedule time of a plain shift, or denser at both ends, from the model's top to 0."""
     kind, top = runs.subject.kind, float(runs.subject.sampling.sigma_max)
-    warp = TimeShift("static", shift)
-    times = warp.sigmas(np.linspace(float(warp.times(sigma_to_flow(top, kind))), 0, steps + 1))
-    sigmas = torch.from_numpy(flow_to_sigma(times, kind)).float()
+    clock = Clock(shift, ends, float(sigma_to_flow(top, kind)))
+    sigmas = torch.from_numpy(flow_to_sigma(np.append(clock.schedule(steps), 0), kind)).float()
     sigmas[0] = top
     return sigmas
+
+
+def search_candidates(runs: Runs, steps: int) -> list[Schedules]:
+    """What Optimize Sigmas tries besides: smooth schedules that no DNA chose."""
+    return [
+        Schedules(f"shift {shift:g}, ends {ends:g}", (shifted(runs, shift, steps, ends),))
+        for shift, ends in product(SHIFTS, ENDS)
+    ]
 
 
 def measure_dnas(runs: Runs, items: Items) -> list[DiffusionDNA]:
@@ -146,7 +154,6 @@ class OwnPlans:
             for name in names:
                 if name != "multistep" or is_multistep(sampler):
                     found[name] = planner_named(name, sampler)
-            found["propagated, norms"] = Propagated(norms=True)
             alike = {planner: Remembered(planner, {}) for planner in found.values()}
             self._planners[sampler] = {name: alike[planner] for name, planner in found.items()}
         return self._planners[sampler]

@@ -185,8 +185,8 @@ class Mixture:
     guidance: float
     kind: Kind = "flow"
     prompts: int = 64
-    seeds: int = 2
-    batch: int = 128
+    seeds: int = 4
+    batch: int = 256
     name: str = field(init=False)
     calibration: Items = field(init=False)
     test: Items = field(init=False)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from cotj.nodes import dna_file
-from cotj.planner import best_planner, plan_fixed
+from cotj.planner import Propagated, best_planner, plan_fixed
 from cotj.tests.host.workflows import FRESH_NOISE, DemoRun, Graph
 
 STEPS, POINTS = 8, 12
@@ -74,7 +74,6 @@ def test_plans_are_made_on_it(dna, sampler):
 
 
 def test_as_many_euler_steps_as_the_run_has_are_the_run(dna):
-    planner, _ = best_planner(dna, "euler")
-    plan = plan_fixed(dna, STEPS, planner)
+    plan = plan_fixed(dna, STEPS, Propagated())
     np.testing.assert_allclose(plan.sigmas[:-1], dna.profile.sigmas[::-1])
     assert plan.predicted_error == pytest.approx(0, abs=1e-9)

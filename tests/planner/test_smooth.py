@@ -1,0 +1,135 @@
+"""Smooth: its clocks, that it runs in equal steps of one, and how near to the long run these end."""
+
+import numpy as np
+import pytest
+from cotj.benchmarks.mixture import mixture, profiled, uniform_sigmas
+from cotj.planner import (
+    Clock,
+    Constraints,
+    DiffusionDNA,
+    Propagated,
+    Smooth,
+    flow_to_sigma,
+    plan_adaptive,
+    plan_fixed,
+    plan_target,
+    sigma_to_flow,
+)
+from cotj.planner.defects import first_order_defects, schedule_defects, second_order_defects
+from cotj.planner.samplers import sample
+from cotj.planner.smooth import NODES, clocks
+
+SOLVERS = ["euler", "dpmpp_2m", "res_multistep", "uni_pc", "ucgm"]
+
+
+@pytest.fixture(scope="module", params=["flow", "ve"])
+def model(request):
+    return mixture(side=8, modes=16, prompts=4, kind=request.param, seed=3)
+
+
+@pytest.fixture(scope="module")
+def dna(model):
+    profile, _ = profiled(model, model.noise(16, 1), np.arange(16) % 4, 40)
+    return DiffusionDNA(profile.sigmas, np.linspace(0.1, 1, 40), kind=model.kind, profile=profile)
+
+
+def test_clocks_ascend_to_the_top_and_know_their_inverse():
+    x = np.linspace(0, 1, 50)
+    for clock in clocks(0.9):
+        times = clock.flow_times(x)
+        assert (np.diff(times) > 0).all()
+        assert (times[0], times[-1]) == pytest.approx((0, 0.9))
+        np.testing.assert_allclose(clock.x(times), x, atol=1e-5)
+
+
+def test_the_family_holds_plain_shifts_and_chebyshevs_points():
+    u = np.array([1, 0.75, 0.5, 0.25])
+    np.testing.assert_allclose(Clock(3, 0).schedule(4), 3 * u / (1 + 2 * u))
+    np.testing.assert_allclose(Clock(1, 1).schedule(4), (1 - np.cos(np.pi * u)) / 2)
+
+
+@pytest.mark.parametrize("sampler", SOLVERS)
+def test_a_plan_is_equal_steps_of_its_clock(dna, sampler):
+    planner = Smooth(sampler)
+    clock = planner.clock(dna)
+    for steps in (4, 5, 6, 10):
+        plan = plan_fixed(dna, steps, planner)
+        np.testing.assert_allclose(sigma_to_flow(plan.sigmas[:-1], dna.kind), clock.schedule(steps), atol=1e-6)
+    odd = clock.x(sigma_to_flow(plan_fixed(dna, 7, planner).sigmas, dna.kind))
+    np.testing.assert_allclose(np.diff(odd), -1 / 7, atol=1 / NODES)
+
+
+def test_sigmas_that_must_be_visited_are(dna):
+    plan = plan_fixed(dna, 6, Smooth(), denoise=0.7, constraints=Constraints(visit=(0.5,)))
+    assert sigma_to_flow(plan.sigmas[0], dna.kind) == pytest.approx(0.7)
+    assert np.isclose(plan.sigmas, 0.5).sum() == 1
+    steps = -np.diff(Smooth().clock(dna).x(sigma_to_flow(plan.sigmas, dna.kind)))
+    assert steps.max() < 2 * steps.min()
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_defects_of_a_schedule_are_those_of_the_table(dna, solver):
+    profile = dna.profile
+    schedules = np.array([[40, 31, 17, 9, 2], [40, 39, 20, 8, 7]])
+    times = np.append(0, profile.flow_times)
+    found = schedule_defects(profile, solver, times[schedules])
+    nothing_lost = np.ones((len(profile.shares), len(times)))
+    if solver == "euler":
+        table = first_order_defects(profile, times, nothing_lost)
+        expected = [[table[j, i] for j, i in zip(row, [*row[1:], 0])] for row in schedules]
+    else:
+        table = second_order_defects(profile, solver, times, nothing_lost)
+        expected = [[table[p, j, i] for p, j, i in zip([row[0], *row], row, [*row[1:], 0])] for row in schedules]
+    np.testing.assert_allclose(found.sum(axis=0), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_eulers_error_is_what_survives_of_its_defects(dna):
+    sigmas = plan_fixed(dna, 6, Smooth()).sigmas
+    assert Smooth().error(dna, sigmas) == pytest.approx(Propagated("spectral", norms=False).error(dna, sigmas))
+    assert Smooth().error(dna, []) == 0
+
+
+def test_a_path_costs_what_is_predicted_for_equal_steps(dna):
+    for steps in (4, 6, 10):
+        plan = plan_fixed(dna, steps, Smooth())
+        assert plan.cost == pytest.approx(plan.predicted_error, rel=0.5)
+    assert plan_target(dna, plan.predicted_error, 30, planner=Smooth()).steps <= 10
+    assert plan_adaptive(dna, 0.999, 30, planner=Smooth()).steps > plan_adaptive(dna, 0.9, 30, planner=Smooth()).steps
+
+
+@pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m", "res_multistep"])
+def test_it_ends_nearer_to_the_long_run_than_plain_shifts_do_on_average(model, dna, sampler):
+    """Held-out noise. The mean of shifts is what someone gets who does not know which one to take."""
+    noise, prompts = model.noise(32, 2), np.arange(32) % 4
+    _, reference = profiled(model, noise, prompts, 40)
+    top = float(sigma_to_flow(model.top, model.kind))
+
+    def measured(times):
+        sigmas = np.append(flow_to_sigma(times, model.kind), 0)
+        end = sample(sampler, lambda x, s: model.guess(x, s, prompts), noise, sigmas, model.kind)
+        return np.square(end - reference).mean()
+
+    clock = Smooth(sampler).clock(dna)
+    ratios = [
+        measured(clock.schedule(steps)) / measured(Clock(shift, 0, top).schedule(steps))
+        for steps in (4, 6, 8, 10)
+        for shift in (1, 2, 3, 4)
+    ]
+    assert np.log(ratios).mean() < 0
+
+
+def test_without_a_profile_it_says_what_to_do():
+    bare = DiffusionDNA([0.5, 1.0], [1.0, 2.0])
+    with pytest.raises(ValueError, match="'smooth' needs: measure it again with 'profile' on"):
+        Smooth().graph(bare)
+
+
+def test_a_free_start_needs_a_planner_that_credits_starts(dna):
+    with pytest.raises(ValueError, match="'smooth' credits no start"):
+        plan_fixed(dna, 4, Smooth(), start="free")
+
+
+def test_uniform_flow_time_is_the_clock_of_shift_1(model):
+    sigmas = uniform_sigmas(model, 8)
+    top = float(sigma_to_flow(model.top, model.kind))
+    np.testing.assert_allclose(flow_to_sigma(Clock(1, 0, top).schedule(8), model.kind), sigmas[:-1], rtol=1e-9)
