@@ -162,6 +162,10 @@ class ComfyClient:
         """The record of an ended run: `outputs` and `status`; empty before its end."""
         return self._get(f"/history/{prompt_id}").get(prompt_id, {})
 
+    def forget(self) -> None:
+        """Ask the host to forget the records of all ended runs, which it otherwise keeps, 10,000 of them."""
+        self._post("/history", {"clear": True})
+
     def object_info(self) -> dict[str, Any]:
         """Every node that the host knows, with inputs, outputs and tooltips."""
         return self._get("/object_info")
