@@ -6,7 +6,9 @@ image. A prompt is a choice of modes, and the empty prompt is all of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
 import numpy.typing as npt
@@ -65,17 +67,26 @@ class Mixture:
 
 
 def mixture(
-    side: int = 16, modes: int = 64, prompts: int = 16, guidance: float = 1.0, kind: Kind = "flow", seed: int = 0
+    side: int = 16,
+    modes: int = 64,
+    prompts: int = 16,
+    guidance: float = 1.0,
+    kind: Kind = "flow",
+    seed: int = 0,
+    sizes: Sequence[int] = (),
 ) -> Mixture:
-    """A random one: falling spectrum, as images have; an eighth of the modes for each prompt, at least two."""
+    """A random one: falling spectrum, as images have; an eighth of the modes for each prompt, at least two.
+
+    sizes: how many modes prompts have, in turns, where some shall be harder than others.
+    """
     rng = np.random.default_rng(seed)
     frequency = 1 + np.add.outer(np.arange(side), np.arange(side)).ravel()
     spectrum = frequency**-1.6
     spectrum /= spectrum.mean()
     means = rng.standard_normal((modes, side * side)) * np.sqrt(0.6 * spectrum)
     chosen = np.zeros((prompts, modes), dtype=bool)
-    for row in chosen:
-        row[rng.choice(modes, max(2, modes // 8), replace=False)] = True
+    for row, size in zip(chosen, cycle(sizes or (max(2, modes // 8),))):
+        row[rng.choice(modes, size, replace=False)] = True
     return Mixture(means, 0.4 * spectrum, chosen, guidance, kind)
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import torch
 from cotj.demo.bootstrap import cache_dir
-from cotj.planner import Propagated
 
 from .reach import picture, predictions, server, tables
 from .reach.cells import Bench, Cell, Settings
@@ -38,7 +37,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--calibration", type=int, default=16, help="prompts that schedules are found on")
     parser.add_argument("--budget", type=int, default=200, help="calls of Optimize Sigmas per calibration run; 0: none")
     parser.add_argument("--quick", action="store_true", help="a minute: one model and guidance, two samplers")
-    parser.add_argument("--cells-only", action="store_true", help="neither rank correlations nor adaptive lengths")
+    parser.add_argument("--cells-only", action="store_true", help="no rank correlations")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of reachability.txt and .png")
     parser.add_argument("--cache", type=Path, default=cache_dir() / "reachability.sqlite", help="what was run already")
     server.add_options(parser)
@@ -48,7 +47,7 @@ def options() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     args = options().parse_args(argv)
     if args.server:
-        report(args.output, server.run(args), {}, [], args.samplers, references=REFERENCES[:1])
+        report(args.output, server.run(args), {}, args.samplers, references=REFERENCES[:1])
         return
     if args.quick:
         args.models, args.guidance = ["mixture-flow"], [3.0]
@@ -57,7 +56,6 @@ def main(argv: list[str] | None = None) -> None:
     store = Store(args.cache)
     cells: list[Cell] = []
     ranks: dict[tuple[str, str], dict[str, float]] = {}
-    notes: list[str] = []
     for name in args.models:
         for make in subjects(args.guidance, int(args.prompts), args.calibration)[name]:
             started = time.monotonic()
@@ -74,8 +72,6 @@ def main(argv: list[str] | None = None) -> None:
                 items = bench.test[:8] if name == "demo" else bench.test
                 for sampler in args.samplers[:2] if name == "demo" else args.samplers:
                     ranks[title, sampler] = predictions.correlations(bench, items, sampler, "own")
-                lengths = predictions.lengths(bench, Propagated(), "euler", "own")
-                notes.append(f"{title}, euler, reference own\n{predictions.length_table(lengths)}")
             print(
                 f"{title}: {len(bench.test)} runs of {len(set(bench.test.prompts))} held-out prompts "
                 f"({bench.left_out} more left out, whose converged reference is none), "
@@ -83,14 +79,13 @@ def main(argv: list[str] | None = None) -> None:
                 f"{bench.drift:.1g}; {runs.calls} model calls now, the rest was kept from before",
                 flush=True,
             )
-    report(args.output, cells, ranks, notes, args.samplers)
+    report(args.output, cells, ranks, args.samplers)
 
 
 def report(
     folder: Path,
     cells: Sequence[Cell],
     ranks: dict[tuple[str, str], dict[str, float]],
-    notes: Sequence[str],
     samplers: Sequence[str],
     references: Sequence[str] = REFERENCES,
 ) -> None:
@@ -104,11 +99,6 @@ def report(
         parts.append(
             f"Rank correlation (Spearman) of predicted and measured error, {predictions.RANDOM_SCHEDULES} random "
             f"schedules of {predictions.RANDOM_STEPS} calls, reference own\n{predictions.correlation_table(ranks)}"
-        )
-    if notes:
-        parts.append(
-            "Length by predicted error: prompts planned one by one (propagated), against the fixed number of calls,\n"
-            "for all prompts, that has the same mean error\n\n" + "\n\n".join(notes)
         )
     text = "\n\n".join(parts)
     print(f"\n{text}")

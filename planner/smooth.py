@@ -102,11 +102,12 @@ class Smooth:
         )
 
     def error(self, dna: DiffusionDNA, sigmas: npt.ArrayLike) -> float:
-        """The geometric mean of the ways of predicting it; 0 for an empty schedule."""
-        times = schedule_times(dna, sigmas)
-        if not len(times):
-            return 0.0
-        return float(np.exp(_predictions(profile_in(dna, self.name), self._solver, times[None]).mean()))
+        """What is left of the defects' squares, as the response was probed where it was; 0 for an empty schedule.
+
+        Which schedule is the best is one question, and how hard a prompt is another: prompts are told apart best so.
+        """
+        profile, times = profile_in(dna, self.name), schedule_times(dna, sigmas)
+        return float(np.exp(_expected(profile, self._solver, times[None])[0])) if len(times) else 0.0
 
     def clock(self, dna: DiffusionDNA) -> Clock:
         """The clock that it takes for this DNA; ValueError where that has no profile."""
@@ -121,12 +122,12 @@ class Smooth:
 def _fitted(profile: TrajectoryProfile, solver: Solver) -> tuple[Clock, float, float]:
     """The clock, and c and p of its costs."""
     family = clocks(float(profile.flow_times[-1]))
-    predicted = np.stack(
-        [_predictions(profile, solver, np.stack([clock.schedule(k) for clock in family])) for k in STEPS]
-    )  # (STEPS, ways, clocks)
+    schedules = [np.stack([clock.schedule(steps) for clock in family]) for steps in STEPS]
+    predicted = np.stack([_predictions(profile, solver, times, _ways(profile, solver)) for times in schedules])
     regrets = (predicted - predicted.min(axis=2, keepdims=True)).max(axis=1).mean(axis=0)
     best = int(np.argmin(regrets + [_unusual(clock, solver) for clock in family]))
-    slope, offset = np.polyfit(np.log(STEPS), predicted[:, :, best].mean(axis=1), 1)
+    expected = [_expected(profile, solver, times[[best]])[0] for times in schedules]
+    slope, offset = np.polyfit(np.log(STEPS), expected, 1)
     return family[best], float(np.exp(offset)), max(1 - float(slope), LEAST_POWER)
 
 
@@ -136,21 +137,29 @@ def _unusual(clock: Clock, solver: Solver) -> float:
     return float(np.log(clock.shift / 2) ** 2 + 2 * (clock.ends - usual) ** 2)
 
 
-def _predictions(profile: TrajectoryProfile, solver: Solver, flow_times: FloatArray) -> FloatArray:
-    """(ways, schedules) logarithms of predicted errors of schedules (schedules, k), without the final 0."""
-    defects = schedule_defects(profile, solver, flow_times)
-    ends = np.concatenate((flow_times[:, 1:], np.zeros_like(flow_times[:, :1])), axis=1)
-    found = []
-    for weights, norms in _ways(profile, solver):
-        left = survival(profile, ends.ravel(), weights).reshape(defects.shape)
-        squares = (defects * left).sum(axis=0)
-        found.append(np.sqrt(squares).sum(axis=1) ** 2 if norms else squares.sum(axis=1))
-    return np.log(np.maximum(found, np.finfo(np.float64).tiny))
+Way = tuple[Weights, bool]  # what survives of a defect, and whether norms add up, or else squares
 
 
-def _ways(profile: TrajectoryProfile, solver: Solver) -> list[tuple[Weights, bool]]:
-    """Weights, and whether norms are added up."""
+def _ways(profile: TrajectoryProfile, solver: Solver) -> list[Way]:
     if not is_multistep(solver):
         return [("spectral", False)]
     weights: list[Weights] = ["spectral"] if profile.response is None else ["spectral", "probed"]
     return list(product(weights, (False, True)))
+
+
+def _expected(profile: TrajectoryProfile, solver: Solver, flow_times: FloatArray) -> FloatArray:
+    """(schedules,) logarithms of the errors that are told to users."""
+    way: Way = ("spectral" if profile.response is None else "probed", False)
+    return _predictions(profile, solver, flow_times, [way])[0]
+
+
+def _predictions(profile: TrajectoryProfile, solver: Solver, flow_times: FloatArray, ways: Sequence[Way]) -> FloatArray:
+    """(ways, schedules) logarithms of predicted errors of schedules (schedules, k), without the final 0."""
+    defects = schedule_defects(profile, solver, flow_times)
+    ends = np.concatenate((flow_times[:, 1:], np.zeros_like(flow_times[:, :1])), axis=1)
+    found = []
+    for weights, norms in ways:
+        left = survival(profile, ends.ravel(), weights).reshape(defects.shape)
+        squares = (defects * left).sum(axis=0)
+        found.append(np.sqrt(squares).sum(axis=1) ** 2 if norms else squares.sum(axis=1))
+    return np.log(np.maximum(found, np.finfo(np.float64).tiny))

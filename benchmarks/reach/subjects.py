@@ -187,18 +187,19 @@ class Mixture:
     prompts: int = 64
     seeds: int = 4
     batch: int = 256
+    sizes: tuple[int, ...] = ()  # see `mixture`
     name: str = field(init=False)
     calibration: Items = field(init=False)
     test: Items = field(init=False)
 
     def __post_init__(self) -> None:
-        self.name = f"mixture, {'flow' if self.kind == 'flow' else 'eps'}"
+        self.name = f"{'mixed ' if self.sizes else ''}mixture, {'flow' if self.kind == 'flow' else 'eps'}"
         self.calibration = items(range(self.prompts), 1, CALIBRATION_SEED)
         self.test = items(range(self.prompts, 2 * self.prompts), self.seeds, TEST_SEED)
 
     @cached_property
     def model(self) -> mixture.Mixture:
-        return mixture.mixture(prompts=2 * self.prompts, guidance=self.guidance, kind=self.kind)
+        return mixture.mixture(prompts=2 * self.prompts, guidance=self.guidance, kind=self.kind, sizes=self.sizes)
 
     @cached_property
     def sampling(self) -> Any:
