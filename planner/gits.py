@@ -18,7 +18,6 @@ from .defects import first_order_defects, survival
 from .dna import DiffusionDNA
 from .graph import Graph
 from .nodes import node_times, profile_in
-from .noise import flow_to_sigma
 from .profile import TrajectoryProfile
 
 GitsCost = Literal["norm", "deviation"]
@@ -50,15 +49,7 @@ class Gits:
         """Jumps and stops that cost root mean squares per value; starts cost nothing."""
         profile = profile_in(dna, self.name)
         times = node_times(profile, nodes)
-        costs = self.costs(profile, np.append(0, times))
-        return Graph(
-            sigmas=flow_to_sigma(times, profile.kind),
-            kind=profile.kind,
-            edges=costs[1:, 1:],
-            start=np.zeros(len(times)),
-            stop=costs[1:, 0],
-            growth=self.coefficient,
-        )
+        return Graph.of_steps(times, self.costs(profile, np.append(0, times)), profile.kind, self.coefficient)
 
     def costs(self, profile: TrajectoryProfile, flow_times: FloatArray) -> FloatArray:
         """(m, m) cost of the step from node j down to node i at [j, i]; inf where i >= j."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import FloatArray
-from .dna import DiffusionDNA, Kind, sigma_to_flow
+from .dna import DiffusionDNA, Kind, flow_to_sigma, sigma_to_flow
 from .timeshift import TimeShift
 
 
@@ -33,6 +33,22 @@ class Graph:
     stop: FloatArray
     growth: float = 1.0
     shift: TimeShift | None = None
+
+    @classmethod
+    def of_steps(cls, flow_times: FloatArray, costs: FloatArray, kind: Kind, growth: float = 1.0) -> Graph:
+        """From the costs of all steps between the nodes and 0, which is node 0 of `costs`; starts cost nothing.
+
+        flow_times: (n,) ascending, above 0. costs: (n + 1, n + 1), or (n + 1, n + 1, n + 1), as for `edges`.
+        """
+        inner = costs[1:] if costs.ndim == 2 else costs[1:, 1:]
+        return cls(
+            sigmas=flow_to_sigma(flow_times, kind),
+            kind=kind,
+            edges=inner[..., 1:],
+            start=np.zeros(len(flow_times)),
+            stop=inner[..., 0],
+            growth=growth,
+        )
 
     @property
     def flow_times(self) -> FloatArray:

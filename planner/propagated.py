@@ -19,7 +19,6 @@ from .defects import Weights, first_order_defects, second_order_defects, surviva
 from .dna import DiffusionDNA
 from .graph import Graph
 from .nodes import node_times, profile_in
-from .noise import flow_to_sigma
 from .profile import TrajectoryProfile
 from .samplers import is_multistep, solver_of
 
@@ -50,14 +49,7 @@ class Propagated:
         times = node_times(profile, nodes)
         with_end = np.append(0, times)
         costs = first_order_defects(profile, with_end, _left(profile, with_end, self.weights, "cautious"))
-        costs = np.sqrt(costs) if self.norms else costs
-        return Graph(
-            sigmas=flow_to_sigma(times, profile.kind),
-            kind=profile.kind,
-            edges=costs[1:, 1:],
-            start=np.zeros(len(times)),
-            stop=costs[1:, 0],
-        )
+        return Graph.of_steps(times, np.sqrt(costs) if self.norms else costs, profile.kind)
 
     def error(self, dna: DiffusionDNA, sigmas: npt.ArrayLike) -> float:
         """What is left of the schedule's own defects, added up as in the graph; 0 for an empty schedule."""
@@ -98,14 +90,7 @@ class Multistep:
         times = node_times(profile, nodes)
         with_end = np.append(0, times)
         costs = self._costs(profile, with_end)
-        costs = np.sqrt(costs) if self.norms else costs
-        return Graph(
-            sigmas=flow_to_sigma(times, profile.kind),
-            kind=profile.kind,
-            edges=costs[1:, 1:, 1:],
-            start=np.zeros(len(times)),
-            stop=costs[1:, 1:, 0],
-        )
+        return Graph.of_steps(times, np.sqrt(costs) if self.norms else costs, profile.kind)
 
     def error(self, dna: DiffusionDNA, sigmas: npt.ArrayLike) -> float:
         """What is left of the schedule's own defects, added up as in the graph; 0 for an empty schedule."""

@@ -21,7 +21,6 @@ from .defects import Weights, schedule_defects, survival
 from .dna import DiffusionDNA
 from .graph import Graph
 from .nodes import insert_nodes, profile_in
-from .noise import flow_to_sigma
 from .profile import TrajectoryProfile
 from .samplers import Solver, is_multistep, solver_of
 from .timeshift import TimeShift
@@ -89,17 +88,10 @@ class Smooth:
         """Jumps of a length L in the clock cost `c L^p`, so that k equal ones cost what is predicted for them."""
         clock, scale, power = _fitted(profile_in(dna, self.name), self._solver)
         times = insert_nodes(clock.flow_times(np.arange(1, NODES + 1) / NODES), nodes)
-        x = clock.x(times)
+        x = np.append(0, clock.x(times))
         lengths = x[:, None] - x
-        costs = np.full(lengths.shape, np.inf)
-        costs[lengths > 0] = scale * lengths[lengths > 0] ** power
-        return Graph(
-            sigmas=flow_to_sigma(times, dna.kind),
-            kind=dna.kind,
-            edges=costs,
-            start=np.zeros(len(times)),
-            stop=scale * x**power,
-        )
+        costs = np.where(lengths > 0, scale * np.maximum(lengths, 0) ** power, np.inf)
+        return Graph.of_steps(times, costs, dna.kind)
 
     def error(self, dna: DiffusionDNA, sigmas: npt.ArrayLike) -> float:
         """What is left of the defects' squares, as the response was probed where it was; 0 for an empty schedule.
