@@ -16,6 +16,7 @@ from . import (
     heatmap,
     measure,
     optimize,
+    optimized,
     plan,
     predict,
     record,
@@ -40,6 +41,7 @@ MODULES = (
     apply,
     experts,
     optimize,
+    optimized,
 )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from cotj.demo.host.client import NodeError
 from cotj.nodes import dna_file
-from cotj.planner import CoTj, DiffusionDNA, Gits, Multistep, Propagated, plan_adaptive, plan_fixed
+from cotj.planner import CoTj, DiffusionDNA, Gits, Multistep, Propagated, Smooth, plan_adaptive, plan_fixed
 from cotj.tests.host.workflows import DemoRun, Graph, adaptive, plan
 
 NAME = "planners dna"
@@ -32,9 +32,10 @@ def measured(server, demo_models):
         ({"planner": "gits"}, Gits()),
         ({"planner": "propagated"}, Propagated()),
         ({"planner": "multistep", "sampler": "dpmpp_2m"}, Multistep("dpmpp_2m")),
-        ({"planner": "auto"}, Propagated()),
-        ({"planner": "auto", "sampler": "res_multistep"}, Multistep("res_multistep")),
-        ({"planner": "auto", "sampler": "ucgm"}, Multistep("ucgm")),
+        ({"planner": "smooth"}, Smooth()),
+        ({"planner": "auto"}, Smooth()),
+        ({"planner": "auto", "sampler": "res_multistep"}, Smooth("res_multistep")),
+        ({"planner": "auto", "sampler": "ucgm"}, Smooth("ucgm")),
     ],
 )
 def test_plans_are_the_named_planners(client, measured, values, planner):

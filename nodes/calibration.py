@@ -1,0 +1,181 @@
+"""What Optimize Sigmas measures on: pairs of prompt and noise, and the long runs that they end in."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import comfy.samplers
+import numpy as np
+import torch
+
+from ..planner import PLANNER_NAMES, DiffusionDNA, FloatArray, flow_to_sigma, sigma_to_flow
+from ..planner.search import OutOfCalls
+from ..planner.smooth import clocks
+from . import host, planning, schedule_file
+from .digest import digest_of
+from .files import save_folder
+from .probe import CallProgress
+from .rollout import Memory, Rollout, in_model_space, with_positive
+from .sampled_with import sampler_name
+from .schedule_file import Search
+
+NODE = "Optimize Sigmas"
+SHIFTS = (1, 1.5, 2, 2.5, 3, 4, 5, 6)
+ENDS = (0, 0.3, 0.7)  # and how much denser each of them is at both ends
+DEFAULT = "simple"  # the candidate that the others are held against
+LEVERS = ("flow", "schedule")
+BLOWN_UP = 1e15  # the deviation of a run that is not finite
+
+
+class Calibration:
+    """Pairs of prompt and noise with the latents that long runs end in: the `Runner` of a search."""
+
+    def __init__(
+        self,
+        guider: comfy.samplers.CFGGuider,
+        conditionings: list[list],
+        noise: Any,
+        latent: dict[str, Any],
+        sampler: comfy.samplers.Sampler,
+        seeds: int,
+        reference_steps: int,
+        name: str,
+    ):
+        try:
+            guiders = [with_positive(guider, conditioning) for conditioning in conditionings] or [guider]
+        except ValueError as error:
+            raise ValueError(f"{NODE}, inputs 'prompts': {error}. Disconnect them.") from error
+        self.guider, self.latent, self.sampler, self.name = guider, latent["samples"], sampler, name
+        self.model_sampling = guider.model_patcher.get_model_object("model_sampling")
+        self.kind = host.noise_kind(self.model_sampling)
+        self.budget = Budget()
+        rollouts = [Rollout(one, self.budget.before_call, self.budget.after_call) for one in guiders]
+        self.pairs = len(rollouts) * seeds
+        self.noises = _noises(noise, latent, self.pairs)
+        self.first_seed = noise.seed
+        self.rollouts = [rollouts[pair % len(rollouts)] for pair in range(self.pairs)]
+        self.memories = [Memory() for _ in range(self.pairs)]
+        self.reference_sigmas = host.simple_sigmas(self.model_sampling, reference_steps)
+        self.about = {"prompts": len(guiders), "seeds": seeds, "items": len(host.parts(self.latent)[0])}
+        self.about |= {"first_seed": noise.seed, "reference_steps": reference_steps}
+        self.id = digest_of([one.original_conds for one in guiders], self.about, self.noises[0], self.latent)
+        self.references = [
+            torch.from_numpy(array) for array in schedule_file.read_references(save_folder(), name, self.id)
+        ]
+
+    def make_references(self) -> None:
+        euler = comfy.samplers.sampler_object("euler")
+        had = len(self.references)
+        try:
+            for pair in range(had, self.pairs):
+                final = self._final(euler, self.reference_sigmas, pair)
+                if not final.isfinite().all():
+                    raise ValueError(
+                        f"{NODE}, input 'guider': the long run is not finite. Use a higher precision for this model "
+                        "(such as bf16 or fp32 instead of fp16 or fp8)."
+                    )
+                self.references.append(final)
+        finally:
+            if len(self.references) > had:
+                arrays = [reference.numpy() for reference in self.references]
+                schedule_file.write_references(save_folder(), self.name, self.id, arrays)
+
+    def check_sampler(self, times: FloatArray) -> None:
+        """ValueError where the same run from another seed of the sampler ends elsewhere: it has no one long run."""
+        sigmas = self.sigmas(times)
+        one, other = (self._final(self.sampler, sigmas, 0, seed) for seed in (self.first_seed, self.first_seed + 1))
+        if not torch.equal(one, other):
+            raise ValueError(
+                f"{NODE}, input 'sampler': this sampler adds noise of its own, so its images are no approximations of "
+                "one long run. Connect one that adds none, such as euler, dpmpp_2m or res_multistep."
+            )
+
+    def run(self, times: FloatArray, pair: int) -> FloatArray:
+        final = self._final(self.sampler, self.sigmas(times), pair, memory=self.memories[pair])
+        deviation = (final - self.references[pair]).flatten(1).numpy()
+        return np.nan_to_num(deviation, nan=BLOWN_UP, posinf=BLOWN_UP, neginf=-BLOWN_UP).clip(-BLOWN_UP, BLOWN_UP)
+
+    def keep(self) -> None:
+        for memory in self.memories:
+            memory.keep_run()
+
+    def candidates(self, steps: int, dna: DiffusionDNA | None, earlier: Search | None) -> dict[str, FloatArray]:
+        """Flow times by name: the host's schedulers, shifts, the DNA's plans, what an earlier search found."""
+        found: dict[str, FloatArray] = {}
+        schedules = {
+            name: comfy.samplers.calculate_sigmas(self.model_sampling, name, steps).tolist()
+            for name in [DEFAULT, *comfy.samplers.SCHEDULER_NAMES]
+        }
+        top = float(self.model_sampling.sigma_max)
+        for clock in clocks(float(sigma_to_flow(top, self.kind)), SHIFTS, ENDS):
+            schedules[clock.name] = flow_to_sigma(np.append(clock.schedule(steps), 0), self.kind).tolist()
+        if dna is not None:
+            schedules |= _plans(dna, steps, sampler_name(self.sampler))
+        if earlier and earlier.sigmas:
+            schedules["stored before"] = earlier.sigmas
+        for name, sigmas in schedules.items():
+            whole = len(sigmas) == steps + 1 and sigmas[-1] == 0 and (np.diff(sigmas) < 0).all()
+            if whole and sigmas[0] <= 1.001 * top:
+                times = sigma_to_flow(sigmas[:-1], self.kind)
+                if not any(np.allclose(times, other, rtol=1e-5, atol=0) for other in found.values()):
+                    found[name] = times
+        return found
+
+    def sigmas(self, times: FloatArray) -> torch.Tensor:
+        # Flow time and back may round above the top.
+        sigmas = flow_to_sigma(np.append(times, 0), self.kind).clip(max=float(self.model_sampling.sigma_max))
+        return torch.from_numpy(sigmas).float()
+
+    def _final(self, sampler, sigmas, pair: int, seed: int | None = None, memory: Memory | None = None) -> torch.Tensor:
+        """In the model's own latent space, packed."""
+        seed = self.first_seed + pair if seed is None else seed
+        final = self.rollouts[pair].final(self.noises[pair], self.latent, sampler, sigmas, seed, memory)
+        return in_model_space(self.guider, final).cpu()
+
+
+class Budget:
+    """Counts the calls of one search at the model, and ends it when they are spent. To be started before any call."""
+
+    search: Search
+    limit: int
+    progress: CallProgress
+
+    def start(self, search: Search, limit: int, node_id: str) -> None:
+        self.search, self.limit = search, limit
+        self.progress = CallProgress(limit - search.calls, node_id)
+
+    def before_call(self) -> None:
+        if self.search.calls >= self.limit:
+            raise OutOfCalls
+        self.search.calls += 1
+
+    def after_call(self) -> None:
+        self.progress.call_done()
+
+
+def _plans(dna: DiffusionDNA, steps: int, sampler: str) -> dict[str, list[float]]:
+    """What every planner makes of a DNA, where it has what that needs."""
+    plans = {}
+    for planner in PLANNER_NAMES:
+        for lever in LEVERS if planner == "cotj" else LEVERS[:1]:
+            values = {"steps": steps, "denoise": 1.0, "start": "top", "planner": planner, "lever": lever}
+            try:
+                plan = planning.make_plan(planning.FIXED, dna, values | {"sampler": sampler})
+            except ValueError:
+                continue
+            plans[f"{planner} {lever}" if planner == "cotj" else planner] = plan.sigmas.tolist()
+    return plans
+
+
+def _noises(noise: Any, latent: dict[str, Any], count: int) -> list[torch.Tensor]:
+    """Of as many seeds, from the one of the noise on."""
+    noises = []
+    for number in range(count):
+        other = copy.copy(noise)
+        other.seed = noise.seed + number
+        noises.append(other.generate_noise(latent))
+    parts = [host.parts(one)[0] for one in noises]
+    if not parts[0].any() or (count > 1 and torch.equal(parts[0], parts[1])):
+        raise ValueError(f"{NODE}, input 'noise': it gives no other noise for another seed. Connect RandomNoise.")
+    return noises
