@@ -79,7 +79,7 @@ def _start(dna: DiffusionDNA, found: Diagnosis) -> list[str]:
     return [
         f"Starts at {times[top]:.3g}: the first {skipped} of the range make it worse.",
         f"Between sigma {dna.sigmas[-1]:.3g} and {dna.sigmas[top]:.3g} the one-step guess gets {_rise(dna, top, -1)} "
-        "of the DNA's range worse. Plan with start 'free' or 'costed' to let a plan begin below it.",
+        "of the DNA's range worse. To let a plan begin below it: start 'costed', or 'free' with the planner cotj.",
     ]
 
 

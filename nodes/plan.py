@@ -119,8 +119,8 @@ class PlanSigmas(io.ComfyNode):
                     options=["top", "free", "costed"],
                     default="top",
                     advanced=True,
-                    tooltip="'top' starts at the highest noise level, as samplers expect. 'free' may start below it, "
-                    "as in the paper; 'costed' may too, at what the sampler's first state is off there.",
+                    tooltip="'top' starts at the highest noise level, as samplers expect. 'free' (with cotj) may start "
+                    "below it, as in the paper; 'costed' may too, at what the sampler's first state is off there.",
                 ),
                 *_optional_inputs(),
             ],

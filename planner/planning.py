@@ -206,7 +206,8 @@ def _search(
     if start == "free" and planner.name != "cotj":
         # Else the cheapest plan would be the shortest way: the few lowest nodes.
         raise ValueError(
-            f"the planner {planner.name!r} credits no start, which 'free' needs: start at 'top', or 'costed'"
+            f"the planner {planner.name!r} credits no start, which 'free' needs: start at 'top' or 'costed', or plan "
+            "with 'cotj'"
         )
     nodes = graph.index(begin) + 1
     if start == "costed":
