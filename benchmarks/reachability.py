@@ -35,7 +35,9 @@ def options() -> argparse.ArgumentParser:
         "--prompts", default="32", help="held-out prompts of the demo; with --server, a file of prompts"
     )
     parser.add_argument("--calibration", type=int, default=16, help="prompts that schedules are found on")
-    parser.add_argument("--budget", type=int, default=200, help="calls of Optimize Sigmas per calibration run; 0: none")
+    parser.add_argument(
+        "--budget", type=int, default=200, help="least calls of a search per calibration run; 0: no search"
+    )
     parser.add_argument("--quick", action="store_true", help="a minute: one model and guidance, two samplers")
     parser.add_argument("--cells-only", action="store_true", help="no rank correlations")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of reachability.txt and .png")

@@ -30,6 +30,8 @@ ENDS = (-0.35, 0.0, 0.3, 0.7, 1.0)
 STEPS = (4, 6, 10)  # for which the predictions are made; one clock for any number of steps
 NODES = 240  # of the graph: whole numbers of equal jumps for 4, 5, 6, 8, 10, 12, 15, 16, 20, 24 and 30 steps
 FINE = 2001  # points at which a clock is inverted
+USUAL: dict[Solver, tuple[float, float]] = {"euler": (2.0, 0.3), "ucgm": (3.0, 0.7)}  # shift and ends
+USUAL_MULTISTEP = (2.0, 0.0)
 LEAST_POWER = 1.5  # of a jump's length in its cost, so that equal jumps are the cheapest
 
 
@@ -74,8 +76,9 @@ class Smooth:
 
     What is left of Euler's defects is predicted as for Gaussian data. For multistep samplers, whose steps amplify what
     that leaves out, in four ways: defects survive as in Gaussian data or as the response was probed, and add up as mean
-    squares or as their roots. The clock is the one whose largest regret over the ways, as a logarithm and in the mean
-    over `STEPS`, is the least; an e-fold of prediction weighs as much as an e-fold of shift, counted from 2.
+    squares or as their roots. UCGM's clock is chosen by Euler's defects: its own leave out what its correction carries
+    on. The clock is the one whose largest regret over the ways, as a logarithm and in the mean over `STEPS`, is the
+    least; an e-fold of prediction weighs as much as an e-fold of shift, counted from what usually serves the sampler.
     """
 
     sampler: str = "euler"
@@ -115,7 +118,8 @@ def _fitted(profile: TrajectoryProfile, solver: Solver) -> tuple[Clock, float, f
     """The clock, and c and p of its costs."""
     family = clocks(float(profile.flow_times[-1]))
     schedules = [np.stack([clock.schedule(steps) for clock in family]) for steps in STEPS]
-    predicted = np.stack([_predictions(profile, solver, times, _ways(profile, solver)) for times in schedules])
+    judge: Solver = "euler" if solver == "ucgm" else solver
+    predicted = np.stack([_predictions(profile, judge, times, _ways(profile, judge)) for times in schedules])
     regrets = (predicted - predicted.min(axis=2, keepdims=True)).max(axis=1).mean(axis=0)
     best = int(np.argmin(regrets + [_unusual(clock, solver) for clock in family]))
     expected = [_expected(profile, solver, times[[best]])[0] for times in schedules]
@@ -124,9 +128,9 @@ def _fitted(profile: TrajectoryProfile, solver: Solver) -> tuple[Clock, float, f
 
 
 def _unusual(clock: Clock, solver: Solver) -> float:
-    """How far a clock is from the middle of what samplers run."""
-    usual = 0.0 if is_multistep(solver) else 0.3
-    return float(np.log(clock.shift / 2) ** 2 + 2 * (clock.ends - usual) ** 2)
+    """How far a clock is from what usually serves the sampler."""
+    shift, ends = USUAL.get(solver, USUAL_MULTISTEP)
+    return float(np.log(clock.shift / shift) ** 2 + 2 * (clock.ends - ends) ** 2)
 
 
 Way = tuple[Weights, bool]  # what survives of a defect, and whether norms add up, or else squares

@@ -120,7 +120,7 @@ class Bench:
         figures |= {one.name: one.figures(runs, sampler, test) for one in own}
         found = [*peers, *own]
         if self.settings.budget:
-            budget = self.settings.budget * len(runs.subject.calibration)
+            budget = search_budget(self.settings.budget, steps) * len(runs.subject.calibration)
             tried = (*plain, *peers[-2:], *own, *search_candidates(runs, steps))
             candidates = [one for one in tried if len(one.sigmas[0]) == steps + 1]
             picks = [search.optimized(runs, sampler, steps, name, candidates, budget) for name in REFERENCES]
@@ -153,6 +153,11 @@ class Bench:
 def search_limit(drift: FloatArray) -> float:
     """Above this an item's reference is not converged: it passes near a fork, where any change decides the way."""
     return max(1e-3, 100 * float(np.median(drift)))
+
+
+def search_budget(calls: int, steps: int) -> int:
+    """Per calibration run: at least as many as these many steps need for 20 schedules."""
+    return max(calls, 20 * steps)
 
 
 def calls_text(schedules: Schedules) -> str:

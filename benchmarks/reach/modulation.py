@@ -11,7 +11,7 @@ import torch
 from cotj.planner import DiffusionDNA, flow_to_sigma, mean_dna, sigma_to_flow
 
 from . import search
-from .cells import Bench
+from .cells import Bench, search_budget
 from .lengths import prompt_dnas
 from .schedules import host_peers, search_candidates
 from .statistics import Comparison, compare
@@ -38,11 +38,11 @@ def modulations(bench: Bench, sampler: str, budgets: Sequence[int], reference: s
     dnas = prompt_dnas(runs, test)
     mean = mean_dna(list(dnas.values()))
     prompts = np.array(test.prompts)
-    budget = bench.settings.budget * len(runs.subject.calibration)
     found = []
     for steps in budgets:
         tried = [*host_peers(runs, sampler, steps), *search_candidates(runs, steps)]
         candidates = [one for one in tried if len(one.sigmas[0]) == steps + 1]
+        budget = search_budget(bench.settings.budget, steps) * len(runs.subject.calibration)
         [best] = search.optimized(runs, sampler, steps, reference, candidates, budget).sigmas
         plain = runs.mse(sampler, best, test, reference)
         times = sigma_to_flow(best[:-1].double().numpy(), runs.subject.kind)
