@@ -9,22 +9,16 @@ import comfy.samplers
 import numpy as np
 import torch
 
-from ..planner import PLANNER_NAMES, DiffusionDNA, FloatArray, flow_to_sigma, sigma_to_flow
+from ..planner import FloatArray, flow_to_sigma
 from ..planner.search import OutOfCalls
-from ..planner.smooth import clocks
-from . import host, planning, schedule_file
+from . import host, schedule_file
 from .digest import digest_of
 from .files import save_folder
 from .probe import CallProgress
 from .rollout import Memory, Rollout, in_model_space, with_positive
-from .sampled_with import sampler_name
 from .schedule_file import Search
 
 NODE = "Optimize Sigmas"
-SHIFTS = (1, 1.5, 2, 2.5, 3, 4, 5, 6)
-ENDS = (0, 0.3, 0.7)  # and how much denser each of them is at both ends
-DEFAULT = "simple"  # the candidate that the others are held against
-LEVERS = ("flow", "schedule")
 BLOWN_UP = 1e15  # the deviation of a run that is not finite
 
 
@@ -100,28 +94,6 @@ class Calibration:
         for memory in self.memories:
             memory.keep_run()
 
-    def candidates(self, steps: int, dna: DiffusionDNA | None, earlier: Search | None) -> dict[str, FloatArray]:
-        """Flow times by name: the host's schedulers, shifts, the DNA's plans, what an earlier search found."""
-        found: dict[str, FloatArray] = {}
-        schedules = {
-            name: comfy.samplers.calculate_sigmas(self.model_sampling, name, steps).tolist()
-            for name in [DEFAULT, *comfy.samplers.SCHEDULER_NAMES]
-        }
-        top = float(self.model_sampling.sigma_max)
-        for clock in clocks(float(sigma_to_flow(top, self.kind)), SHIFTS, ENDS):
-            schedules[clock.name] = flow_to_sigma(np.append(clock.schedule(steps), 0), self.kind).tolist()
-        if dna is not None:
-            schedules |= _plans(dna, steps, sampler_name(self.sampler))
-        if earlier and earlier.sigmas:
-            schedules["stored before"] = earlier.sigmas
-        for name, sigmas in schedules.items():
-            whole = len(sigmas) == steps + 1 and sigmas[-1] == 0 and (np.diff(sigmas) < 0).all()
-            if whole and sigmas[0] <= 1.001 * top:
-                times = sigma_to_flow(sigmas[:-1], self.kind)
-                if not any(np.allclose(times, other, rtol=1e-5, atol=0) for other in found.values()):
-                    found[name] = times
-        return found
-
     def sigmas(self, times: FloatArray) -> torch.Tensor:
         # Flow time and back may round above the top.
         sigmas = flow_to_sigma(np.append(times, 0), self.kind).clip(max=float(self.model_sampling.sigma_max))
@@ -152,20 +124,6 @@ class Budget:
 
     def after_call(self) -> None:
         self.progress.call_done()
-
-
-def _plans(dna: DiffusionDNA, steps: int, sampler: str) -> dict[str, list[float]]:
-    """What every planner makes of a DNA, where it has what that needs."""
-    plans = {}
-    for planner in PLANNER_NAMES:
-        for lever in LEVERS if planner == "cotj" else LEVERS[:1]:
-            values = {"steps": steps, "denoise": 1.0, "start": "top", "planner": planner, "lever": lever}
-            try:
-                plan = planning.make_plan(planning.FIXED, dna, values | {"sampler": sampler})
-            except ValueError:
-                continue
-            plans[f"{planner} {lever}" if planner == "cotj" else planner] = plan.sigmas.tolist()
-    return plans
 
 
 def _noises(noise: Any, latent: dict[str, Any], count: int) -> list[torch.Tensor]:

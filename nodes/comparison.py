@@ -11,7 +11,7 @@ import numpy as np
 from ..planner import Graph, Plan, flow_to_sigma, sigma_to_flow
 from ..planner.arrays import FloatArray
 
-MOST_NODES = 256  # of the costs that a client is sent: more than its picture has pixels for
+MOST_NODES = 128  # of the costs that a client is sent: more than its picture has pixels for
 NO_JUMP, CODES = 65535, 65534  # codes of costs: 0 is no cost, 1 to 65534 are even in its logarithm
 SPAN = 12.0  # decades of cost that are told apart, down from the dearest
 
@@ -93,9 +93,9 @@ def claims(plan: Plan, comparison: Comparison) -> dict[str, Any]:
 
 
 def coded_costs(graph: Graph) -> dict[str, Any]:
-    """The costs of a graph's jumps in a few kilobytes, to a part in 2000.
+    """The costs of a graph's jumps in at most 22 kilobytes, to a part in 2000.
 
-    sigmas: (m,) ascending, the graph's nodes, or 256 of them where there are more. codes: little-endian uint16 as
+    sigmas: (m,) ascending, the graph's nodes, or 128 of them where there are more. codes: little-endian uint16 as
     base64; from each node in turn the jumps to 0 and to every node below it: m (m + 1) / 2 codes. A code c from 1 to
     65534 stands for `cheapest * (dearest / cheapest) ** ((c - 1) / 65533)`, 0 for no cost, 65535 for no such jump.
     """

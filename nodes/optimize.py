@@ -173,7 +173,7 @@ class OptimizeSigmas(io.ComfyNode):
 def _automatic_name(key: dict[str, Any]) -> str:
     size = "x".join(map(str, key["latent_shape"][0][-2:]))
     sampler = key["sampler"].split(" ")[0]
-    return f"{key['model']}-{sampler}-{size}-{digest_of(key).removesuffix('=')[:8]}"
+    return f"{key['model']}-{sampler}-{size}-{digest_of(key)[:8]}"
 
 
 def _checked(guider: comfy.samplers.CFGGuider, latent_image: dict[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from .samplers import is_ancestral, warning
 FIXED, ADAPTIVE = "CoTjPlanSigmas", "CoTjAdaptiveLength"
 NAMES = {FIXED: "Plan CoTj Sigmas", ADAPTIVE: "Adaptive Length Threshold"}
 WAYS_OUT = {
-    FIXED: "Change steps, denoise, planner, lever or constraints, or the DNA",
+    FIXED: "Change steps, denoise, planner, lever, start or constraints, or the DNA",
     ADAPTIVE: "Change them or the DNA",
 }
 PLANNERS = ["auto", *PLANNER_NAMES]

@@ -12,8 +12,10 @@ import folder_paths
 from ..planner import DiffusionDNA
 from ..planner.search import OutOfCalls, Trial, race, refine
 from . import __version__, schedule_file
-from .calibration import DEFAULT, NODE, Calibration
+from .calibration import NODE, Calibration
+from .candidates import DEFAULT, candidates
 from .files import FOLDER, save_folder
+from .sampled_with import sampler_name
 from .schedule_file import Schedules, Search
 
 
@@ -76,9 +78,10 @@ def search_schedule(
     try:
         calibration.make_references()
         if not search.trials:
-            candidates = calibration.candidates(steps, dna, earlier)
-            calibration.check_sampler(candidates[DEFAULT])
-            search.trials = [Trial(name, times, power) for name, times in candidates.items()]
+            sampler, stored = sampler_name(calibration.sampler), earlier.sigmas if earlier else []
+            found = candidates(calibration.model_sampling, steps, sampler, dna, stored)
+            calibration.check_sampler(found[DEFAULT])
+            search.trials = [Trial(name, times, power) for name, times in found.items()]
         _race_and_refine(calibration, search, save)
         search.finished = True
     except OutOfCalls:

@@ -2,6 +2,7 @@
 
 from .arrays import FloatArray
 from .choose import PLANNER_NAMES, best_planner, planner_named
+from .clocks import Clock
 from .constraints import Constraints
 from .cotj import CoTj, Lever, score
 from .diagnose import Diagnosis, diagnose
@@ -14,7 +15,7 @@ from .planning import CURVE_STEPS, Start, plan_adaptive, plan_fixed, plan_target
 from .profile import TrajectoryProfile, mean_profile, profile_of
 from .propagated import Multistep, Propagated
 from .shortest_path import ShortestPaths, shortest_paths
-from .smooth import Clock, Smooth
+from .smooth import Smooth
 from .timeshift import TimeShift, stretch
 
 __all__ = [

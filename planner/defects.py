@@ -125,7 +125,9 @@ def schedule_defects(profile: TrajectoryProfile, solver: Solver, flow_times: npt
     to = np.concatenate((at[..., 1:], np.zeros_like(at[..., :1])), axis=-1)
     extends = np.zeros(at.shape, dtype=bool)
     extends[..., 2 if solver == "ucgm" else 1 :] = True
-    coefficients = step_coefficients(solver, profile.kind, before, at, to, extends & (solver == "ucgm" or to > 0))
+    # A node that is visited twice looks at nothing new: its second step is Euler's.
+    extends &= (before > at) & ((solver == "ucgm") | (to > 0))
+    coefficients = step_coefficients(solver, profile.kind, before, at, to, extends)
     off = np.zeros((*at.shape, len(profile.final)))
     for node, times in {"p": before, "j": at, "i": to}.items():
         for vector, combined in zip(("state", "guess"), profile.combinations(times.ravel())):

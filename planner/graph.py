@@ -24,6 +24,8 @@ class Graph:
     stop: (n,) cost of the last jump, to 0; (n, n) at [p, j] where a step depends on the node before.
     growth: what the cost still to go is multiplied by at every jump (GITS' coefficient).
     shift: the time shift through which a path is run, as one list; None where the nodes' own sigmas are run.
+    guides_only: whether costs say which path is the best of its length, and no more: what it gains over a shorter one
+        is then told by the planner's `error`.
     """
 
     sigmas: FloatArray
@@ -33,6 +35,7 @@ class Graph:
     stop: FloatArray
     growth: float = 1.0
     shift: TimeShift | None = None
+    guides_only: bool = False
 
     @classmethod
     def of_steps(cls, flow_times: FloatArray, costs: FloatArray, kind: Kind, growth: float = 1.0) -> Graph:

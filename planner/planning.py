@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
@@ -18,6 +19,7 @@ from .shortest_path import ShortestPaths, shortest_paths
 Start = Literal["top", "free", "costed"]
 
 CURVE_STEPS = 50  # how far `Plan.curve` reaches, grid permitting
+ERROR_STEPS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 30, 40)  # between which predicted errors are interpolated
 PAPER = CoTj()
 NONE = Constraints()
 
@@ -38,8 +40,8 @@ def plan_fixed(
         shift, at that flow time where it has none, and never above the grid. At 0 the plan is empty. A terminal stretch
         applies to what is run, so that it moves the first sigma too.
     constraints: sigmas to visit, where to start and to end, how long jumps may be.
-    Raises ValueError for arguments out of range or in contradiction, too few nodes for the steps, or a DNA that lacks
-    what the planner needs.
+    Raises ValueError for arguments out of range or in contradiction, too few nodes for the steps, a free start with a
+    planner that credits none, or a DNA that lacks what the planner needs.
     """
     _check_options(steps, start, denoise)
     if denoise == 0:
@@ -47,7 +49,8 @@ def plan_fixed(
     search = _search(dna, planner, start, denoise, constraints, steps)
     if steps > search.nodes:
         raise ValueError(
-            f"{steps} steps need as many nodes, but this DNA has {search.nodes} from denoise {denoise} down"
+            f"{steps} steps need as many nodes, but for {planner.name!r} this DNA has {search.nodes} from denoise "
+            f"{denoise} down"
         )
     if steps not in search.possible:
         raise ValueError(f"no schedule of {steps} steps fits the constraints{_what_fits(search.possible)}")
@@ -166,6 +169,17 @@ class _Search:
     def possible(self) -> list[int]:
         return [int(k) + 1 for k in np.flatnonzero(np.isfinite(self.paths.costs))]
 
+    @cached_property
+    def costs(self) -> FloatArray:
+        """(K,) what the cheapest path of each length costs, inf where there is none."""
+        if not self.graph.guides_only:
+            return self.paths.costs
+        known = [k for k in self.possible if k in ERROR_STEPS or k == self.possible[-1]]
+        errors = [self.planner.error(self.dna, self.graph.run_sigmas(self.paths.path(k))) for k in known]
+        logs = np.log(np.maximum(np.minimum.accumulate(errors), np.finfo(np.float64).tiny))
+        between = np.exp(np.interp(np.log(np.arange(1, len(self.paths.costs) + 1)), np.log(known), logs))
+        return np.where(np.isfinite(self.paths.costs), between, np.inf)
+
     def allowed(self, min_steps: int, max_steps: int) -> list[int]:
         """Numbers of steps within the limits, which are clipped to what is possible; at least one."""
         possible = [k for k in self.possible if k <= max_steps] or self.possible[:1]
@@ -176,7 +190,7 @@ class _Search:
 
         Where the constraints allow no single step, the fewest possible stand for it.
         """
-        costs = self.paths.costs
+        costs = self.costs
         gain = np.where(np.isfinite(costs), costs[self.possible[0] - 1] - costs, 0.0)
         return gain / gain[longest - 1] if gain[longest - 1] > 0 else np.zeros_like(gain)
 
@@ -202,13 +216,13 @@ def _search(
     begin = _begin(dna, denoise, constraints)
     needed = [begin, *constraints.nodes(dna, begin)]
     dna = with_nodes(dna, needed)
-    graph = planner.graph(dna, needed)
-    if start == "free" and planner.name != "cotj":
+    if start == "free" and constraints.first is None and planner.name != "cotj":
         # Else the cheapest plan would be the shortest way: the few lowest nodes.
         raise ValueError(
             f"the planner {planner.name!r} credits no start, which 'free' needs: start at 'top' or 'costed', or plan "
             "with 'cotj'"
         )
+    graph = planner.graph(dna, needed)
     nodes = graph.index(begin) + 1
     if start == "costed":
         from_image = denoise < 1

@@ -111,7 +111,7 @@ class TrajectoryProfile:
 
     def squares(self, combinations: FloatArray) -> FloatArray:
         """(bands, ...) squared norms of combinations (..., 2n + 1) in each band, never below 0."""
-        squares = np.einsum("...a,bac,...c->b...", combinations, self.gram, combinations, optimize=True)
+        squares = np.stack([((combinations @ band) * combinations).sum(axis=-1) for band in self.gram])
         return np.maximum(squares, 0)
 
     @property

@@ -32,14 +32,14 @@ class Modulation:
     comparison: Comparison
 
 
-def modulations(bench: Bench, sampler: str, budgets: Sequence[int], reference: str) -> list[Modulation]:
+def modulations(bench: Bench, sampler: str, counts: Sequence[int], reference: str) -> list[Modulation]:
     """Of the schedules that the search finds on the calibration prompts, on held-out ones."""
     runs, test = bench.runs, bench.test
     dnas = prompt_dnas(runs, test)
     mean = mean_dna(list(dnas.values()))
     prompts = np.array(test.prompts)
     found = []
-    for steps in budgets:
+    for steps in counts:
         tried = [*host_peers(runs, sampler, steps), *search_candidates(runs, steps)]
         candidates = [one for one in tried if len(one.sigmas[0]) == steps + 1]
         budget = search_budget(bench.settings.budget, steps) * len(runs.subject.calibration)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +22,7 @@ from cotj.planner import (
     planner_named,
     sigma_to_flow,
 )
+from cotj.planner.clocks import CANDIDATE_ENDS, CANDIDATE_SHIFTS, clocks
 from cotj.planner.planning import Start
 from cotj.planner.samplers import is_multistep
 from torch import Tensor
@@ -33,8 +33,7 @@ from .subjects import Items
 
 FloatArray = npt.NDArray[np.float64]
 
-ENDS = (0.3, 0.7)
-SHIFTS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0)
+SHIFTS = CANDIDATE_SHIFTS
 PUBLISHED = "CoTj"  # per prompt, as published
 AUTO = "auto"
 
@@ -83,10 +82,8 @@ def shifted(runs: Runs, shift: float, steps: int, ends: float = 0) -> Tensor:
 
 def search_candidates(runs: Runs, steps: int) -> list[Schedules]:
     """What Optimize Sigmas tries besides: smooth schedules that no DNA chose."""
-    return [
-        Schedules(f"shift {shift:g}, ends {ends:g}", (shifted(runs, shift, steps, ends),))
-        for shift, ends in product(SHIFTS, ENDS)
-    ]
+    family = clocks(1.0, CANDIDATE_SHIFTS, [ends for ends in CANDIDATE_ENDS if ends])  # the plain ones are peers
+    return [Schedules(clock.name, (shifted(runs, clock.shift, steps, clock.ends),)) for clock in family]
 
 
 def measure_dnas(runs: Runs, items: Items) -> list[DiffusionDNA]:

@@ -133,7 +133,7 @@ def change(path, value):
         (change(["values"], []), "'values'"),
         (change(["values"], {}), "not the values of Plan CoTj Sigmas"),
         (change(["values", "steps"], 0), "at least 1 step"),
-        (change(["values", "steps"], 241), "241 steps need as many nodes"),
+        (change(["values", "steps"], 400), "400 steps need as many nodes, but for 'smooth' this DNA has 2"),
         (change(["values", "steps"], "many"), "not the values"),
         (change(["values", "steps"], None), "'steps' is a number"),
         (change(["values", "sampler"], "x" * 300), "at most 200 characters"),

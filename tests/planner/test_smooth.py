@@ -1,5 +1,8 @@
 """Smooth: its clocks, that it runs in equal steps of one, and how near to the long run these end."""
 
+import gc
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from cotj.benchmarks.mixture import mixture, profiled, uniform_sigmas
@@ -15,9 +18,10 @@ from cotj.planner import (
     plan_target,
     sigma_to_flow,
 )
+from cotj.planner.clocks import ENDS, SHIFTS, clocks
 from cotj.planner.defects import first_order_defects, schedule_defects, second_order_defects
 from cotj.planner.samplers import sample
-from cotj.planner.smooth import NODES, clocks
+from cotj.planner.smooth import NODES, _known
 
 SOLVERS = ["euler", "dpmpp_2m", "res_multistep", "uni_pc", "ucgm"]
 
@@ -35,7 +39,7 @@ def dna(model):
 
 def test_clocks_ascend_to_the_top_and_know_their_inverse():
     x = np.linspace(0, 1, 50)
-    for clock in clocks(0.9):
+    for clock in clocks(0.9, SHIFTS, ENDS):
         times = clock.flow_times(x)
         assert (np.diff(times) > 0).all()
         assert (times[0], times[-1]) == pytest.approx((0, 0.9))
@@ -65,6 +69,61 @@ def test_sigmas_that_must_be_visited_are(dna):
     assert np.isclose(plan.sigmas, 0.5).sum() == 1
     steps = -np.diff(Smooth().clock(dna).x(sigma_to_flow(plan.sigmas, dna.kind)))
     assert steps.max() < 2 * steps.min()
+
+
+def test_the_steps_of_a_part_are_as_equal(dna):
+    for denoise in (0.3, 0.1):
+        x = Smooth().clock(dna).x(sigma_to_flow(plan_fixed(dna, 10, Smooth(), denoise=denoise).sigmas, dna.kind))
+        steps = -np.diff(x)[:-1]  # the last one may be cut off by the DNA's lowest level
+        assert steps.max() == pytest.approx(steps.min(), rel=0.1)
+
+
+def test_no_plan_goes_below_what_was_measured(dna):
+    sigmas = plan_fixed(dna, 50, Smooth(), denoise=0.5).sigmas
+    assert sigmas[-2] == pytest.approx(dna.sigmas[0])
+
+
+def test_a_dna_may_reach_above_its_profile(model):
+    profile, _ = profiled(model, model.noise(8, 1), np.arange(8) % 4, 40)
+    below_top = replace(profile, sigmas=profile.sigmas[:-4], gram=_without(profile.gram, 4))
+    dna = DiffusionDNA(profile.sigmas, np.linspace(0.1, 1, 40), kind=model.kind, profile=below_top)
+    visited = float(profile.sigmas[-2])
+    plan = plan_fixed(dna, 8, Smooth(), constraints=Constraints(visit=(visited,)))
+    assert plan.sigmas[0] == pytest.approx(profile.sigmas[-1])
+    assert np.isclose(plan.sigmas, visited).any()
+
+
+def _without(gram, top):
+    """The Gram matrix without the highest states and guesses."""
+    n = (gram.shape[1] - 1) // 2
+    kept = np.r_[: n - top, n : 2 * n - top, 2 * n]
+    return gram[:, kept[:, None], kept]
+
+
+def test_a_repeated_sigma_is_no_reason_for_nan(dna):
+    sigmas = dna.sigmas[[39, 30, 30, 12, 3]]
+    assert Smooth("dpmpp_2m").error(dna, np.append(sigmas, 0)) > 0
+
+
+def test_fits_are_forgotten_with_their_profile(model):
+    gc.collect()
+    known = len(_known)
+    profile, _ = profiled(model, model.noise(4, 9), np.arange(4), 20)
+    Smooth().clock(DiffusionDNA(profile.sigmas, np.linspace(0.1, 1, 20), kind=model.kind, profile=profile))
+    assert len(_known) == known + 1
+    del profile
+    gc.collect()
+    assert len(_known) == known
+
+
+@pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m"])
+def test_the_gain_is_that_of_the_predicted_errors(dna, sampler):
+    planner = Smooth(sampler)
+    errors = [plan_fixed(dna, steps, planner).predicted_error for steps in range(1, 21)]
+    share = (errors[0] - np.minimum.accumulate(errors)) / (errors[0] - min(errors))
+    for threshold in (0.9, 0.99):
+        plan = plan_adaptive(dna, threshold, 20, planner=planner)
+        assert abs(plan.steps - (1 + int(np.argmax(share >= threshold)))) <= 1  # between counts it is interpolated
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
