@@ -17,9 +17,9 @@ from .reach.modulation import modulation_table, modulations
 from .reach.runs import Runs, Store
 from .reach.subjects import Demo, Mixture
 
-LEGEND = """fixed count: calls that a fixed number for all prompts needs for the same mean error. strength: mean error
-over that of the schedule for all, and its 95 % interval over prompts. Every prompt's DNA and profile is measured on one
-run of other noise than it is judged on; distance from the model's own 50 Euler steps."""
+LEGEND = """saved: of the calls that a fixed number for all prompts, along the shared sigmas, needs for the same mean
+error. strength: mean error over that of the schedule for all. 95 %: prompts resampled. Every prompt's DNA and profile
+is measured on one run of other noise than it is judged on; distance from the model's own 50 Euler steps."""
 SIZES = (1, 2, 4, 8, 16, 32)
 SUBJECTS = {
     "mixture": [lambda: Mixture(1.0, sizes=SIZES), lambda: Mixture(1.0, "ve", sizes=SIZES)],

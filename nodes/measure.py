@@ -52,7 +52,7 @@ class MeasureDNA(io.ComfyNode):
                     min=2,
                     max=1000,
                     tooltip="Noise levels to measure, from the model's highest to its lowest: one model call each, and "
-                    "the most steps that a plan can have. 30 to 100 are useful.",
+                    "the most steps that a plan by cotj can have. 30 to 100 are useful.",
                 ),
                 io.Combo.Input(
                     "probe_noise",

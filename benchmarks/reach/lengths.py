@@ -19,6 +19,7 @@ from cotj.planner import (
 from .cells import Bench
 from .runs import Runs
 from .schedules import measure_dnas
+from .statistics import RESAMPLINGS
 from .subjects import Items
 
 FloatArray = npt.NDArray[np.float64]
@@ -32,8 +33,9 @@ SHARES = (0.98, 0.99, 0.995)
 
 @dataclass(frozen=True)
 class Length:
-    """One way of choosing how many calls each prompt gets. error: mean over the runs. fixed: calls that a fixed number
-    for all prompts needs for the same mean error, NaN where it is out of range.
+    """One way of choosing how many calls each prompt gets. error: mean over the runs. saved: share of the calls that a
+    fixed number for all prompts needs for the same mean error, and its 95 % interval, prompts resampled; NaN where that
+    number is out of range.
     """
 
     rule: str
@@ -41,46 +43,71 @@ class Length:
     least: int
     most: int
     error: float
-    fixed: float
+    saved: float
+    low: float
+    high: float
 
 
 def lengths(bench: Bench, sampler: str, reference: str) -> list[Length]:
-    """Absolute targets and the paper's share, with every prompt planned on a profile of its own."""
-    runs, test = bench.runs, bench.test
-    planner = Smooth(sampler)
+    """Absolute targets and the paper's share, by a DNA and profile of each prompt's own.
+
+    The sigmas of so many calls are those planned on the prompt's own DNA, or those planned for all prompts.
+    """
+    runs, test, planner = bench.runs, bench.test, Smooth(sampler)
     dnas = prompt_dnas(runs, test)
     prompts = np.array(test.prompts)
     mean = replace(mean_dna(list(dnas.values())), profile=bench.dna.profile)
 
-    def error(schedules: dict[int, FloatArray]) -> float:
-        errors = np.empty(len(test))
+    def errors(schedules: dict[int, FloatArray]) -> FloatArray:
+        """(prompts,) means over each prompt's runs."""
+        found = []
         for prompt, sigmas in schedules.items():
-            rows = np.flatnonzero(prompts == prompt)
-            errors[rows] = runs.mse(sampler, torch.from_numpy(sigmas).float(), test[rows.tolist()], reference)
-        return float(errors.mean())
+            rows = np.flatnonzero(prompts == prompt).tolist()
+            found.append(runs.mse(sampler, torch.from_numpy(sigmas.copy()).float(), test[rows], reference).mean())
+        return np.array(found)
 
-    counts = np.array(FIXED_STEPS)
-    fixed = []
-    for count in counts:
-        same = plan_fixed(mean, int(count), planner).sigmas
-        own = {prompt: plan_fixed(dna, int(count), planner).sigmas for prompt, dna in dnas.items()}
-        fixed.append(min(error(dict.fromkeys(dnas, same)), error(own)))
-    curve = np.minimum.accumulate(fixed)
-    found = []
+    shared = {k: plan_fixed(mean, k, planner).sigmas for k in range(1, LONGEST + 1)}
+    fixed = np.stack([errors(dict.fromkeys(dnas, shared[k])) for k in FIXED_STEPS])
+    plans = {}
     for steps in TARGET_STEPS:
         target = plan_fixed(mean, steps, planner).predicted_error
-        plans = {prompt: plan_target(dna, target, LONGEST, 3, planner) for prompt, dna in dnas.items()}
-        found.append((f"target {target:.2g}", plans))
+        plans[f"target {target:.2g}"] = [plan_target(dna, target, LONGEST, 3, planner) for dna in dnas.values()]
     for share in SHARES:
-        plans = {prompt: plan_adaptive(dna, share, LONGEST, 3, planner) for prompt, dna in dnas.items()}
-        found.append((f"share {share:g}", plans))
-    rows = []
-    for rule, plans in found:
-        used = np.array([plans[prompt].steps for prompt in prompts])
-        reached = error({prompt: plan.sigmas for prompt, plan in plans.items()})
-        needed = float(np.exp(np.interp(-np.log(reached), -np.log(curve), np.log(counts), left=np.nan, right=np.nan)))
-        rows.append(Length(rule, float(used.mean()), int(used.min()), int(used.max()), reached, needed))
-    return rows
+        plans[f"share {share:g}"] = [plan_adaptive(dna, share, LONGEST, 3, planner) for dna in dnas.values()]
+    found = []
+    for rule, chosen in plans.items():
+        used = np.array([plan.steps for plan in chosen])
+        for whose, schedules in (
+            ("own", [plan.sigmas for plan in chosen]),
+            ("shared", [shared[plan.steps] for plan in chosen]),
+        ):
+            reached = errors(dict(zip(dnas, schedules)))
+            found.append(
+                Length(
+                    f"{rule}, {whose} sigmas",
+                    float(used.mean()),
+                    int(used.min()),
+                    int(used.max()),
+                    float(reached.mean()),
+                    *_saved(used, reached, fixed),
+                )
+            )
+    return found
+
+
+def _saved(used: npt.NDArray[np.intp], reached: FloatArray, fixed: FloatArray) -> tuple[float, float, float]:
+    """used, reached: (prompts,) calls and errors. fixed: (counts, prompts) errors of `FIXED_STEPS`."""
+
+    def share(rows: npt.NDArray[np.intp]) -> float:
+        curve = np.log(np.minimum.accumulate(fixed[:, rows].mean(axis=1)))
+        error = np.log(reached[rows].mean())
+        needed = np.interp(-error, -curve, np.log(FIXED_STEPS), left=np.nan, right=np.nan)
+        return float(1 - used[rows].mean() / np.exp(needed))
+
+    rng, count = np.random.default_rng(0), len(used)
+    drawn = [share(rng.integers(count, size=count)) for _ in range(RESAMPLINGS)]
+    low, high = np.nanpercentile(drawn, [2.5, 97.5])
+    return share(np.arange(count)), float(low), float(high)
 
 
 def prompt_dnas(runs: Runs, test: Items) -> dict[int, DiffusionDNA]:
@@ -95,9 +122,8 @@ def prompt_dnas(runs: Runs, test: Items) -> dict[int, DiffusionDNA]:
 
 
 def length_table(rows: list[Length]) -> str:
-    lines = [f"{'rule':<16}{'calls':>8}{'from-to':>9}{'mean error':>12}{'fixed count for that':>22}{'saved':>8}"]
+    lines = [f"{'rule':<30}{'calls':>8}{'from-to':>9}{'mean error':>12}{'saved':>8}  95 %"]
     for row in rows:
-        saved = f"{1 - row.calls / row.fixed:>8.0%}" if np.isfinite(row.fixed) else f"{'':>8}"
-        needed = f"{row.fixed:>22.1f}" if np.isfinite(row.fixed) else f"{'out of range':>22}"
-        lines.append(f"{row.rule:<16}{row.calls:>8.1f}{row.least:>6}-{row.most:<2}{row.error:>12.3g}{needed}{saved}")
+        saved = f"{row.saved:>+8.0%}  {row.low:+.0%} to {row.high:+.0%}" if np.isfinite(row.saved) else "  out of range"
+        lines.append(f"{row.rule:<30}{row.calls:>8.1f}{row.least:>6}-{row.most:<2}{row.error:>12.3g}{saved}")
     return "\n".join(lines)
