@@ -60,7 +60,7 @@ class OptimizeSigmas(io.ComfyNode):
                     min=1,
                     max=10_000_000,
                     tooltip="Model calls to spend at most, those of the long runs included. 150 to 400 per pair are "
-                    "useful. Raise it later to go on searching.",
+                    "useful, and at least 20 times the steps. Raise it later to go on searching.",
                 ),
                 io.Autogrow.Input(
                     "prompts",
