@@ -102,7 +102,7 @@ class PlanSigmas(io.ComfyNode):
                     min=1,
                     max=MAX_STEPS,
                     display_mode=io.NumberDisplay.slider,
-                    tooltip="Model calls to spend. 4 to 20 are useful; with cotj, no more than the DNA has grid points.",
+                    tooltip="Model calls to spend. 4 to 20 are useful; with cotj, no more than the DNA has points.",
                 ),
                 _denoise_input(),
                 *_planner_inputs(),

@@ -91,7 +91,8 @@ def search_schedule(
     if search.best is None:
         raise ValueError(
             f"{NODE}, input 'budget': {budget} model calls are too few to run even one schedule on all "
-            f"{calibration.pairs} pairs. Raise it to 150 or more per pair, and 20 times the steps, or use fewer prompts or seeds."
+            f"{calibration.pairs} pairs. Raise it to 150 or more per pair, and 20 times the steps, or use fewer "
+            "prompts or seeds."
         )
 
 

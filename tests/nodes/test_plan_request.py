@@ -84,7 +84,7 @@ def test_costs_that_are_nothing_or_forbidden_have_codes_of_their_own():
 def test_a_large_grid_is_told_in_few_numbers():
     times = np.arange(1, 1001) / 1000
     told = answer(sent(FIXED[0], DiffusionDNA(times, times), FIXED[1]))["costs"]
-    assert len(told["sigmas"]) == 256
+    assert len(told["sigmas"]) == 128
     assert (told["sigmas"][0], told["sigmas"][-1]) == (0.001, 1.0)
 
 
