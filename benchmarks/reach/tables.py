@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
 import numpy as np
 
-from .cells import COTJ, DEFAULT, Cell
+from .cells import COTJ, DEFAULT, Cell, FloatArray
 from .runs import REFERENCES
 from .schedules import AUTO, PUBLISHED
 from .search import NAME as SEARCHED
@@ -71,20 +71,23 @@ def single_peers(cells: Sequence[Cell], reference: str) -> dict[str, float]:
     return dict(sorted(found.items(), key=lambda item: item[1]))
 
 
-def ratio_over_cells(cells: Sequence[Cell], name: str, other: str, reference: str) -> float:
-    """Geometric mean over cells of the ratio of mean errors, on the items that both ran on."""
+def ratio_over_cells(
+    cells: Sequence[Cell], name: str, other: str, reference: str, of: Callable[[FloatArray], np.floating] = np.mean
+) -> float:
+    """Geometric mean over cells of the ratio of mean errors (or medians), on the items that both ran on."""
     ratios = []
     for cell in cells:
         ours, theirs = cell.errors(name, reference), cell.errors(other, reference)
         count = min(len(ours), len(theirs))
-        ratios.append(ours[:count].mean() / theirs[:count].mean())
+        ratios.append(of(ours[:count]) / of(theirs[:count]))
     return geometric_mean(ratios)
 
 
 def summary(cells: Sequence[Cell], references: Sequence[str] = REFERENCES) -> str:
     """The goals, model by model and reference by reference."""
     head = f"{'':<28}{'reference':<11}{'':<17}{'cells against the best peer':<31}"
-    lines = [f"{head}{'best peer':>10}{'single peer':>13}  {'':<14}{'published CoTj':>14}{'mean-DNA CoTj':>15}"]
+    head += f"{'best peer':>10}{'single peer':>13}  {'':<14}{'medians':>7}{'published CoTj':>16}{'mean-DNA CoTj':>15}"
+    lines = [head]
     for model, found in by_model(cells):
         for reference in references:
             single = next(iter(single_peers(found, reference)))
@@ -98,14 +101,16 @@ def summary(cells: Sequence[Cell], references: Sequence[str] = REFERENCES) -> st
                     ]
                 )
                 published, mean = (ratio_over_cells(found, name, other, reference) for other in COTJ[:2])
+                medians = ratio_over_cells(found, name, single, reference, np.median)
                 lines.append(
                     f"{model:<28}{reference:<11}{name:<17}{verdicts(found, name, reference):<31}{hindsight:>10.2f}"
-                    f"{ratio_over_cells(found, name, single, reference):>13.2f}  {single:<14}{published:>14.2f}"
-                    f"{mean:>15.2f}"
+                    f"{ratio_over_cells(found, name, single, reference):>13.2f}  {single:<14}{medians:>7.2f}"
+                    f"{published:>16.2f}{mean:>15.2f}"
                 )
     lines.append(
         "Ratios are geometric means over cells of the ratios of mean squared errors; below 1 is better than the peer.\n"
         "best peer: of each cell, in hindsight. single peer: the best over all cells, named after its ratio.\n"
+        "medians: the ratio to that peer where not the mean run counts but the median one.\n"
         f"Goals: no cell worse, at most {GOAL_PEER} of the single peer's, at most {GOAL_PUBLISHED} of published CoTj's."
     )
     return "\n".join(lines)
