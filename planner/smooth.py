@@ -30,9 +30,8 @@ NODES = 240  # of the graph: whole numbers of equal jumps for 4, 5, 6, 8, 10, 12
 LEAST_POWER = 1.5  # of a jump's length in its cost, so that equal jumps are the cheapest
 
 # Shift and ends that usually serve a sampler. How much the predictions may move them was settled on the demo model and
-# the mixture, with euler and dpmpp_2m at 4, 6 and 10 steps, and ucgm on the mixture.
-USUAL: dict[Solver, tuple[float, float]] = {"euler": (2.0, 0.3), "ucgm": (3.0, 0.7)}
-USUAL_MULTISTEP = (2.0, 0.0)
+# the mixture, with euler and dpmpp_2m at 4, 6 and 10 steps.
+USUAL, USUAL_MULTISTEP = (2.0, 0.3), (2.0, 0.0)
 ENDS_WEIGHT = 2.0  # of the square of a difference in `ends`, against that of a logarithm of shifts
 
 Way = tuple[Weights, bool]  # what survives of a defect, and whether norms add up, or else squares
@@ -44,8 +43,7 @@ class Smooth:
 
     Clocks are compared by what is left of the steps' defects: for Euler as it would be for Gaussian data. For multistep
     samplers, whose steps amplify what that leaves out, in four ways: defects survive as in Gaussian data or as the
-    response was probed, and add up as mean squares or as their roots. UCGM's clock is chosen by Euler's defects: its
-    own leave out what its correction carries on. A clock's regret is the logarithm of its predicted error over the best
+    response was probed, and add up as mean squares or as their roots. A clock's regret is the logarithm of its predicted error over the best
     clock's, the largest over the ways and the mean over `JUDGED_STEPS`; the clock taken has the least sum of its regret
     and of the squares by which shift, as a logarithm, and ends differ from what usually serves the sampler.
     """
@@ -110,18 +108,17 @@ def _fitted(dna: DiffusionDNA, solver: Solver) -> Fit:
 
 def _best_clock(profile: TrajectoryProfile, solver: Solver, top: float) -> Clock:
     family = clocks(top, SHIFTS, ENDS)
-    judge: Solver = "euler" if solver == "ucgm" else solver
-    ways = _ways(profile, judge)
+    ways = _ways(profile, solver)
     regrets = np.zeros(len(family))
     for steps in JUDGED_STEPS:
-        logs = np.log(_predictions(profile, judge, np.stack([clock.schedule(steps) for clock in family]), ways))
+        logs = np.log(_predictions(profile, solver, np.stack([clock.schedule(steps) for clock in family]), ways))
         regrets += (logs - logs.min(axis=1, keepdims=True)).max(axis=0) / len(JUDGED_STEPS)
     return family[int(np.argmin(regrets + [_unusual(clock, solver) for clock in family]))]
 
 
 def _unusual(clock: Clock, solver: Solver) -> float:
     """How far a clock is from what usually serves the sampler."""
-    shift, ends = USUAL.get(solver, USUAL_MULTISTEP)
+    shift, ends = USUAL_MULTISTEP if is_multistep(solver) else USUAL
     return float(np.log(clock.shift / shift) ** 2 + ENDS_WEIGHT * (clock.ends - ends) ** 2)
 
 
