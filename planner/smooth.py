@@ -43,9 +43,10 @@ class Smooth:
 
     Clocks are compared by what is left of the steps' defects: for Euler as it would be for Gaussian data. For multistep
     samplers, whose steps amplify what that leaves out, in four ways: defects survive as in Gaussian data or as the
-    response was probed, and add up as mean squares or as their roots. A clock's regret is the logarithm of its predicted error over the best
-    clock's, the largest over the ways and the mean over `JUDGED_STEPS`; the clock taken has the least sum of its regret
-    and of the squares by which shift, as a logarithm, and ends differ from what usually serves the sampler.
+    response was probed, and add up as mean squares or as their roots. A clock's regret is the logarithm of its
+    predicted error over the best clock's, the largest over the ways and the mean over `JUDGED_STEPS`; the clock taken
+    has the least sum of its regret and of the squares by which shift, as a logarithm, and ends differ from what usually
+    serves the sampler.
     """
 
     sampler: str = "euler"
