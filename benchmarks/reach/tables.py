@@ -86,7 +86,7 @@ def ratio_over_cells(
 def summary(cells: Sequence[Cell], references: Sequence[str] = REFERENCES) -> str:
     """The goals, model by model and reference by reference."""
     head = f"{'':<28}{'reference':<11}{'':<17}{'cells against the best peer':<31}"
-    head += f"{'best peer':>10}{'single peer':>13}  {'':<14}{'medians':>7}{'published CoTj':>16}{'mean-DNA CoTj':>15}"
+    head += f"{'best peer':>10}{'single peer':>13}  {'':<18}{'medians':>7}{'published CoTj':>16}{'mean-DNA CoTj':>15}"
     lines = [head]
     for model, found in by_model(cells):
         for reference in references:
@@ -104,7 +104,7 @@ def summary(cells: Sequence[Cell], references: Sequence[str] = REFERENCES) -> st
                 medians = ratio_over_cells(found, name, single, reference, np.median)
                 lines.append(
                     f"{model:<28}{reference:<11}{name:<17}{verdicts(found, name, reference):<31}{hindsight:>10.2f}"
-                    f"{ratio_over_cells(found, name, single, reference):>13.2f}  {single:<14}{medians:>7.2f}"
+                    f"{ratio_over_cells(found, name, single, reference):>13.2f}  {single:<18}{medians:>7.2f}"
                     f"{published:>16.2f}{mean:>15.2f}"
                 )
     lines.append(
