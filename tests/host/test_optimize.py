@@ -55,7 +55,7 @@ def test_it_beats_every_candidate_on_its_pairs_and_counts_the_calls_that_the_mod
     assert search.calls == optimizing.calls <= 600
     assert f"with {search.calls} model calls" in text
     names = {trial.name for trial in search.trials}
-    assert {"simple", "beta", "shift 1", "shift 6"} <= names
+    assert {"simple", "beta", "shift 1", "shift 5", "shift 2 ends 0.7"} <= names
     for trial in search.trials:
         assert trial.complete(SEEDS) or trial.total() >= search.best.total()
         if trial.complete(SEEDS):
