@@ -75,7 +75,7 @@ class Smooth:
     def error(self, dna: DiffusionDNA, sigmas: npt.ArrayLike) -> float:
         """What is left of the defects' squares, as the response was probed where it was; 0 for an empty schedule.
 
-        Which schedule is the best is one question, and how hard a prompt is another: prompts are told apart best so.
+        Which schedule is the best is one question, and how hard a prompt is another: this is for the second.
         """
         profile, times = profile_in(dna, self.name), schedule_times(dna, sigmas)
         return _expected(profile, self._solver, times) if len(times) else 0.0
