@@ -25,7 +25,7 @@ class Graph:
     growth: what the cost still to go is multiplied by at every jump (GITS' coefficient).
     shift: the time shift through which a path is run, as one list; None where the nodes' own sigmas are run.
     guides_only: whether costs say which path is the best of its length, and no more: what it gains over a shorter one
-        is then told by the planner's `error`.
+        is then told by the root of the planner's `error`.
     """
 
     sigmas: FloatArray

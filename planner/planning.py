@@ -171,12 +171,15 @@ class _Search:
 
     @cached_property
     def costs(self) -> FloatArray:
-        """(K,) what the cheapest path of each length costs, inf where there is none."""
+        """(K,) what the cheapest path of each length costs, inf where there is none.
+
+        Where costs only guide, the root of the predicted error: of its square 99 % are gained while a picture is wrong.
+        """
         if not self.graph.guides_only:
             return self.paths.costs
         known = [k for k in self.possible if k in ERROR_STEPS or k == self.possible[-1]]
         errors = [self.planner.error(self.dna, self.graph.run_sigmas(self.paths.path(k))) for k in known]
-        logs = np.log(np.maximum(np.minimum.accumulate(errors), np.finfo(np.float64).tiny))
+        logs = np.log(np.maximum(np.minimum.accumulate(errors), np.finfo(np.float64).tiny)) / 2
         between = np.exp(np.interp(np.log(np.arange(1, len(self.paths.costs) + 1)), np.log(known), logs))
         return np.where(np.isfinite(self.paths.costs), between, np.inf)
 

@@ -117,9 +117,9 @@ def test_fits_are_forgotten_with_their_profile(model):
 
 
 @pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m"])
-def test_the_gain_is_that_of_the_predicted_errors(dna, sampler):
+def test_the_gain_is_that_of_the_roots_of_predicted_errors(dna, sampler):
     planner = Smooth(sampler)
-    errors = [plan_fixed(dna, steps, planner).predicted_error for steps in range(1, 21)]
+    errors = np.sqrt([plan_fixed(dna, steps, planner).predicted_error for steps in range(1, 21)])
     share = (errors[0] - np.minimum.accumulate(errors)) / (errors[0] - min(errors))
     for threshold in (0.9, 0.99):
         plan = plan_adaptive(dna, threshold, 20, planner=planner)
