@@ -69,7 +69,8 @@ def plan_adaptive(
 ) -> Plan:
     """The shortest plan, of `min_steps` to `max_steps` denoiser calls, that explains a share `threshold` of the gain.
 
-    With `C_k` the cheapest cost of exactly k calls and K = max_steps, the smallest k with `(C_1 - C_k) / (C_1 - C_K) >=
+    With `C_k` the cheapest cost of exactly k calls (of a planner whose costs only guide, the root of its predicted
+    error) and K = max_steps, the smallest k with `(C_1 - C_k) / (C_1 - C_K) >=
     threshold`. Where K calls gain nothing over one, the plan has `min_steps`, and its `reason` says so. Both limits are
     clipped to the nodes at hand, and to what the constraints allow. The other arguments and the errors raised are those
     of `plan_fixed`.
