@@ -108,7 +108,7 @@ def main(arguments: list[str]) -> None:
                 trials = [Trial(f"shift {shift:g}", shifted(shift, options.steps), power) for shift in SHIFTS]
                 winner = race(pairs, trials, nothing)
                 picked.append(held_out.errors(winner.times))
-                found.append(held_out.errors(refine(pairs, winner, nothing, nothing).times))
+                found.append(held_out.errors(refine(pairs, winner, nothing).times))
                 calls.append(pairs.spent / count)
             others = np.concatenate([best] * options.repeats)
             better = sum(np.sqrt(new).mean() < np.sqrt(old).mean() for new, old in zip(found, picked))

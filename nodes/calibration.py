@@ -23,7 +23,10 @@ BLOWN_UP = 1e15  # the deviation of a run that is not finite
 
 
 class Calibration:
-    """Pairs of prompt and noise with the latents that long runs end in: the `Runner` of a search."""
+    """Pairs of prompt and noise with the latents that long runs end in: the `Runner` of a search.
+
+    pairs: to search on. Their numbers are followed by those of `check` more, with the next seeds.
+    """
 
     def __init__(
         self,
@@ -33,6 +36,7 @@ class Calibration:
         latent: dict[str, Any],
         sampler: comfy.samplers.Sampler,
         seeds: int,
+        check: int,
         reference_steps: int,
         name: str,
     ):
@@ -45,11 +49,12 @@ class Calibration:
         self.kind = host.noise_kind(self.model_sampling)
         self.budget = Budget()
         rollouts = [Rollout(one, self.budget.before_call, self.budget.after_call) for one in guiders]
-        self.pairs = len(rollouts) * seeds
-        self.noises = _noises(noise, latent, self.pairs)
+        self.pairs, self.check = len(rollouts) * seeds, check
+        count = self.pairs + check
+        self.noises = _noises(noise, latent, count)
         self.first_seed = noise.seed
-        self.rollouts = [rollouts[pair % len(rollouts)] for pair in range(self.pairs)]
-        self.memories = [Memory() for _ in range(self.pairs)]
+        self.rollouts = [rollouts[pair % len(rollouts)] for pair in range(count)]
+        self.memories = [Memory() for _ in range(count)]
         self.reference_sigmas = host.simple_sigmas(self.model_sampling, reference_steps)
         self.about = {"prompts": len(guiders), "seeds": seeds, "items": len(host.parts(self.latent)[0])}
         self.about |= {"first_seed": noise.seed, "reference_steps": reference_steps}
@@ -58,11 +63,12 @@ class Calibration:
             torch.from_numpy(array) for array in schedule_file.read_references(save_folder(), name, self.id)
         ]
 
-    def make_references(self) -> None:
+    def make_references(self, pairs: int) -> None:
+        """Of the first so many."""
         euler = comfy.samplers.sampler_object("euler")
         had = len(self.references)
         try:
-            for pair in range(had, self.pairs):
+            for pair in range(had, pairs):
                 final = self._final(euler, self.reference_sigmas, pair)
                 if not final.isfinite().all():
                     raise ValueError(
@@ -107,18 +113,22 @@ class Calibration:
 
 
 class Budget:
-    """Counts the calls of one search at the model, and ends it when they are spent. To be started before any call."""
+    """Counts the calls of one search at the model, and ends it when they are spent. To be started before any call.
+
+    keep: so many of them are for later.
+    """
 
     search: Search
     limit: int
+    keep: int
     progress: CallProgress
 
-    def start(self, search: Search, limit: int, node_id: str) -> None:
-        self.search, self.limit = search, limit
+    def start(self, search: Search, limit: int, node_id: str, keep: int) -> None:
+        self.search, self.limit, self.keep = search, limit, keep
         self.progress = CallProgress(limit - search.calls, node_id)
 
     def before_call(self) -> None:
-        if self.search.calls >= self.limit:
+        if self.search.calls >= self.limit - self.keep:
             raise OutOfCalls
         self.search.calls += 1
 

@@ -48,18 +48,18 @@ class OptimizeSigmas(io.ComfyNode):
                 ),
                 io.Int.Input(
                     "seeds",
-                    default=16,
+                    default=32,
                     min=1,
                     max=256,
-                    tooltip="Noises per prompt. Prompts times seeds are the pairs to run; 16 to 32 are useful, fewer "
-                    "fit the schedule to themselves.",
+                    tooltip="Noises per prompt. Prompts times seeds are the pairs to run; 32 or more are useful, 16 at "
+                    "least. Fewer fit the schedule to themselves.",
                 ),
                 io.Int.Input(
                     "budget",
-                    default=5000,
+                    default=8000,
                     min=1,
                     max=10_000_000,
-                    tooltip="Model calls to spend at most, those of the long runs included. 150 to 400 per pair are "
+                    tooltip="Model calls to spend at most, long runs and check included. 150 to 400 per pair are "
                     "useful, and at least 20 times the steps. Raise it later to go on searching.",
                 ),
                 io.Autogrow.Input(
@@ -93,6 +93,15 @@ class OptimizeSigmas(io.ComfyNode):
                     max=1000,
                     advanced=True,
                     tooltip="Euler steps of the long run, on the model's simple schedule. 50 to 200 are useful.",
+                ),
+                io.Int.Input(
+                    "check",
+                    default=16,
+                    min=0,
+                    max=256,
+                    advanced=True,
+                    tooltip="Pairs with further seeds, on which the result is run at the end beside the best candidate "
+                    "and the model's own schedule: the text tells whether it holds there. 0 for none.",
                 ),
                 io.Combo.Input(
                     "objective",
@@ -140,6 +149,7 @@ class OptimizeSigmas(io.ComfyNode):
         name,
         other_steps,
         reference_steps,
+        check,
         objective,
         search_again,
         prompts=None,
@@ -154,12 +164,12 @@ class OptimizeSigmas(io.ComfyNode):
         calibration: Calibration | None = None
         for count in counts:
             search = store.schedules.searches.get(count)
-            if search and not search_again and (search.finished or search.calls >= budget):
+            if search and not search_again and (search.finished or max(search.calls, search.budget) >= budget):
                 continue
             if calibration is None:
                 conditionings = list((prompts or {}).values())
                 calibration = Calibration(
-                    guider, conditionings, noise, latent, sampler, seeds, reference_steps, store.name
+                    guider, conditionings, noise, latent, sampler, seeds, check, reference_steps, store.name
                 )
             search_schedule(calibration, store, count, budget, OBJECTIVES[objective], dna, cls.hidden.unique_id)
         search = store.schedules.searches[steps]

@@ -44,7 +44,8 @@ def describe_search(name: str, schedules: Schedules, steps: int) -> str:
         f"steps) {values(best).mean():.3g}, 95 % interval {low:.3g} to {high:.3g}",
         "sigmas " + ", ".join(f"{sigma:.4g}" for sigma in search.sigmas),
         f"found on {_counted(about)} with {search.calls} model calls; {state}",
-        *_ratios(best, trials, search.trials[0]),
+        *_ratios(search),
+        *_check(search),
         f"mean {what} of candidates: " + ", ".join(f"{t.name} {values(t).mean():.3g}" for t in trials[:SHOWN]),
     ]
     if len(best.errors) < FEW_PAIRS:
@@ -55,18 +56,36 @@ def describe_search(name: str, schedules: Schedules, steps: int) -> str:
     return "\n".join(lines)
 
 
-def _ratios(best: Trial, trials: list[Trial], default: Trial) -> list[str]:
-    """What the schedule saves over the best candidate and over the model's own, on the pairs that it was found on."""
-    if best is trials[0]:
-        return [f"it is the candidate {best.name}"]
-    lines = []
-    rivals = {trials[0].name: (trials[0], ", the best candidate")}
-    rivals.setdefault(default.name, (default, ""))
-    for rival, role in rivals.values():
-        low, high = ratio_interval(values(best), values(rival))
-        ratio = best.total() / rival.total()
-        lines.append(f"{ratio:.2f} times that of {rival.name}{role}, 95 % interval {low:.2f} to {high:.2f}")
-    return lines
+def rivals(search: Search) -> list[Trial]:
+    """What the best is held against: the best candidate and the model's own schedule, as far as it is another."""
+    assert search.best is not None
+    candidates = {trial.name: trial for trial in (finished_trials(search)[0], search.trials[0])}
+    return [trial for trial in candidates.values() if trial.name != search.best.name]
+
+
+def _ratios(search: Search) -> list[str]:
+    """What the schedule saves on the pairs that it was found on."""
+    best = search.best
+    assert best is not None
+    if best.name in {trial.name for trial in search.trials}:
+        return [f"it is the candidate {best.name}", *(_ratio(best, rival) for rival in rivals(search))]
+    return [_ratio(best, rival) for rival in rivals(search)]
+
+
+def _check(search: Search) -> list[str]:
+    """And on others."""
+    if not search.checked:
+        asked = search.about.get("check")
+        return ["not checked on other seeds: that needs more budget"] if asked and search.budget else []
+    best, *others = search.checked
+    images = len(best.all_errors())
+    found = "; ".join(_ratio(best, rival) for rival in others)
+    return [f"checked on {images} images of other seeds: mean {objective(search)} {values(best).mean():.3g}; {found}"]
+
+
+def _ratio(best: Trial, rival: Trial) -> str:
+    low, high = ratio_interval(values(best), values(rival))
+    return f"{best.total() / rival.total():.2f} times that of {rival.name}, 95 % interval {low:.2f} to {high:.2f}"
 
 
 def _counted(about: dict[str, Any]) -> str:

@@ -10,13 +10,17 @@ from typing import Any
 import folder_paths
 
 from ..planner import DiffusionDNA
-from ..planner.search import OutOfCalls, Trial, race, refine
+from ..planner.search import OutOfCalls, Trial, race, refine, run
 from . import __version__, schedule_file
 from .calibration import NODE, Calibration
 from .candidates import DEFAULT, candidates
 from .files import FOLDER, save_folder
+from .optimize_text import rivals
 from .sampled_with import sampler_name
 from .schedule_file import Schedules, Search
+
+MOST_CHECKED = 3  # schedules: the best, the best candidate and the model's own
+CHECK_SHARE = 0.25  # of the budget; a check that takes more is left out
 
 
 def list_schedules() -> dict[str, Path]:
@@ -61,14 +65,18 @@ def search_schedule(
 
     A schedule from another search competes; so a new one is never worse on its own pairs than what it replaces.
     """
+    to_check = _calls_to_check(calibration, steps)
+    if to_check > CHECK_SHARE * budget:
+        to_check = 0
     searches = store.schedules.searches
     earlier = searches.get(steps)
     if earlier and earlier.calibration == calibration.id and earlier.trials[0].power == power:
         search = earlier
     else:
         search = Search(calibration.id, calibration.about | {"pack_version": __version__})
-    search.finished = False
-    calibration.budget.start(search, budget, node_id)
+    search.finished, search.about["check"] = False, calibration.check
+    calibration.budget.start(search, budget, node_id, keep=to_check)
+    nothing_better = False
 
     def save() -> None:
         if search.best or earlier is None:
@@ -76,14 +84,14 @@ def search_schedule(
             store.save()
 
     try:
-        calibration.make_references()
+        calibration.make_references(calibration.pairs)
         if not search.trials:
             sampler, stored = sampler_name(calibration.sampler), earlier.sigmas if earlier else []
             found = candidates(calibration.model_sampling, steps, sampler, dna, stored)
             calibration.check_sampler(found[DEFAULT])
             search.trials = [Trial(name, times, power) for name, times in found.items()]
         _race_and_refine(calibration, search, save)
-        search.finished = True
+        nothing_better = True
     except OutOfCalls:
         pass
     finally:
@@ -94,11 +102,36 @@ def search_schedule(
             f"{calibration.pairs} pairs. Raise it to 150 or more per pair, and 20 times the steps, or use fewer "
             "prompts or seeds."
         )
+    if to_check and not search.checked:
+        calibration.budget.keep = 0
+        _check(calibration, search)
+    search.finished, search.budget = nothing_better, budget
+    save()
+
+
+def _calls_to_check(calibration: Calibration, steps: int) -> int:
+    """At most."""
+    return calibration.check * (calibration.about["reference_steps"] + MOST_CHECKED * steps)
+
+
+def _check(calibration: Calibration, search: Search) -> None:
+    """Run the best, and what it is held against, on pairs that nothing was chosen by; as many as the budget allows."""
+    assert search.best is not None
+    checked = [Trial(trial.name, trial.times, trial.power) for trial in (search.best, *rivals(search))]
+    try:
+        for pair in range(calibration.pairs, calibration.pairs + calibration.check):
+            calibration.make_references(pair + 1)
+            for trial in checked:
+                run(calibration, trial, pair)
+    except OutOfCalls:  # a sampler that makes several calls a step
+        for trial in checked:
+            trial.errors.pop(pair, None)
+    search.checked = checked if checked[0].errors else []
 
 
 def _race_and_refine(calibration: Calibration, search: Search, save: Callable[[], None]) -> None:
     def found(trial: Trial) -> None:
-        search.best = trial
+        search.best, search.checked = trial, []
         search.sigmas = calibration.sigmas(trial.times).tolist()
         search.about["found_at"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
         save()
@@ -109,4 +142,4 @@ def _race_and_refine(calibration: Calibration, search: Search, save: Callable[[]
 
     race(calibration, search.trials, after_pair)
     assert search.best is not None
-    refine(calibration, search.best, after_pair, found)
+    refine(calibration, search.best, found)

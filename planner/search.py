@@ -19,7 +19,7 @@ from .arrays import FloatArray
 PROBE = 0.05  # share of the smaller neighbouring gap by which a node is moved to take a derivative
 LEAST_GAP = 0.4  # of what it was, that a joint step leaves of a gap between two nodes
 FIRST_MOVE, LAST_MOVE = 0.15, 0.07  # shares of a gap that coordinate moves start and end with
-
+SURE = 1.0  # standard errors of the mean gain over items that a refinement must gain to be taken
 
 TINY = 1e-12  # below every error that is told from 0
 
@@ -86,7 +86,7 @@ def race(runner: Runner, trials: list[Trial], after_pair: Progress) -> Trial:
     for pair in range(runner.pairs):
         _run_once(runner, trials[0], pair, after_pair)
     hardest = sorted(range(runner.pairs), key=lambda pair: -trials[0].cost(pair))
-    racing, done = list(trials), max(1, runner.pairs // 8)
+    racing, done = list(trials), max(1, runner.pairs // 16)
     while True:
         for trial in racing:
             for pair in hardest[:done]:
@@ -109,24 +109,26 @@ def unproven(trials: Sequence[Trial], best: Trial, pairs: int) -> list[Trial]:
     return [trial for trial in trials if not trial.complete(pairs) and trial.total() < bar]
 
 
-def refine(runner: Runner, best: Trial, after_pair: Progress, found: Progress) -> Trial:
+def refine(runner: Runner, best: Trial, found: Progress, sure: float = SURE) -> Trial:
     """The best schedule that joint steps and then moves of single nodes lead to, each accepted only if it is better.
 
-    found: told of every improvement. Ends when no move helps, or raises OutOfCalls.
+    sure: by how many standard errors over the items. A schedule has enough numbers to fit the few items that rule the
+    mean, and is then worse on all others; what gains on most items is better elsewhere too. 0 for the best on the very
+    items that are run. found: told of every improvement. Ends when no move helps, or raises OutOfCalls.
     """
     runs = best.changed(best.times)
     deviations = [run(runner, runs, pair) for pair in range(runner.pairs)]  # to start changes from
     runner.keep()
-    best = _gauss_newton(runner, best, deviations, after_pair, found)
-    return _coordinate_moves(runner, best, after_pair, found)
+    best = _gauss_newton(runner, best, deviations, found, sure)
+    return _coordinate_moves(runner, best, found, sure)
 
 
 def _gauss_newton(
     runner: Runner,
     best: Trial,
     deviations: list[FloatArray],
-    after_pair: Progress,
     found: Progress,
+    sure: float,
 ) -> Trial:
     """Damped Gauss-Newton steps in all nodes but the first (Levenberg-Marquardt), while they help.
 
@@ -154,7 +156,7 @@ def _gauss_newton(
             step = np.linalg.lstsq(normal + damping * np.diag(normal.diagonal()), -slope, rcond=None)[0]
             trial = best.changed(_stepped(best.times, np.asarray(step, dtype=np.float64)))
             tried: list[FloatArray] = []
-            if _beats(runner, trial, best, range(runner.pairs), after_pair, tried):
+            if _beats(runner, trial, best, range(runner.pairs), _untold, tried) and _gains(trial, best, sure):
                 better = trial
                 break
         if better is None:
@@ -167,7 +169,7 @@ def _gauss_newton(
             return best
 
 
-def _coordinate_moves(runner: Runner, best: Trial, after_pair: Progress, found: Progress) -> Trial:
+def _coordinate_moves(runner: Runner, best: Trial, found: Progress, sure: float) -> Trial:
     """Every node but the first, both ways, by a share of the gap to its neighbour that halves when no move helps."""
     share = FIRST_MOVE
     ways = np.ones(len(best.times))  # the way that helped a node last is tried first
@@ -180,7 +182,7 @@ def _coordinate_moves(runner: Runner, best: Trial, after_pair: Progress, found: 
                 times[node] += share * (neighbour - times[node])
                 trial = best.changed(times)
                 hardest = sorted(range(runner.pairs), key=lambda pair: -best.cost(pair))
-                if _beats(runner, trial, best, hardest, after_pair):
+                if _beats(runner, trial, best, hardest, _untold) and _gains(trial, best, sure):
                     runner.keep()
                     best, ways[node], helped = trial, way, True
                     found(best)
@@ -209,6 +211,16 @@ def _beats(
             if deviations is not None:
                 deviations.append(deviation)
     return trial.total() < bar
+
+
+def _gains(trial: Trial, best: Trial, sure: float) -> bool:
+    """Whether a better trial's mean gain over the items is that many of its standard errors."""
+    gains = best.all_errors() ** best.power - trial.all_errors() ** trial.power
+    return len(gains) < 2 or bool(gains.mean() >= sure * gains.std(ddof=1) / np.sqrt(len(gains)))
+
+
+def _untold(_: Trial) -> None:
+    """Refining tells only of what it takes."""
 
 
 def _run_once(runner: Runner, trial: Trial, pair: int, after_pair: Progress) -> None:

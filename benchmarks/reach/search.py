@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from cotj.planner import flow_to_sigma, sigma_to_flow
-from cotj.planner.search import OutOfCalls, Trial, race, refine
+from cotj.planner.search import SURE, OutOfCalls, Trial, race, refine
 from torch import Tensor
 
 from . import host
@@ -21,6 +21,7 @@ FloatArray = npt.NDArray[np.float64]
 NAME = "Optimize Sigmas"
 POWER = 1.0  # of each error in the objective, "mean square": the mean is what the tables compare
 BLOWN_UP = 1e15
+FORMAT = 2  # of what is kept; to be raised where a search goes another way
 
 
 class Pairs:
@@ -91,7 +92,7 @@ def optimized(
     for value in times.values():
         digest.update(value.tobytes())
     calibration = runs.subject.calibration
-    key = f"search {sampler} {steps} {reference} {budget} {POWER} {calibration} {digest.hexdigest()}"
+    key = f"search {FORMAT} {sampler} {steps} {reference} {budget} {POWER} {SURE} {calibration} {digest.hexdigest()}"
     keys = runs.keys(key, calibration[:1])
     (known,) = runs.store.read(keys)
     if known is None:
@@ -115,7 +116,7 @@ def _search(pairs: Pairs, trials: list[Trial]) -> Trial:
     try:
         race(pairs, trials, after_pair)
         pairs.racing = False
-        refine(pairs, best[0], after_pair, found)
+        refine(pairs, best[0], found)
     except OutOfCalls:
         pass
     return best[0]

@@ -173,6 +173,7 @@ class Session:
                 name=f"benchmark-{self.model.name}-{sampler}-{self.guidance:g}",
                 other_steps="",
                 reference_steps=self.reference_steps,
+                check=0,
                 objective="distance",
                 search_again=False,
                 dna=mean,

@@ -26,7 +26,7 @@ class Optimizing:
         self.run = DemoRun(self.graph, prompt="a small red circle on the left", seed=seed, batch=batch, patch=count)
         self.sampler = self.graph.add("KSamplerSelect", sampler_name=sampler)[0]
         defaults = {"steps": STEPS, "seeds": SEEDS, "budget": 600, "name": name, "other_steps": ""}
-        defaults |= {"reference_steps": LONG, "objective": "distance", "search_again": False}
+        defaults |= {"reference_steps": LONG, "check": 0, "objective": "distance", "search_again": False}
         links = {"guider": self.run.guider, "noise": self.run.noise, "latent_image": self.run.latent}
         self.node = self.graph.add("CoTjOptimizeSigmas", sampler=self.sampler, **links | defaults | inputs)
         self.shown = self.graph.show(self.node[0], self.node[1], self.node[3])
@@ -148,6 +148,35 @@ def test_several_numbers_of_steps_share_the_long_runs_and_one_file(client, serve
     # Only the first of the three had long runs to make, so the others could run more.
     ran = [sum(len(trial.errors) for trial in searches[steps].trials) * steps for steps in (3, 4, 5)]
     assert ran[0] + SEEDS * LONG <= 120 and min(ran[1:]) > ran[0]
+
+
+def test_it_is_checked_on_seeds_that_nothing_was_chosen_by(client, server):
+    """As far from the long run there as Optimize Sigmas with these seeds finds the same schedule to be."""
+    optimizing = Optimizing(server, "checked", budget=600, check=3)
+    _, _, text = optimizing.queue(client)
+    search = optimizing.stored.searches[STEPS]
+    assert search.calls == optimizing.calls <= 600
+    best, *others = search.checked
+    assert "simple" in {trial.name for trial in others} and len(others) in (1, 2)
+    np.testing.assert_array_equal(best.times, search.best.times)
+    assert all(sorted(trial.errors) == [SEEDS, SEEDS + 1, SEEDS + 2] for trial in search.checked)
+    assert f"checked on 3 images of other seeds: mean distance {best.total() / 3:.3g}" in text
+    elsewhere = Optimizing(server, "elsewhere", seed=11 + SEEDS, seeds=3, budget=200)
+    elsewhere.queue(client)
+    default = elsewhere.stored.searches[STEPS].trials[0]
+    [same] = [trial for trial in others if trial.name == default.name]
+    for pair, errors in default.errors.items():
+        np.testing.assert_allclose(same.errors[SEEDS + pair], errors, rtol=1e-5)
+
+    before = optimizing.calls
+    assert optimizing.queue(client)[2] == text and optimizing.calls == before
+
+
+def test_a_check_that_would_take_most_of_the_budget_is_left_out_and_the_text_says_so(client, server):
+    optimizing = Optimizing(server, "unchecked", budget=150, check=3)
+    _, _, text = optimizing.queue(client)
+    assert optimizing.stored.searches[STEPS].checked == []
+    assert "not checked on other seeds: that needs more budget" in text
 
 
 def test_prompts_take_the_place_of_the_guiders_and_make_pairs_with_every_seed(client, server):

@@ -111,7 +111,7 @@ def test_refining_finds_the_optimum_that_brute_force_finds(power, start):
     runner = Gaussian()
     [trial] = trials(power, **{start: SCHEDULES[start]})
     race(runner, [trial], nothing)
-    found = refine(runner, trial, nothing, nothing)
+    found = refine(runner, trial, nothing, sure=0)
     assert found.total() <= best * 1.02  # brute force knows its grid alone
     assert (np.diff(found.times) < 0).all() and found.times[0] == 1 and found.times[-1] > 0
 
@@ -120,7 +120,7 @@ def test_the_first_step_moves_all_nodes_at_once():
     runner, told = Gaussian(), []
     [trial] = trials(1.0, high=SCHEDULES["high"])
     race(runner, [trial], nothing)
-    refine(runner, trial, nothing, told.append)
+    refine(runner, trial, told.append, sure=0)
     assert (told[0].times[1:] != trial.times[1:]).all()
 
 
@@ -128,7 +128,7 @@ def test_improvements_only_and_each_is_told():
     runner, told = Gaussian(), []
     [trial] = trials(1.0, bad=SCHEDULES["bad"])
     race(runner, [trial], nothing)
-    found = refine(runner, trial, nothing, told.append)
+    found = refine(runner, trial, told.append, sure=0)
     totals = [trial.total(), *(better.total() for better in told)]
     assert totals == sorted(totals, reverse=True) and len(set(totals)) == len(totals) > 2
     assert found is told[-1]
@@ -140,33 +140,78 @@ def test_the_budget_ends_the_search_and_what_was_run_stays(calls):
     runner, told = Gaussian(calls), []
     candidates = trials(1.0, **SCHEDULES)
     with pytest.raises(OutOfCalls):
-        refine(runner, race(runner, candidates, nothing), nothing, told.append)
+        refine(runner, race(runner, candidates, nothing), told.append, sure=0)
     assert runner.spent == calls
     again, later = Gaussian(), []
-    finished = refine(again, race(again, candidates, nothing), nothing, later.append)
+    finished = refine(again, race(again, candidates, nothing), later.append, sure=0)
     fresh = Gaussian()
     other = trials(1.0, **SCHEDULES)
-    expected = refine(fresh, race(fresh, other, nothing), nothing, nothing)
+    expected = refine(fresh, race(fresh, other, nothing), nothing, sure=0)
     np.testing.assert_allclose(finished.times, expected.times)
     assert again.spent <= fresh.spent
 
 
+class Alike(Gaussian):
+    """Every pair the same: what is better for one is better for all."""
+
+    def run(self, times, pair):
+        return super().run(times, 0)
+
+
+def test_what_is_better_for_all_is_found_with_certainty_asked_for():
+    grid = np.arange(0.02, 1, 0.02)
+    best = min(
+        float(Alike().run(np.array([1, *nodes[::-1]]), 0)[0, 0] ** 2) for nodes in itertools.combinations(grid, 3)
+    )
+    runner = Alike()
+    [trial] = trials(1.0, high=SCHEDULES["high"])
+    race(runner, [trial], nothing)
+    assert refine(runner, trial, nothing).total() <= Alike.pairs * best * 1.02
+
+
+class OneWithAFork:
+    """One node, which all items but one want at 0.5; that one has nearly the whole error, and wants it at 0.8."""
+
+    pairs = 16
+
+    def run(self, times, pair):
+        return np.array([[30 * (times[1] - 0.8) if pair == 0 else times[1] - 0.5]])
+
+    def keep(self):
+        pass
+
+
+def test_what_gains_on_one_item_alone_is_not_taken():
+    for sure, lowest, highest in ((0, 0.75, 0.8), (1, 0.5, 0.5)):
+        [trial] = trials(1.0, start=[1, 0.5])
+        race(OneWithAFork(), [trial], nothing)
+        found = refine(OneWithAFork(), trial, nothing, sure=sure)
+        assert lowest <= found.times[1] <= highest
+
+
 def test_a_changed_schedule_runs_from_the_change_on():
     """A sweep over k - 1 nodes is k (k - 1) / 2 calls a pair, not k (k - 1)."""
-    runner = Gaussian()
+
+    class Noting(Gaussian):
+        def __init__(self):
+            super().__init__()
+            self.spent_by = []
+
+        def run(self, times, pair):
+            deviation = super().run(times, pair)
+            self.spent_by.append(self.spent)
+            return deviation
+
+    runner = Noting()
     [trial] = trials(1.0, default=SCHEDULES["default"])
     race(runner, [trial], nothing)
-    seen = []
     before = runner.spent
-    with pytest.raises(KeyError):
-
-        def stop(_):
-            seen.append(runner.spent - before)
-            raise KeyError
-
-        refine(runner, trial, stop, nothing)
+    runner.spent_by.clear()
+    refine(runner, trial, nothing)
     # A run to start from, the derivatives by three nodes, and the first trial of a step, which changes the second node.
-    assert seen == [Gaussian.pairs * (4 + 3 + 2 + 1) + 3]
+    runs = Gaussian.pairs * (1 + 3)
+    assert runner.spent_by[runs - 1] - before == Gaussian.pairs * (4 + 3 + 2 + 1)
+    assert runner.spent_by[runs] - runner.spent_by[runs - 1] == 3
 
 
 def test_intervals_hold_the_mean_as_often_as_they_say():
