@@ -34,7 +34,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument(
         "--prompts", default="32", help="held-out prompts of the demo; with --server, a file of prompts"
     )
-    parser.add_argument("--calibration", type=int, default=16, help="prompts that schedules are found on")
+    parser.add_argument("--calibration", type=int, default=32, help="prompts that schedules are found on")
     parser.add_argument(
         "--budget", type=int, default=200, help="least calls of a search per calibration run; 0: no search"
     )
@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(1)
     store = Store(args.cache)
     cells: list[Cell] = []
-    ranks: dict[tuple[str, str], dict[str, float]] = {}
+    ranks: dict[tuple[str, str], dict[str, predictions.Ranks]] = {}
     for name in args.models:
         for make in subjects(args.guidance, int(args.prompts), args.calibration)[name]:
             started = time.monotonic()
@@ -87,7 +87,7 @@ def main(argv: list[str] | None = None) -> None:
 def report(
     folder: Path,
     cells: Sequence[Cell],
-    ranks: dict[tuple[str, str], dict[str, float]],
+    ranks: dict[tuple[str, str], dict[str, predictions.Ranks]],
     samplers: Sequence[str],
     references: Sequence[str] = REFERENCES,
 ) -> None:
@@ -100,7 +100,8 @@ def report(
     if ranks:
         parts.append(
             f"Rank correlation (Spearman) of predicted and measured error, {predictions.RANDOM_SCHEDULES} random "
-            f"schedules of {predictions.RANDOM_STEPS} calls, reference own\n{predictions.correlation_table(ranks)}"
+            f"schedules of {predictions.RANDOM_STEPS} calls, reference own: with the mean error of the runs, and with "
+            f"the geometric mean\n{predictions.correlation_table(ranks)}"
         )
     text = "\n\n".join(parts)
     print(f"\n{text}")

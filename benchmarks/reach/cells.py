@@ -57,7 +57,16 @@ class Cell:
 
     def best_peer(self, reference: str) -> str:
         """In hindsight: on the very items that are judged on."""
-        return min(self.whole(self.peers), key=lambda name: self.errors(name, reference).mean())
+        return self._best_peer(reference, np.full(len(self.prompts), True))
+
+    def errors_of_chosen_peer(self, reference: str) -> FloatArray:
+        """(items,) those of a peer that can be chosen: for either half of the prompts the best on the other half."""
+        half = np.unique(self.prompts, return_inverse=True)[1] % 2 == 1
+        first, second = (self.errors(self._best_peer(reference, chosen), reference) for chosen in (half, ~half))
+        return np.where(half, second, first)
+
+    def _best_peer(self, reference: str, items: npt.NDArray[np.bool_]) -> str:
+        return min(self.whole(self.peers), key=lambda name: self.errors(name, reference)[items].mean())
 
 
 @dataclass(frozen=True)
@@ -123,10 +132,9 @@ class Bench:
             budget = search_budget(self.settings.budget, steps) * len(runs.subject.calibration)
             tried = (*plain, *peers[-2:], *own, *search_candidates(runs, steps))
             candidates = [one for one in tried if len(one.sigmas[0]) == steps + 1]
-            picks = [search.optimized(runs, sampler, steps, name, candidates, budget) for name in REFERENCES]
-            parts = [pick.figures(runs, sampler, test)[:, column] for column, pick in enumerate(picks)]
-            figures[search.NAME] = np.stack(parts, 1)
-            found.append(picks[0])
+            pick = search.optimized(runs, sampler, steps, REFERENCES[0], candidates, budget)
+            figures[search.NAME] = pick.figures(runs, sampler, test)
+            found.append(pick)
         return Cell(
             model=runs.subject.name,
             guidance=runs.subject.guidance,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -16,6 +18,14 @@ from .subjects import Items
 FloatArray = npt.NDArray[np.float64]
 
 RANDOM_SCHEDULES, RANDOM_STEPS = 200, 8
+
+
+class Ranks(NamedTuple):
+    """Spearman's rho of a prediction. mean: with the mean error of the runs, which few of them may rule; typical: with
+    the geometric mean, in which all count alike."""
+
+    mean: float
+    typical: float
 
 
 def random_schedules(runs: Runs, count: int, steps: int, seed: int = 0) -> list[Tensor]:
@@ -33,23 +43,25 @@ def random_schedules(runs: Runs, count: int, steps: int, seed: int = 0) -> list[
     return found
 
 
-def correlations(bench: Bench, items: Items, sampler: str, reference: str) -> dict[str, float]:
-    """Spearman's rho between what each planner predicts for random schedules and the mean error of their runs."""
+def correlations(bench: Bench, items: Items, sampler: str, reference: str) -> dict[str, Ranks]:
+    """Spearman's rho between what each planner predicts for random schedules, and where their runs end."""
     runs, dna = bench.runs, bench.dna
     schedules = random_schedules(runs, RANDOM_SCHEDULES, RANDOM_STEPS)
-    measured = [runs.mse(sampler, sigmas, items, reference).mean() for sigmas in schedules]
+    errors = np.stack([runs.mse(sampler, sigmas, items, reference) for sigmas in schedules])
     planners: dict[str, Planner] = {"cotj": CoTj(), **bench.own.planners(sampler)}
     found = {}
     for name, planner in planners.items():
         predicted = [planner.error(dna, sigmas.double().numpy()) for sigmas in schedules]
-        found[name] = rank_correlation(predicted, measured)
+        found[name] = Ranks(
+            rank_correlation(predicted, errors.mean(1)), rank_correlation(predicted, np.log(errors).mean(1))
+        )
     return found
 
 
-def correlation_table(found: dict[tuple[str, str], dict[str, float]]) -> str:
+def correlation_table(found: dict[tuple[str, str], dict[str, Ranks]]) -> str:
     names = list(dict.fromkeys(name for row in found.values() for name in row))
-    lines = [f"{'':<28}{'sampler':<14}" + "".join(f"{name:>19}" for name in names)]
+    lines = [f"{'':<28}{'sampler':<14}" + "".join(f"{name:>15}" for name in names)]
     for (model, sampler), row in found.items():
-        cells = "".join(f"{row[name]:>19.2f}" if name in row else f"{'':>19}" for name in names)
-        lines.append(f"{model:<28}{sampler:<14}{cells}".rstrip())
+        texts = (f"{row[name].mean:.2f} {row[name].typical:>5.2f}" if name in row else "" for name in names)
+        lines.append(f"{model:<28}{sampler:<14}{''.join(f'{text:>15}' for text in texts)}".rstrip())
     return "\n".join(lines)

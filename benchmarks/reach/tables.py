@@ -7,7 +7,7 @@ from itertools import groupby
 
 import numpy as np
 
-from .cells import COTJ, DEFAULT, Cell, FloatArray
+from .cells import DEFAULT, Cell, FloatArray
 from .runs import REFERENCES
 from .schedules import AUTO, PUBLISHED
 from .search import NAME as SEARCHED
@@ -50,9 +50,11 @@ def overview(cells: Sequence[Cell], reference: str) -> str:
     return "\n".join(lines)
 
 
-def verdicts(cells: Sequence[Cell], name: str, reference: str) -> str:
-    found = [against(cell, name, cell.best_peer(reference), reference).verdict for cell in cells]
-    return ", ".join(f"{found.count(verdict)} {verdict}" for verdict in ("better", "same", "worse"))
+def verdicts(found: Sequence[Comparison]) -> str:
+    """How often better, the same and worse; and the geometric mean of the ratios."""
+    names = [comparison.verdict for comparison in found]
+    counts = " / ".join(f"{names.count(verdict):>2}" for verdict in ("better", "same", "worse"))
+    return f"{counts}{geometric_mean([comparison.ratio for comparison in found]):>7.2f}"
 
 
 def single_peers(cells: Sequence[Cell], reference: str) -> dict[str, float]:
@@ -85,35 +87,26 @@ def ratio_over_cells(
 
 def summary(cells: Sequence[Cell], references: Sequence[str] = REFERENCES) -> str:
     """The goals, model by model and reference by reference."""
-    head = f"{'':<28}{'reference':<11}{'':<17}{'cells against the best peer':<31}"
-    head += f"{'best peer':>10}{'single peer':>13}  {'':<18}{'medians':>7}{'published CoTj':>16}{'mean-DNA CoTj':>15}"
-    lines = [head]
+    head = f"{'':<27}{'reference':<11}{'':<17}{'best peer, in hindsight':<27}{'chosen on other prompts':<27}"
+    lines = [head + f"{'single peer':<25}{'medians':>9}{'published CoTj':>16}"]
     for model, found in by_model(cells):
         for reference in references:
             single = next(iter(single_peers(found, reference)))
             for name in OURS:
                 if not all(name in cell.figures for cell in found):
                     continue
-                hindsight = geometric_mean(
-                    [
-                        cell.errors(name, reference).mean() / cell.errors(cell.best_peer(reference), reference).mean()
-                        for cell in found
-                    ]
-                )
-                published, mean = (ratio_over_cells(found, name, other, reference) for other in COTJ[:2])
+                hindsight = [against(cell, name, cell.best_peer(reference), reference) for cell in found]
+                chosen = [
+                    compare(cell.errors(name, reference), cell.errors_of_chosen_peer(reference), cell.prompts)
+                    for cell in found
+                ]
+                ratio, published = (ratio_over_cells(found, name, other, reference) for other in (single, PUBLISHED))
                 medians = ratio_over_cells(found, name, single, reference, np.median)
                 lines.append(
-                    f"{model:<28}{reference:<11}{name:<17}{verdicts(found, name, reference):<31}{hindsight:>10.2f}"
-                    f"{ratio_over_cells(found, name, single, reference):>13.2f}  {single:<18}{medians:>7.2f}"
-                    f"{published:>16.2f}{mean:>15.2f}"
+                    f"{model:<27}{reference:<11}{name:<17}{verdicts(hindsight):<27}{verdicts(chosen):<27}"
+                    f"{f'{ratio:.2f} {single}':<25}{medians:>9.2f}{published:>16.2f}"
                 )
-    lines.append(
-        "Ratios are geometric means over cells of the ratios of mean squared errors; below 1 is better than the peer.\n"
-        "best peer: of each cell, in hindsight. single peer: the best over all cells, named after its ratio.\n"
-        "medians: the ratio to that peer where not the mean run counts but the median one.\n"
-        f"Goals: no cell worse, at most {GOAL_PEER} of the single peer's, at most {GOAL_PUBLISHED} of published CoTj's."
-    )
-    return "\n".join(lines)
+    return "\n".join([*lines, SUMMARY_LEGEND])
 
 
 def full(cell: Cell, reference: str) -> str:
@@ -138,5 +131,10 @@ def full(cell: Cell, reference: str) -> str:
     return "\n".join(lines)
 
 
+SUMMARY_LEGEND = f"""Ratios are geometric means over cells of the ratios of mean squared errors; below 1 is better.
+best peer, in hindsight: of each cell, on the very runs that are judged on. Counts are cells: better / same / worse.
+chosen on other prompts: the peer that is the best on the other half of the prompts, as one could choose it.
+single peer: the best one over all cells, in hindsight; its name. medians: to that peer, of median errors.
+Goals: no cell worse, at most {GOAL_PEER} of the single peer's, at most {GOAL_PUBLISHED} of published CoTj's."""
 LEGEND = """mean, median, 90 %: of the squared errors of the runs. wins, ratio, 95 %: against the best peer in
 hindsight, on the same runs, prompts resampled. *: this pack's. calibration calls: of the guided model, to find it."""

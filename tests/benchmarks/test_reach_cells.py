@@ -1,0 +1,39 @@
+"""What the tables hold a schedule against."""
+
+import numpy as np
+from cotj.benchmarks.reach import tables
+from cotj.benchmarks.reach.cells import Cell
+
+PROMPTS = (1000, 1000, 1001, 1001, 1002, 1002, 1003, 1003)
+
+
+def cell(**errors):
+    """Of schedules with these errors, item by item, against the only reference that is looked at."""
+    figures = {}
+    for name, values in errors.items():
+        figures[name] = np.full((len(values), 2, 3), np.nan)
+        figures[name][:, 0, 0] = values
+    peers = [name for name in errors if name != "ours"]
+    return Cell("a model", 1.0, "euler", 4, PROMPTS, figures, peers, {})
+
+
+def test_what_a_peer_is_chosen_on_it_is_not_judged_on():
+    """Prompts 1000 and 1002 are one half, on which `even` is the best. One that ran on some items only is no peer."""
+    found = cell(odd=[4, 4, 1, 1, 4, 4, 1, 1], even=[1, 1, 4, 4, 1, 1, 4, 4], part=[0.1, 0.1])
+    np.testing.assert_array_equal(found.errors_of_chosen_peer("own"), 4)
+    steady = cell(steady=[2] * 8, odd=[9, 9, 1, 1, 9, 9, 1, 1])
+    np.testing.assert_array_equal(steady.errors_of_chosen_peer("own"), [9, 9, 2, 2, 9, 9, 2, 2])
+    assert steady.best_peer("own") == "steady"
+
+
+def test_the_summary_counts_cells_and_names_the_single_peer():
+    errors = {"simple": [2.0] * 8, "CoTj": [4.0] * 8, "Optimize Sigmas": [1.0] * 8, "auto": [2.0, 2.1] * 4}
+    found = cell(**errors)
+    found.peers = ["simple", "CoTj"]
+    head, searched, auto, *_ = tables.summary([found], ["own"]).splitlines()
+    assert "chosen on other prompts" in head
+    better = "1 / 0 / 0 0.50"
+    assert (
+        searched.split() == f"a model, guidance 1 own Optimize Sigmas {better} {better} 0.50 simple 0.50 0.25".split()
+    )
+    assert auto.split()[6:12] == "0 / 0 / 1 1.02".split()
