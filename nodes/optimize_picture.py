@@ -33,7 +33,7 @@ def figure(search: Search, sampler: str) -> Figure:
     shown = trials[:SHOWN]
     if search.trials[0] not in shown:  # the model's own is what everything is held against
         shown[-1] = search.trials[0]
-    _draw_errors(bars, search.best, shown)
+    _draw_errors(bars, search.best, shown, search.checked)
     bars.set_xlabel(f"{objective(search)} from the long run: mean and its 95 % interval")
     _draw_schedules(path, search.best, trials[0])
     items = len(search.best.all_errors())
@@ -42,17 +42,27 @@ def figure(search: Search, sampler: str) -> Figure:
     return fig
 
 
-def _draw_errors(axes: Axes, best: Trial, trials: list[Trial]) -> None:
-    """Means with their intervals; the best on top."""
+def _draw_errors(axes: Axes, best: Trial, trials: list[Trial], checked: list[Trial]) -> None:
+    """Means with their intervals; the best on top. Below them, hollow, on the seeds that nothing was chosen by."""
     rows = [("optimized", best), *((trial.name, trial) for trial in trials)]
-    for row, (_, trial) in enumerate(rows):
-        low, high = mean_interval(values(trial))
-        axes.plot([low, high], [row, row], color=MEASURED, linewidth=1.5)
+    elsewhere = dict(zip(["optimized", *(trial.name for trial in checked[1:])], checked))
+    for row, (name, trial) in enumerate(rows):
         colour = COMPARED if row else PLANNED
-        axes.plot(values(trial).mean(), row, "o", color=colour, gid="error")
+        _draw_mean(axes, row, trial, colour, "full", "error")
+        if name in elsewhere:
+            _draw_mean(axes, row + 0.35, elsewhere[name], colour, "none", "check")
+    if checked:
+        axes.plot([], [], "o", color=COMPARED, fillstyle="none", label="on other seeds")
+        axes.legend()
     axes.set_yticks(range(len(rows)), [name for name, _ in rows])
     axes.invert_yaxis()
     axes.grid(alpha=0.25)
+
+
+def _draw_mean(axes: Axes, height: float, trial: Trial, colour: str, fill: str, what: str) -> None:
+    low, high = mean_interval(values(trial))
+    axes.plot([low, high], [height, height], color=MEASURED, linewidth=1.5)
+    axes.plot(values(trial).mean(), height, "o", color=colour, fillstyle=fill, markerfacecoloralt="white", gid=what)
 
 
 def _draw_schedules(axes: Axes, best: Trial, rival: Trial) -> None:

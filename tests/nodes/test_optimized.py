@@ -1,0 +1,86 @@
+"""What is told and drawn of a search, and that its file holds it."""
+
+import json
+
+import numpy as np
+import pytest
+from cotj.nodes import schedule_file
+from cotj.nodes.optimize_picture import figure
+from cotj.nodes.optimize_text import describe_search
+from cotj.nodes.schedule_file import Schedules, Search
+from cotj.planner.search import Trial
+
+PAIRS, CHECK = 32, 8
+HARD = np.exp(np.random.default_rng(0).normal(size=PAIRS + CHECK))
+
+
+def trial(name, error, pairs=range(PAIRS)):
+    return Trial(name, np.array([1.0, 0.6, 0.3]), 0.5, {pair: np.array([error**2 * HARD[pair]]) for pair in pairs})
+
+
+@pytest.fixture
+def search():
+    about = {"prompts": 4, "seeds": 8, "items": 1, "reference_steps": 50, "check": CHECK}
+    trials = [trial("simple", 2.0), trial("beta", 1.5), *(trial(f"shift {shift}", 3.0 + shift) for shift in range(14))]
+    return Search("pairs", about, 5000, 8000, True, trial("refined", 1.2), trials, sigmas=[1.0, 0.6, 0.3, 0.0])
+
+
+def check(search):
+    others = range(PAIRS, PAIRS + CHECK)
+    search.checked = [trial("refined", 1.4, others), trial("beta", 1.4, others), trial("simple", 2.0, others)]
+
+
+def text(search):
+    return describe_search("a name", Schedules({"sampler": "euler"}, {3: search}), 3)
+
+
+def test_the_text_holds_the_result_against_the_best_candidate_and_the_models_own(search):
+    assert "0.80 times that of beta, 95 % interval 0.80 to 0.80" in text(search)
+    assert "0.60 times that of simple" in text(search)
+    assert "not checked on other seeds: that needs more budget" in text(search)
+    search.about["check"] = 0
+    assert "checked" not in text(search)
+
+
+def test_the_text_tells_of_the_check(search):
+    check(search)
+    [line] = [line for line in text(search).splitlines() if line.startswith("checked on")]
+    assert line.startswith(f"checked on {CHECK} images of other seeds: mean distance ")
+    assert "1.00 times that of beta, 95 % interval 1.00 to 1.00; 0.70 times that of simple" in line
+
+
+def test_a_candidate_that_nothing_beats_is_named_and_held_against_the_models_own(search):
+    search.best = search.trials[1]
+    assert "it is the candidate beta" in text(search) and "0.75 times that of simple" in text(search)
+    assert "times that of beta" not in text(search)
+    search.best = search.trials[0] = trial("simple", 1.0)
+    assert "it is the candidate simple" in text(search) and "times" not in text(search)
+
+
+def heights(axes, gid):
+    return [line.get_ydata()[0] for line in axes.lines if line.get_gid() == gid]
+
+
+def test_the_picture_has_the_check_beside_what_was_found(search):
+    bars, _ = figure(search, "euler").axes
+    assert len(heights(bars, "error")) == 13 and not heights(bars, "check") and bars.get_legend() is None
+    check(search)
+    bars, _ = figure(search, "euler").axes
+    rows = [label.get_text() for label in bars.get_yticklabels()]
+    assert [rows[int(height)] for height in heights(bars, "check")] == ["optimized", "beta", "simple"]
+    assert [label.get_text() for label in bars.get_legend().get_texts()] == ["on other seeds"]
+
+
+def test_the_file_holds_the_check_and_one_from_before_there_were_any_is_read(search, tmp_path):
+    check(search)
+    schedule_file.write(tmp_path, "a", Schedules({}, {3: search}))
+    path = tmp_path / f"a{schedule_file.SUFFIX}"
+    found = schedule_file.read(path).searches[3]
+    assert [one.name for one in found.checked] == ["refined", "beta", "simple"] and found.budget == 8000
+    for pair, errors in search.checked[0].errors.items():
+        np.testing.assert_array_equal(found.checked[0].errors[pair], errors)
+
+    content = json.loads(path.read_text())
+    del content["searches"]["3"]["checked"], content["searches"]["3"]["budget"]
+    path.write_text(json.dumps(content))
+    assert schedule_file.read(path).searches[3].checked == []
