@@ -16,7 +16,6 @@ from .digest import digest_of
 from .files import save_folder
 from .probe import CallProgress
 from .rollout import Memory, Rollout, in_model_space, with_positive
-from .schedule_file import Search
 
 NODE = "Optimize Sigmas"
 BLOWN_UP = 1e15  # the deviation of a run that is not finite
@@ -25,7 +24,7 @@ BLOWN_UP = 1e15  # the deviation of a run that is not finite
 class Calibration:
     """Pairs of prompt and noise with the latents that long runs end in: the `Runner` of a search.
 
-    pairs: to search on. Their numbers are followed by those of `check` more, with the next seeds.
+    pairs: to search on. check_pairs: the numbers after those, with the next seeds.
     """
 
     def __init__(
@@ -49,8 +48,9 @@ class Calibration:
         self.kind = host.noise_kind(self.model_sampling)
         self.budget = Budget()
         rollouts = [Rollout(one, self.budget.before_call, self.budget.after_call) for one in guiders]
-        self.pairs, self.check = len(rollouts) * seeds, check
+        self.pairs = len(rollouts) * seeds
         count = self.pairs + check
+        self.check_pairs = range(self.pairs, count)
         self.noises = _noises(noise, latent, count)
         self.first_seed = noise.seed
         self.rollouts = [rollouts[pair % len(rollouts)] for pair in range(count)]
@@ -113,24 +113,21 @@ class Calibration:
 
 
 class Budget:
-    """Counts the calls of one search at the model, and ends it when they are spent. To be started before any call.
+    """Counts calls at the model, and ends a search when they are spent. To be started before any call."""
 
-    keep: so many of them are for later.
-    """
-
-    search: Search
-    limit: int
-    keep: int
+    spent: int
+    limit: float
     progress: CallProgress
 
-    def start(self, search: Search, limit: int, node_id: str, keep: int) -> None:
-        self.search, self.limit, self.keep = search, limit, keep
-        self.progress = CallProgress(limit - search.calls, node_id)
+    def start(self, spent: int, limit: float, expected: int, node_id: str) -> None:
+        """expected: calls from here on, for the progress."""
+        self.spent, self.limit = spent, limit
+        self.progress = CallProgress(expected, node_id)
 
     def before_call(self) -> None:
-        if self.search.calls >= self.limit - self.keep:
+        if self.spent >= self.limit:
             raise OutOfCalls
-        self.search.calls += 1
+        self.spent += 1
 
     def after_call(self) -> None:
         self.progress.call_done()

@@ -13,6 +13,7 @@ from ..planner.clocks import CANDIDATE_ENDS, CANDIDATE_SHIFTS, clocks
 from . import host, planning
 
 DEFAULT = "simple"  # what the others are held against
+STORED = "stored before"
 LEVERS = ("flow", "schedule")
 HAIR = 1e-3  # relative, by which a schedule may pass the model's own range
 
@@ -39,7 +40,10 @@ def candidates(
 def _schedules(
     model_sampling: Any, steps: int, sampler: str, dna: DiffusionDNA | None, stored: list[float]
 ) -> Iterator[tuple[str, list[float]]]:
-    for name in [DEFAULT, *comfy.samplers.SCHEDULER_NAMES]:
+    yield DEFAULT, comfy.samplers.calculate_sigmas(model_sampling, DEFAULT, steps).tolist()
+    if stored:
+        yield STORED, stored
+    for name in comfy.samplers.SCHEDULER_NAMES:
         yield name, comfy.samplers.calculate_sigmas(model_sampling, name, steps).tolist()
     kind = host.noise_kind(model_sampling)
     top = float(sigma_to_flow(float(model_sampling.sigma_max), kind))
@@ -47,8 +51,6 @@ def _schedules(
         yield clock.name, flow_to_sigma(np.append(clock.schedule(steps), 0), kind).tolist()
     if dna is not None:
         yield from _plans(dna, steps, sampler)
-    if stored:
-        yield "stored before", stored
 
 
 def _plans(dna: DiffusionDNA, steps: int, sampler: str) -> Iterator[tuple[str, list[float]]]:

@@ -17,7 +17,7 @@ from .optimize_picture import draw
 from .optimize_text import OBJECTIVES, describe_search
 from .plan import CATEGORY
 from .sampled_with import fit
-from .schedule_search import Store, search_schedule
+from .schedule_search import Store, check_schedule, search_schedule
 
 
 class OptimizeSigmas(io.ComfyNode):
@@ -59,7 +59,7 @@ class OptimizeSigmas(io.ComfyNode):
                     default=8000,
                     min=1,
                     max=10_000_000,
-                    tooltip="Model calls to spend at most, long runs and check included. 150 to 400 per pair are "
+                    tooltip="Model calls to spend at most, those of the long runs included. 150 to 400 per pair are "
                     "useful, and at least 20 times the steps. Raise it later to go on searching.",
                 ),
                 io.Autogrow.Input(
@@ -101,7 +101,8 @@ class OptimizeSigmas(io.ComfyNode):
                     max=256,
                     advanced=True,
                     tooltip="Pairs with further seeds, on which the result is run at the end beside the best candidate "
-                    "and the model's own schedule: the text tells whether it holds there. 0 for none.",
+                    "and the model's own schedule: the text tells whether it holds there. These calls come on top of "
+                    "the budget. 0 for none.",
                 ),
                 io.Combo.Input(
                     "objective",
@@ -121,7 +122,7 @@ class OptimizeSigmas(io.ComfyNode):
             outputs=[
                 io.Sigmas.Output("sigmas", display_name="SIGMAS", tooltip="For SamplerCustomAdvanced, this sampler."),
                 io.Int.Output("steps", tooltip="One fewer than there are sigmas."),
-                io.Image.Output("report", tooltip="The candidates' errors, and the schedule."),
+                io.Image.Output("report", tooltip="The candidates' errors, the check, and the schedule."),
                 io.String.Output("text", tooltip="What was found, what it saves and how sure that is."),
             ],
             hidden=[io.Hidden.unique_id],
@@ -164,14 +165,17 @@ class OptimizeSigmas(io.ComfyNode):
         calibration: Calibration | None = None
         for count in counts:
             search = store.schedules.searches.get(count)
-            if search and not search_again and (search.finished or max(search.calls, search.budget) >= budget):
+            done = search is not None and not search_again and search.is_done(budget)
+            if search and done and search.is_checked(check):
                 continue
             if calibration is None:
                 conditionings = list((prompts or {}).values())
                 calibration = Calibration(
                     guider, conditionings, noise, latent, sampler, seeds, check, reference_steps, store.name
                 )
-            search_schedule(calibration, store, count, budget, OBJECTIVES[objective], dna, cls.hidden.unique_id)
+            if not done:
+                search_schedule(calibration, store, count, budget, OBJECTIVES[objective], dna, cls.hidden.unique_id)
+            check_schedule(calibration, store, count, cls.hidden.unique_id)
         search = store.schedules.searches[steps]
         text = describe_search(store.name, store.schedules, steps)
         host.show_text(text, cls.hidden.unique_id)

@@ -48,11 +48,11 @@ def _draw_errors(axes: Axes, best: Trial, trials: list[Trial], checked: list[Tri
     elsewhere = dict(zip(["optimized", *(trial.name for trial in checked[1:])], checked))
     for row, (name, trial) in enumerate(rows):
         colour = COMPARED if row else PLANNED
-        _draw_mean(axes, row, trial, colour, "full", "error")
+        _draw_mean(axes, row, trial, colour, colour, "error")
         if name in elsewhere:
-            _draw_mean(axes, row + 0.35, elsewhere[name], colour, "none", "check")
+            _draw_mean(axes, row + 0.35, elsewhere[name], colour, "white", "check")
     if checked:
-        axes.plot([], [], "o", color=COMPARED, fillstyle="none", label="on other seeds")
+        axes.plot([], [], "o", color=COMPARED, markerfacecolor="white", label="on other seeds")
         axes.legend()
     axes.set_yticks(range(len(rows)), [name for name, _ in rows])
     axes.invert_yaxis()
@@ -62,7 +62,7 @@ def _draw_errors(axes: Axes, best: Trial, trials: list[Trial], checked: list[Tri
 def _draw_mean(axes: Axes, height: float, trial: Trial, colour: str, fill: str, what: str) -> None:
     low, high = mean_interval(values(trial))
     axes.plot([low, high], [height, height], color=MEASURED, linewidth=1.5)
-    axes.plot(values(trial).mean(), height, "o", color=colour, fillstyle=fill, markerfacecoloralt="white", gid=what)
+    axes.plot(values(trial).mean(), height, "o", color=colour, markerfacecolor=fill, gid=what)
 
 
 def _draw_schedules(axes: Axes, best: Trial, rival: Trial) -> None:

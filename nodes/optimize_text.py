@@ -10,6 +10,7 @@ from .schedule_file import Schedules, Search
 
 OBJECTIVES = {"distance": 0.5, "mean square": 1.0}  # as powers of the mean squared error of one image
 SHOWN = 8  # candidates in the list
+FEW_IMAGES = 4  # whose mean has no interval to speak of
 FEW_PAIRS = 16  # `python benchmarks optimizing`: from here on a refined schedule holds on other pairs
 
 
@@ -38,7 +39,7 @@ def describe_search(name: str, schedules: Schedules, steps: int) -> str:
     assert best is not None
     low, high = mean_interval(values(best))
     trials = finished_trials(search)
-    state = "no change of it is better" if search.finished else "raise the budget to search on"
+    state = "no change of it is surely better" if search.finished else "raise the budget to search on"
     lines = [
         f"{steps} steps of {schedules.key['sampler']}: mean {what} from the long run ({about['reference_steps']} Euler "
         f"steps) {values(best).mean():.3g}, 95 % interval {low:.3g} to {high:.3g}",
@@ -56,38 +57,44 @@ def describe_search(name: str, schedules: Schedules, steps: int) -> str:
     return "\n".join(lines)
 
 
-def rivals(search: Search) -> list[Trial]:
-    """What the best is held against: the best candidate and the model's own schedule, as far as it is another."""
+def rivals(search: Search) -> list[tuple[Trial, str]]:
+    """What the best is held against, and what that is: the best candidate, and the model's own schedule."""
     assert search.best is not None
-    candidates = {trial.name: trial for trial in (finished_trials(search)[0], search.trials[0])}
-    return [trial for trial in candidates.values() if trial.name != search.best.name]
+    roles = {finished_trials(search)[0].name: "the best candidate", search.trials[0].name: "the model's own"}
+    trials = {trial.name: trial for trial in search.trials}
+    return [(trials[name], role) for name, role in roles.items() if name != search.best.name]
 
 
 def _ratios(search: Search) -> list[str]:
     """What the schedule saves on the pairs that it was found on."""
     best = search.best
     assert best is not None
-    if best.name in {trial.name for trial in search.trials}:
-        return [f"it is the candidate {best.name}", *(_ratio(best, rival) for rival in rivals(search))]
-    return [_ratio(best, rival) for rival in rivals(search)]
+    is_candidate = best.name in {trial.name for trial in search.trials}
+    lines = [f"it is the candidate {best.name}"] if is_candidate else []
+    return lines + [_ratio(best, rival, role) for rival, role in rivals(search)]
 
 
 def _check(search: Search) -> list[str]:
     """And on others."""
     if not search.checked:
-        asked = search.about.get("check")
-        return ["not checked on other seeds: that needs more budget"] if asked and search.budget else []
+        return []
     best, *others = search.checked
-    images = len(best.all_errors())
-    found = "; ".join(_ratio(best, rival) for rival in others)
-    return [f"checked on {images} images of other seeds: mean {objective(search)} {values(best).mean():.3g}; {found}"]
+    found = [f"mean {objective(search)} {values(best).mean():.3g}"]
+    found += [_ratio(best, rival, role) for rival, (_, role) in zip(others, rivals(search))]
+    images = _images(len(best.all_errors()))
+    return [f"checked on {images} of other seeds with {search.check_calls} more calls: " + "; ".join(found)]
 
 
-def _ratio(best: Trial, rival: Trial) -> str:
+def _ratio(best: Trial, rival: Trial, role: str) -> str:
     low, high = ratio_interval(values(best), values(rival))
-    return f"{best.total() / rival.total():.2f} times that of {rival.name}, 95 % interval {low:.2f} to {high:.2f}"
+    ratio = f"{best.total() / rival.total():.2f} times that of {rival.name}, {role}"
+    return ratio if len(best.all_errors()) < FEW_IMAGES else f"{ratio}, 95 % interval {low:.2f} to {high:.2f}"
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"
 
 
 def _counted(about: dict[str, Any]) -> str:
     prompts = "1 prompt" if about["prompts"] == 1 else f"{about['prompts']} prompts"
-    return f"{about['prompts'] * about['seeds'] * about['items']} images of {prompts}"
+    return f"{_images(about['prompts'] * about['seeds'] * about['items'])} of {prompts}"

@@ -32,19 +32,27 @@ class Search:
     """One search, for one number of steps: what was run on which pairs, and the best that was found so far.
 
     calibration: identifies prompts, noises and references; errors of another one cannot be compared.
-    calls: of the guided model so far. budget: of the last search that came to its end. finished: nothing that the
-    search tries is better any more. checked: the best, and what it is held against, on other pairs.
+    calls: of the guided model so far. finished: nothing that the search tries is surely better any more.
+    checked: the best, and what it is held against, on pairs that nothing was chosen by; check_calls: what that took.
     """
 
     calibration: str
     about: dict[str, Any]
     calls: int = 0
-    budget: int = 0
+    check_calls: int = 0
     finished: bool = False
     best: Trial | None = None
     trials: list[Trial] = field(default_factory=list)
     checked: list[Trial] = field(default_factory=list)
     sigmas: list[float] = field(default_factory=list)
+
+    def is_done(self, budget: int) -> bool:
+        """With so many calls there is nothing more to search."""
+        return self.best is not None and (self.finished or self.calls >= budget)
+
+    def is_checked(self, pairs: int) -> bool:
+        """On as many pairs, or more."""
+        return not pairs or bool(self.checked and len(self.checked[0].errors) >= pairs)
 
 
 @dataclass
@@ -84,7 +92,8 @@ def write(folder: Path, name: str, schedules: Schedules) -> None:
     searches = {
         steps: asdict(search)
         | {"best": _trial_to_dict(search.best) if search.best else None}
-        | {name: [_trial_to_dict(trial) for trial in getattr(search, name)] for name in ("trials", "checked")}
+        | {"trials": [_trial_to_dict(trial) for trial in search.trials]}
+        | {"checked": [_trial_to_dict(trial) for trial in search.checked]}
         for steps, search in schedules.searches.items()
     }
     text = json.dumps({"format": FORMAT, "key": schedules.key, "searches": searches}, allow_nan=False)
@@ -132,8 +141,8 @@ def _trial(data: dict[str, Any]) -> Trial:
 
 def _search(data: dict[str, Any]) -> Search:
     best = _trial(data["best"]) if data["best"] else None
-    lists = {name: [_trial(trial) for trial in data.get(name, [])] for name in ("trials", "checked")}
-    search = Search(**data | {"best": best} | lists)
+    trials, checked = ([_trial(trial) for trial in found] for found in (data["trials"], data.get("checked", [])))
+    search = Search(**data | {"best": best, "trials": trials, "checked": checked})
     if not np.isfinite(search.sigmas).all() or not (np.diff(search.sigmas) < 0).all():
         raise ValueError("its sigmas do not descend")
     return search

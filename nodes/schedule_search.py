@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -13,14 +14,11 @@ from ..planner import DiffusionDNA
 from ..planner.search import OutOfCalls, Trial, race, refine, run
 from . import __version__, schedule_file
 from .calibration import NODE, Calibration
-from .candidates import DEFAULT, candidates
+from .candidates import DEFAULT, STORED, candidates
 from .files import FOLDER, save_folder
 from .optimize_text import rivals
 from .sampled_with import sampler_name
 from .schedule_file import Schedules, Search
-
-MOST_CHECKED = 3  # schedules: the best, the best candidate and the model's own
-CHECK_SHARE = 0.25  # of the budget; a check that takes more is left out
 
 
 def list_schedules() -> dict[str, Path]:
@@ -65,73 +63,49 @@ def search_schedule(
 
     A schedule from another search competes; so a new one is never worse on its own pairs than what it replaces.
     """
-    to_check = _calls_to_check(calibration, steps)
-    if to_check > CHECK_SHARE * budget:
-        to_check = 0
     searches = store.schedules.searches
-    earlier = searches.get(steps)
-    if earlier and earlier.calibration == calibration.id and earlier.trials[0].power == power:
+    earlier, search = searches.get(steps), Search(calibration.id, calibration.about | {"pack_version": __version__})
+    if earlier and earlier.calibration == calibration.id and all(trial.power == power for trial in earlier.trials[:1]):
         search = earlier
-    else:
-        search = Search(calibration.id, calibration.about | {"pack_version": __version__})
-    search.finished, search.about["check"] = False, calibration.check
-    calibration.budget.start(search, budget, node_id, keep=to_check)
-    nothing_better = False
+    stored = earlier.sigmas if earlier and earlier is not search else []
+    calibration.budget.start(search.calls, budget, budget - search.calls, node_id)
 
     def save() -> None:
-        if search.best or earlier is None:
+        search.calls = calibration.budget.spent
+        if not stored or _surpasses_stored(search):
             searches[steps] = search
             store.save()
 
     try:
         calibration.make_references(calibration.pairs)
         if not search.trials:
-            sampler, stored = sampler_name(calibration.sampler), earlier.sigmas if earlier else []
-            found = candidates(calibration.model_sampling, steps, sampler, dna, stored)
+            found = candidates(calibration.model_sampling, steps, sampler_name(calibration.sampler), dna, stored)
             calibration.check_sampler(found[DEFAULT])
             search.trials = [Trial(name, times, power) for name, times in found.items()]
         _race_and_refine(calibration, search, save)
-        nothing_better = True
+        search.finished = True
     except OutOfCalls:
-        pass
+        search.finished = False
     finally:
         save()
-    if search.best is None:
+    if searches[steps] is not search or search.best is None:
+        aim = "hold any against the stored one" if stored else "run even one schedule"
         raise ValueError(
-            f"{NODE}, input 'budget': {budget} model calls are too few to run even one schedule on all "
-            f"{calibration.pairs} pairs. Raise it to 150 or more per pair, and 20 times the steps, or use fewer "
-            "prompts or seeds."
+            f"{NODE}, input 'budget': {budget} model calls are too few to {aim} on all {calibration.pairs} pairs. "
+            "Raise it to 150 or more per pair, and 20 times the steps, or use fewer prompts or seeds."
         )
-    if to_check and not search.checked:
-        calibration.budget.keep = 0
-        _check(calibration, search)
-    search.finished, search.budget = nothing_better, budget
-    save()
 
 
-def _calls_to_check(calibration: Calibration, steps: int) -> int:
-    """At most."""
-    return calibration.check * (calibration.about["reference_steps"] + MOST_CHECKED * steps)
-
-
-def _check(calibration: Calibration, search: Search) -> None:
-    """Run the best, and what it is held against, on pairs that nothing was chosen by; as many as the budget allows."""
-    assert search.best is not None
-    checked = [Trial(trial.name, trial.times, trial.power) for trial in (search.best, *rivals(search))]
-    try:
-        for pair in range(calibration.pairs, calibration.pairs + calibration.check):
-            calibration.make_references(pair + 1)
-            for trial in checked:
-                run(calibration, trial, pair)
-    except OutOfCalls:  # a sampler that makes several calls a step
-        for trial in checked:
-            trial.errors.pop(pair, None)
-    search.checked = checked if checked[0].errors else []
+def _surpasses_stored(search: Search) -> bool:
+    """Whether the best is known to be at least as good, on its pairs, as the schedule that it would replace."""
+    rivals = [trial for trial in search.trials if trial.name == STORED]
+    return search.best is not None and all(search.best.total() <= trial.total() for trial in rivals)
 
 
 def _race_and_refine(calibration: Calibration, search: Search, save: Callable[[], None]) -> None:
     def found(trial: Trial) -> None:
-        search.best, search.checked = trial, []
+        search.best, search.finished = trial, False
+        search.checked, search.check_calls = [], 0
         search.sigmas = calibration.sigmas(trial.times).tolist()
         search.about["found_at"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
         save()
@@ -143,3 +117,33 @@ def _race_and_refine(calibration: Calibration, search: Search, save: Callable[[]
     race(calibration, search.trials, after_pair)
     assert search.best is not None
     refine(calibration, search.best, found)
+
+
+def check_schedule(calibration: Calibration, store: Store, steps: int, node_id: str) -> None:
+    """Run the best, and what it is held against, on the pairs to check on, as far as that was not done.
+
+    Where the stored search is of other pairs, nothing: those to check on may be among them.
+    """
+    search = store.schedules.searches[steps]
+    if search.calibration != calibration.id or search.best is None:
+        return
+    schedules = [search.best, *(rival for rival, _ in rivals(search))]
+    trials = search.checked or [Trial(trial.name, trial.times, trial.power) for trial in schedules]
+    pairs = [pair for pair in calibration.check_pairs if pair not in trials[0].errors]
+    if not pairs:
+        return
+    long_runs = max(0, calibration.check_pairs.stop - max(len(calibration.references), calibration.pairs))
+    expected = long_runs * calibration.about["reference_steps"] + len(pairs) * len(trials) * steps
+    calibration.budget.start(search.check_calls, math.inf, expected, node_id)
+    try:
+        calibration.make_references(calibration.check_pairs.stop)
+        for pair in pairs:
+            for trial in trials:
+                run(calibration, trial, pair)
+    finally:
+        whole = trials[-1].errors
+        for trial in trials:
+            trial.errors = {pair: errors for pair, errors in trial.errors.items() if pair in whole}
+        search.checked = trials if whole else []
+        search.check_calls = calibration.budget.spent
+        store.save()

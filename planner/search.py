@@ -110,11 +110,12 @@ def unproven(trials: Sequence[Trial], best: Trial, pairs: int) -> list[Trial]:
 
 
 def refine(runner: Runner, best: Trial, found: Progress, sure: float = SURE) -> Trial:
-    """The best schedule that joint steps and then moves of single nodes lead to, each accepted only if it is better.
+    """The best schedule that joint steps and then moves of single nodes lead to, accepted only if surely better.
 
-    sure: by how many standard errors over the items. A schedule has enough numbers to fit the few items that rule the
-    mean, and is then worse on all others; what gains on most items is better elsewhere too. 0 for the best on the very
-    items that are run. found: told of every improvement. Ends when no move helps, or raises OutOfCalls.
+    sure: by how many standard errors of the mean gain over the items. A schedule has enough numbers to fit the few
+    items that rule the mean, and is then worse on all others; what gains on most items is better elsewhere too. 0 for
+    the best on the very items that are run. found: told of every improvement. Ends when no move surely helps, or raises
+    OutOfCalls.
     """
     runs = best.changed(best.times)
     deviations = [run(runner, runs, pair) for pair in range(runner.pairs)]  # to start changes from

@@ -132,7 +132,7 @@ class Bench:
             budget = search_budget(self.settings.budget, steps) * len(runs.subject.calibration)
             tried = (*plain, *peers[-2:], *own, *search_candidates(runs, steps))
             candidates = [one for one in tried if len(one.sigmas[0]) == steps + 1]
-            pick = search.optimized(runs, sampler, steps, REFERENCES[0], candidates, budget)
+            pick = search.optimized(runs, sampler, steps, candidates, budget)
             figures[search.NAME] = pick.figures(runs, sampler, test)
             found.append(pick)
         return Cell(

@@ -19,7 +19,8 @@ from .schedules import Schedules
 FloatArray = npt.NDArray[np.float64]
 
 NAME = "Optimize Sigmas"
-POWER = 1.0  # of each error in the objective, "mean square": the mean is what the tables compare
+REFERENCE = REFERENCES[0]  # as the node: an Euler run
+POWER = 0.5  # of each error in the objective, "distance": the mean square of few runs is ruled by one or two of them
 BLOWN_UP = 1e15
 FORMAT = 2  # of what is kept; to be raised where a search goes another way
 
@@ -27,8 +28,8 @@ FORMAT = 2  # of what is kept; to be raised where a search goes another way
 class Pairs:
     """The `Runner` of a search: the calibration items of each prompt are a pair, so that they run as one batch."""
 
-    def __init__(self, runs: Runs, sampler: str, reference: str, budget: int) -> None:
-        self.runs, self.sampler, self.reference, self.budget = runs, sampler, reference, budget
+    def __init__(self, runs: Runs, sampler: str, budget: int) -> None:
+        self.runs, self.sampler, self.budget = runs, sampler, budget
         items = runs.subject.calibration
         prompts = sorted(set(items.prompts))
         self.items = [items[[i for i, p in enumerate(items.prompts) if p == prompt]] for prompt in prompts]
@@ -48,10 +49,10 @@ class Pairs:
         """In a race only errors count, and those are kept on disk: so each item deviates in one value."""
         if self.racing:
             self._count((len(times)) * len(self.items[pair]))
-            errors = self.runs.mse(self.sampler, self.sigmas(times), self.items[pair], self.reference)
+            errors = self.runs.mse(self.sampler, self.sigmas(times), self.items[pair], REFERENCE)
             return np.sqrt(errors)[:, None].clip(0, BLOWN_UP)
         final = self._final(self.sigmas(times), pair)
-        reference = self.runs.references(self.items[pair])[REFERENCES.index(self.reference)]
+        reference = self.runs.references(self.items[pair])[REFERENCES.index(REFERENCE)]
         deviations = (final - reference.to(final.dtype)).flatten(1).double().numpy()
         return np.nan_to_num(deviations, nan=BLOWN_UP).clip(-BLOWN_UP, BLOWN_UP)
 
@@ -83,20 +84,18 @@ class Pairs:
         return final
 
 
-def optimized(
-    runs: Runs, sampler: str, steps: int, reference: str, candidates: Sequence[Schedules], budget: int
-) -> Schedules:
+def optimized(runs: Runs, sampler: str, steps: int, candidates: Sequence[Schedules], budget: int) -> Schedules:
     """The schedule that the search finds on the calibration items with that many calls; kept on disk."""
     times = {one.name: _flow_times(runs, one.sigmas[0], steps) for one in candidates}
     digest = hashlib.blake2b(digest_size=12)
     for value in times.values():
         digest.update(value.tobytes())
     calibration = runs.subject.calibration
-    key = f"search {FORMAT} {sampler} {steps} {reference} {budget} {POWER} {SURE} {calibration} {digest.hexdigest()}"
+    key = f"search {FORMAT} {sampler} {steps} {REFERENCE} {budget} {POWER} {SURE} {calibration} {digest.hexdigest()}"
     keys = runs.keys(key, calibration[:1])
     (known,) = runs.store.read(keys)
     if known is None:
-        pairs = Pairs(runs, sampler, reference, budget)
+        pairs = Pairs(runs, sampler, budget)
         best = _search(pairs, [Trial(name, value, POWER) for name, value in times.items()])
         known = np.concatenate([[pairs.calls], pairs.sigmas(best.times).double().numpy()])
         runs.store.write(keys, [known])

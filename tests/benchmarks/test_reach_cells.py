@@ -13,8 +13,7 @@ def cell(**errors):
     for name, values in errors.items():
         figures[name] = np.full((len(values), 2, 3), np.nan)
         figures[name][:, 0, 0] = values
-    peers = [name for name in errors if name != "ours"]
-    return Cell("a model", 1.0, "euler", 4, PROMPTS, figures, peers, {})
+    return Cell("a model", 1.0, "euler", 4, PROMPTS, figures, list(errors), {})
 
 
 def test_what_a_peer_is_chosen_on_it_is_not_judged_on():

@@ -155,12 +155,14 @@ def test_it_is_checked_on_seeds_that_nothing_was_chosen_by(client, server):
     optimizing = Optimizing(server, "checked", budget=600, check=3)
     _, _, text = optimizing.queue(client)
     search = optimizing.stored.searches[STEPS]
-    assert search.calls == optimizing.calls <= 600
+    assert search.calls <= 600 and search.calls + search.check_calls == optimizing.calls
     best, *others = search.checked
+    assert search.check_calls == 3 * (LONG + STEPS * len(search.checked))
     assert "simple" in {trial.name for trial in others} and len(others) in (1, 2)
     np.testing.assert_array_equal(best.times, search.best.times)
     assert all(sorted(trial.errors) == [SEEDS, SEEDS + 1, SEEDS + 2] for trial in search.checked)
-    assert f"checked on 3 images of other seeds: mean distance {best.total() / 3:.3g}" in text
+    found = f"checked on 3 images of other seeds with {search.check_calls} more calls: mean distance"
+    assert f"{found} {best.total() / 3:.3g}; " in text
     elsewhere = Optimizing(server, "elsewhere", seed=11 + SEEDS, seeds=3, budget=200)
     elsewhere.queue(client)
     default = elsewhere.stored.searches[STEPS].trials[0]
@@ -172,11 +174,32 @@ def test_it_is_checked_on_seeds_that_nothing_was_chosen_by(client, server):
     assert optimizing.queue(client)[2] == text and optimizing.calls == before
 
 
-def test_a_check_that_would_take_most_of_the_budget_is_left_out_and_the_text_says_so(client, server):
-    optimizing = Optimizing(server, "unchecked", budget=150, check=3)
-    _, _, text = optimizing.queue(client)
-    assert optimizing.stored.searches[STEPS].checked == []
-    assert "not checked on other seeds: that needs more budget" in text
+def test_a_check_is_made_up_for_and_goes_on_where_it_was_cancelled_and_only_of_the_same_pairs(client, server):
+    unchecked = Optimizing(server, "later", budget=150)
+    sigmas, _, text = unchecked.queue(client)
+    assert "checked" not in text and unchecked.calls == 150
+    optimizing = Optimizing(server, "later", budget=150, check=6)
+    prompt = client.queue(optimizing.graph.nodes)
+
+    def stop(node, value, _):
+        if node == optimizing.node.id and value >= 6 * LONG + 20:
+            client.interrupt(prompt)
+
+    with pytest.raises(Interrupted, match="CoTjOptimizeSigmas"):
+        client.wait(prompt, stop)
+    kept = optimizing.stored.searches[STEPS]
+    done = len(kept.checked[0].errors)
+    assert 0 < done < 6 and all(len(trial.errors) == done for trial in kept.checked)
+    again, _, text = optimizing.queue(client)
+    search = optimizing.stored.searches[STEPS]
+    assert again == sigmas and "checked on 6 images" in text
+    assert search.calls == 150 and search.check_calls == optimizing.calls - 150
+    for before, after in zip(kept.checked, search.checked):
+        assert all((after.errors[pair] == errors).all() for pair, errors in before.errors.items())
+    # Another prompt's pairs are not those that the schedule was found on, so they check nothing.
+    calls = optimizing.calls
+    _, _, text = Optimizing(server, "later", seed=99, budget=150, check=9).queue(client)
+    assert "checked on 6 images" in text and optimizing.calls == calls
 
 
 def test_prompts_take_the_place_of_the_guiders_and_make_pairs_with_every_seed(client, server):
@@ -254,6 +277,22 @@ def test_a_sampler_with_noise_of_its_own_is_refused(client, server):
 def test_too_small_a_budget_says_how_much_is_needed(client, server):
     refused(client, server, Optimizing(server, "poor", budget=35), "input 'budget'", "too few")
     assert Optimizing(server, "poor").calls == 35
+    refused(client, server, Optimizing(server, "poor", budget=35), "input 'budget'", "too few")
+    enough = Optimizing(server, "poor", budget=100)
+    enough.queue(client)
+    assert enough.stored.searches[STEPS].calls == enough.calls == 100
+
+
+def test_what_is_stored_stays_until_something_is_known_to_be_as_good(client, server):
+    """With other pairs and a budget that ends in their long runs, or soon after."""
+    sigmas, _, _ = Optimizing(server, "kept", budget=600).queue(client)
+    first = Optimizing(server, "kept").stored.searches[STEPS]
+    poor = Optimizing(server, "kept", seed=99, budget=SEEDS * (LONG + STEPS) + STEPS, search_again=True)
+    refused(client, server, poor, "input 'budget'", "too few to hold any against the stored one")
+    assert poor.stored.searches[STEPS].sigmas == first.sigmas
+    Optimizing(server, "kept", seed=99, budget=300, search_again=True).queue(client)
+    later = poor.stored.searches[STEPS]
+    assert later.calibration != first.calibration and "stored before" in {trial.name for trial in later.trials}
 
 
 @pytest.mark.parametrize("text", ["4, x", "1", "8;9", "60"])

@@ -1,6 +1,7 @@
 """What is told and drawn of a search, and that its file holds it."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -20,9 +21,9 @@ def trial(name, error, pairs=range(PAIRS)):
 
 @pytest.fixture
 def search():
-    about = {"prompts": 4, "seeds": 8, "items": 1, "reference_steps": 50, "check": CHECK}
+    about = {"prompts": 4, "seeds": 8, "items": 1, "reference_steps": 50}
     trials = [trial("simple", 2.0), trial("beta", 1.5), *(trial(f"shift {shift}", 3.0 + shift) for shift in range(14))]
-    return Search("pairs", about, 5000, 8000, True, trial("refined", 1.2), trials, sigmas=[1.0, 0.6, 0.3, 0.0])
+    return Search("pairs", about, 5000, 700, True, trial("refined", 1.2), trials, sigmas=[1.0, 0.6, 0.3, 0.0])
 
 
 def check(search):
@@ -35,18 +36,19 @@ def text(search):
 
 
 def test_the_text_holds_the_result_against_the_best_candidate_and_the_models_own(search):
-    assert "0.80 times that of beta, 95 % interval 0.80 to 0.80" in text(search)
-    assert "0.60 times that of simple" in text(search)
-    assert "not checked on other seeds: that needs more budget" in text(search)
-    search.about["check"] = 0
+    assert "0.80 times that of beta, the best candidate, 95 % interval 0.80 to 0.80" in text(search)
+    assert "0.60 times that of simple, the model's own" in text(search)
     assert "checked" not in text(search)
 
 
 def test_the_text_tells_of_the_check(search):
     check(search)
     [line] = [line for line in text(search).splitlines() if line.startswith("checked on")]
-    assert line.startswith(f"checked on {CHECK} images of other seeds: mean distance ")
-    assert "1.00 times that of beta, 95 % interval 1.00 to 1.00; 0.70 times that of simple" in line
+    assert line.startswith(f"checked on {CHECK} images of other seeds with 700 more calls: mean distance ")
+    assert "1.00 times that of beta, the best candidate, 95 % interval 1.00 to 1.00; 0.70 times that of simple" in line
+    for one in search.checked:
+        one.errors = {PAIRS: one.errors[PAIRS]}
+    assert "checked on 1 image of" in text(search) and "1.00 times that of beta, the best candidate; " in text(search)
 
 
 def test_a_candidate_that_nothing_beats_is_named_and_held_against_the_models_own(search):
@@ -54,7 +56,9 @@ def test_a_candidate_that_nothing_beats_is_named_and_held_against_the_models_own
     assert "it is the candidate beta" in text(search) and "0.75 times that of simple" in text(search)
     assert "times that of beta" not in text(search)
     search.best = search.trials[0] = trial("simple", 1.0)
+    search.checked = [trial("simple", 1.0, range(PAIRS, PAIRS + CHECK))]
     assert "it is the candidate simple" in text(search) and "times" not in text(search)
+    assert re.search(r"more calls: mean distance [\d.]+$", text(search), re.MULTILINE)
 
 
 def heights(axes, gid):
@@ -76,11 +80,11 @@ def test_the_file_holds_the_check_and_one_from_before_there_were_any_is_read(sea
     schedule_file.write(tmp_path, "a", Schedules({}, {3: search}))
     path = tmp_path / f"a{schedule_file.SUFFIX}"
     found = schedule_file.read(path).searches[3]
-    assert [one.name for one in found.checked] == ["refined", "beta", "simple"] and found.budget == 8000
+    assert [one.name for one in found.checked] == ["refined", "beta", "simple"] and found.check_calls == 700
     for pair, errors in search.checked[0].errors.items():
         np.testing.assert_array_equal(found.checked[0].errors[pair], errors)
 
     content = json.loads(path.read_text())
-    del content["searches"]["3"]["checked"], content["searches"]["3"]["budget"]
+    del content["searches"]["3"]["checked"], content["searches"]["3"]["check_calls"]
     path.write_text(json.dumps(content))
-    assert schedule_file.read(path).searches[3].checked == []
+    assert not schedule_file.read(path).searches[3].is_checked(CHECK)
