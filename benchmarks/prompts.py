@@ -43,6 +43,6 @@ def main(argv: list[str] | None = None) -> None:
         for sampler in args.samplers:
             title = f"{runs.subject.name}, guidance {runs.subject.guidance:g}, {sampler}"
             print(f"{title}: how many calls each prompt gets\n{length_table(lengths(bench, sampler, 'own'))}\n")
-            bent = modulations(bench, sampler, args.steps, "own")
+            bent = modulations(bench, sampler, args.steps)
             print(f"{title}: optimised schedules, bent by the prompt's DNA\n{modulation_table(bent)}\n", flush=True)
     print(LEGEND)

@@ -32,7 +32,7 @@ class Modulation:
     comparison: Comparison
 
 
-def modulations(bench: Bench, sampler: str, counts: Sequence[int], reference: str) -> list[Modulation]:
+def modulations(bench: Bench, sampler: str, counts: Sequence[int]) -> list[Modulation]:
     """Of the schedules that the search finds on the calibration prompts, on held-out ones."""
     runs, test = bench.runs, bench.test
     dnas = prompt_dnas(runs, test)
@@ -43,8 +43,8 @@ def modulations(bench: Bench, sampler: str, counts: Sequence[int], reference: st
         tried = [*host_peers(runs, sampler, steps), *search_candidates(runs, steps)]
         candidates = [one for one in tried if len(one.sigmas[0]) == steps + 1]
         budget = search_budget(bench.settings.budget, steps) * len(runs.subject.calibration)
-        [best] = search.optimized(runs, sampler, steps, reference, candidates, budget).sigmas
-        plain = runs.mse(sampler, best, test, reference)
+        [best] = search.optimized(runs, sampler, steps, candidates, budget).sigmas
+        plain = runs.mse(sampler, best, test, search.REFERENCE)
         times = sigma_to_flow(best[:-1].double().numpy(), runs.subject.kind)
         for strength in STRENGTHS:
             errors = np.empty(len(test))
@@ -53,7 +53,7 @@ def modulations(bench: Bench, sampler: str, counts: Sequence[int], reference: st
                 own = np.append(flow_to_sigma(bent(times, dna, mean, strength), runs.subject.kind), 0)
                 sigmas = torch.from_numpy(own).float()
                 sigmas[0] = best[0]
-                errors[rows] = runs.mse(sampler, sigmas, test[rows.tolist()], reference)
+                errors[rows] = runs.mse(sampler, sigmas, test[rows.tolist()], search.REFERENCE)
             comparison = compare(errors, plain, test.prompts)
             found.append(Modulation(steps, strength, float(plain.mean()), comparison))
     return found
