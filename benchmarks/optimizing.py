@@ -10,11 +10,10 @@ import numpy as np
 from cotj.benchmarks.mixture import Mixture, long_run, mixture, uniform_sigmas
 from cotj.planner import FloatArray
 from cotj.planner.samplers import Solver, sample
-from cotj.planner.search import Trial, race, refine
+from cotj.planner.search import OBJECTIVES, Trial, race, refine
 
 HELD_OUT = 512
 SHIFTS = (1, 1.5, 2, 2.5, 3, 4, 5, 6)
-OBJECTIVES = {"mean square": 1.0, "distance": 0.5}
 
 
 @dataclass
@@ -79,7 +78,7 @@ def ratios(errors: FloatArray, others: FloatArray) -> str:
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, nargs="+", default=[4, 16, 64])
+    parser.add_argument("--pairs", type=int, nargs="+", default=[4, 16, 32, 64])
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--repeats", type=int, default=4)

@@ -32,7 +32,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--samplers", nargs="+", default=SAMPLERS)
     parser.add_argument("--steps", nargs="+", type=int, default=STEPS)
     parser.add_argument(
-        "--prompts", default="32", help="held-out prompts of the demo; with --server, a file of prompts"
+        "--prompts", default="96", help="held-out prompts of the demo; with --server, a file of prompts"
     )
     parser.add_argument("--calibration", type=int, default=32, help="prompts that schedules are found on")
     parser.add_argument(

@@ -9,12 +9,13 @@ import comfy.samplers
 import torch
 from comfy_api.latest import io, ui
 
+from ..planner.search import OBJECTIVES
 from . import dna_file, host
 from .calibration import NODE, Calibration
 from .digest import digest_of
 from .link_types import DNA
 from .optimize_picture import draw
-from .optimize_text import OBJECTIVES, describe_search
+from .optimize_text import describe_search
 from .plan import CATEGORY
 from .sampled_with import fit
 from .schedule_search import Store, check_schedule, search_schedule
@@ -108,8 +109,8 @@ class OptimizeSigmas(io.ComfyNode):
                     "objective",
                     options=list(OBJECTIVES),
                     advanced=True,
-                    tooltip="What is averaged over images. 'distance' (the root of the mean square) serves the typical "
-                    "image; 'mean square' is ruled by the few worst, and needs many more pairs.",
+                    tooltip="How the images' distances are averaged. 'distance' (their mean) serves the typical image; "
+                    "'mean square' is ruled by the few that come out differently; 'balanced' is between the two.",
                 ),
                 io.Boolean.Input(
                     "search_again",

@@ -9,8 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..planner.search import Trial, mean_interval
-from .optimize_text import finished_trials, objective, values
+from ..planner.search import Trial
+from .optimize_text import distance, distance_interval, finished_trials, objective
 from .picture import COMPARED, DPI, MEASURED, PLANNED
 from .schedule_file import Search
 
@@ -34,7 +34,7 @@ def figure(search: Search, sampler: str) -> Figure:
     if search.trials[0] not in shown:  # the model's own is what everything is held against
         shown[-1] = search.trials[0]
     _draw_errors(bars, search.best, shown, search.checked)
-    bars.set_xlabel(f"{objective(search)} from the long run: mean and its 95 % interval")
+    bars.set_xlabel(f"distance from the long run ({objective(search)} mean) and its 95 % interval")
     _draw_schedules(path, search.best, trials[0])
     items = len(search.best.all_errors())
     counts = f"{items} images, {search.calls} model calls"
@@ -60,9 +60,9 @@ def _draw_errors(axes: Axes, best: Trial, trials: list[Trial], checked: list[Tri
 
 
 def _draw_mean(axes: Axes, height: float, trial: Trial, colour: str, fill: str, what: str) -> None:
-    low, high = mean_interval(values(trial))
+    low, high = distance_interval(trial)
     axes.plot([low, high], [height, height], color=MEASURED, linewidth=1.5)
-    axes.plot(values(trial).mean(), height, "o", color=colour, markerfacecolor=fill, gid=what)
+    axes.plot(distance(trial), height, "o", color=colour, markerfacecolor=fill, gid=what)
 
 
 def _draw_schedules(axes: Axes, best: Trial, rival: Trial) -> None:

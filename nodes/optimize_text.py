@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..planner import FloatArray
-from ..planner.search import Trial, mean_interval, ratio_interval, unproven
+from ..planner.search import OBJECTIVES, Trial, mean_interval, ratio_interval, unproven
 from .schedule_file import Schedules, Search
 
-OBJECTIVES = {"distance": 0.5, "mean square": 1.0}  # as powers of the mean squared error of one image
 SHOWN = 8  # candidates in the list
 FEW_IMAGES = 4  # whose mean has no interval to speak of
 FEW_PAIRS = 16  # `python benchmarks optimizing`: from here on a refined schedule holds on other pairs
@@ -25,6 +24,22 @@ def values(trial: Trial) -> FloatArray:
     return trial.all_errors() ** trial.power
 
 
+def distance(trial: Trial) -> float:
+    """Of the images from their long runs: the power mean that the search made small, per value of a latent."""
+    return float(values(trial).mean() ** _root(trial))
+
+
+def distance_interval(trial: Trial) -> tuple[float, float]:
+    """95 % of it."""
+    low, high = mean_interval(values(trial))
+    return low ** _root(trial), high ** _root(trial)
+
+
+def _root(trial: Trial) -> float:
+    """The power that makes a mean of `values` a distance."""
+    return 1 / (2 * trial.power)
+
+
 def finished_trials(search: Search) -> list[Trial]:
     """Candidates that were run on every pair, from the best to the worst."""
     assert search.best is not None
@@ -35,19 +50,20 @@ def finished_trials(search: Search) -> list[Trial]:
 def describe_search(name: str, schedules: Schedules, steps: int) -> str:
     """Lines about one number of steps, for a text output."""
     search = schedules.searches[steps]
-    best, about, what = search.best, search.about, objective(search)
+    best, about = search.best, search.about
     assert best is not None
-    low, high = mean_interval(values(best))
+    low, high = distance_interval(best)
     trials = finished_trials(search)
     state = "no change of it is surely better" if search.finished else "raise the budget to search on"
     lines = [
-        f"{steps} steps of {schedules.key['sampler']}: mean {what} from the long run ({about['reference_steps']} Euler "
-        f"steps) {values(best).mean():.3g}, 95 % interval {low:.3g} to {high:.3g}",
+        f"{steps} steps of {schedules.key['sampler']}: distance from the long run ({about['reference_steps']} Euler "
+        f"steps) {distance(best):.3g}, 95 % interval {low:.3g} to {high:.3g}",
         "sigmas " + ", ".join(f"{sigma:.4g}" for sigma in search.sigmas),
         f"found on {_counted(about)} with {search.calls} model calls; {state}",
         *_ratios(search),
         *_check(search),
-        f"mean {what} of candidates: " + ", ".join(f"{t.name} {values(t).mean():.3g}" for t in trials[:SHOWN]),
+        "candidates: " + ", ".join(f"{trial.name} {distance(trial):.3g}" for trial in trials[:SHOWN]),
+        f"images are averaged as the objective {objective(search)!r} does",
     ]
     if len(best.errors) < FEW_PAIRS:
         lines.append(f"with fewer than {FEW_PAIRS} pairs it fits these more than others: use more prompts or seeds")
@@ -79,15 +95,15 @@ def _check(search: Search) -> list[str]:
     if not search.checked:
         return []
     best, *others = search.checked
-    found = [f"mean {objective(search)} {values(best).mean():.3g}"]
+    found = [f"distance {distance(best):.3g}"]
     found += [_ratio(best, rival, role) for rival, (_, role) in zip(others, rivals(search))]
     images = _images(len(best.all_errors()))
     return [f"checked on {images} of other seeds with {search.check_calls} more calls: " + "; ".join(found)]
 
 
 def _ratio(best: Trial, rival: Trial, role: str) -> str:
-    low, high = ratio_interval(values(best), values(rival))
-    ratio = f"{best.total() / rival.total():.2f} times that of {rival.name}, {role}"
+    low, high = (end ** _root(best) for end in ratio_interval(values(best), values(rival)))
+    ratio = f"{distance(best) / distance(rival):.2f} times that of {rival.name}, {role}"
     return ratio if len(best.all_errors()) < FEW_IMAGES else f"{ratio}, 95 % interval {low:.2f} to {high:.2f}"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from cotj.planner import flow_to_sigma, sigma_to_flow
-from cotj.planner.search import SURE, OutOfCalls, Trial, race, refine
+from cotj.planner.search import OBJECTIVES, SURE, OutOfCalls, Trial, race, refine
 from torch import Tensor
 
 from . import host
@@ -20,7 +20,7 @@ FloatArray = npt.NDArray[np.float64]
 
 NAME = "Optimize Sigmas"
 REFERENCE = REFERENCES[0]  # as the node: an Euler run
-POWER = 0.5  # of each error in the objective, "distance": the mean square of few runs is ruled by one or two of them
+POWER = OBJECTIVES["balanced"]  # as the node
 BLOWN_UP = 1e15
 FORMAT = 2  # of what is kept; to be raised where a search goes another way
 

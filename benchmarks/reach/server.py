@@ -174,7 +174,7 @@ class Session:
                 other_steps="",
                 reference_steps=self.reference_steps,
                 check=0,
-                objective="distance",
+                objective="balanced",
                 search_again=False,
                 dna=mean,
             )

@@ -26,7 +26,7 @@ class Optimizing:
         self.run = DemoRun(self.graph, prompt="a small red circle on the left", seed=seed, batch=batch, patch=count)
         self.sampler = self.graph.add("KSamplerSelect", sampler_name=sampler)[0]
         defaults = {"steps": STEPS, "seeds": SEEDS, "budget": 600, "name": name, "other_steps": ""}
-        defaults |= {"reference_steps": LONG, "check": 0, "objective": "distance", "search_again": False}
+        defaults |= {"reference_steps": LONG, "check": 0, "objective": "balanced", "search_again": False}
         links = {"guider": self.run.guider, "noise": self.run.noise, "latent_image": self.run.latent}
         self.node = self.graph.add("CoTjOptimizeSigmas", sampler=self.sampler, **links | defaults | inputs)
         self.shown = self.graph.show(self.node[0], self.node[1], self.node[3])
@@ -161,7 +161,7 @@ def test_it_is_checked_on_seeds_that_nothing_was_chosen_by(client, server):
     assert "simple" in {trial.name for trial in others} and len(others) in (1, 2)
     np.testing.assert_array_equal(best.times, search.best.times)
     assert all(sorted(trial.errors) == [SEEDS, SEEDS + 1, SEEDS + 2] for trial in search.checked)
-    found = f"checked on 3 images of other seeds with {search.check_calls} more calls: mean distance"
+    found = f"checked on 3 images of other seeds with {search.check_calls} more calls: distance"
     assert f"{found} {best.total() / 3:.3g}; " in text
     elsewhere = Optimizing(server, "elsewhere", seed=11 + SEEDS, seeds=3, budget=200)
     elsewhere.queue(client)

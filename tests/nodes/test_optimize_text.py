@@ -9,14 +9,14 @@ from cotj.nodes import schedule_file
 from cotj.nodes.optimize_picture import figure
 from cotj.nodes.optimize_text import describe_search
 from cotj.nodes.schedule_file import Schedules, Search
-from cotj.planner.search import Trial
+from cotj.planner.search import OBJECTIVES, Trial
 
 PAIRS, CHECK = 32, 8
 HARD = np.exp(np.random.default_rng(0).normal(size=PAIRS + CHECK))
 
 
-def trial(name, error, pairs=range(PAIRS)):
-    return Trial(name, np.array([1.0, 0.6, 0.3]), 0.5, {pair: np.array([error**2 * HARD[pair]]) for pair in pairs})
+def trial(name, error, pairs=range(PAIRS), power=0.75):
+    return Trial(name, np.array([1.0, 0.6, 0.3]), power, {pair: np.array([error**2 * HARD[pair]]) for pair in pairs})
 
 
 @pytest.fixture
@@ -41,10 +41,28 @@ def test_the_text_holds_the_result_against_the_best_candidate_and_the_models_own
     assert "checked" not in text(search)
 
 
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_distances_are_in_the_unit_of_a_latent_whatever_the_objective(search, name):
+    for one in [search.best, *search.trials]:
+        one.power = OBJECTIVES[name]
+    first, *_, last, _ = text(search).splitlines()
+    found = float(re.search(r"distance from the long run \(50 Euler steps\) ([\d.]+),", first)[1])
+    images = 1.2 * np.sqrt(HARD[:PAIRS])
+    means = {
+        "mean square": np.sqrt((images**2).mean()),
+        "distance": images.mean(),
+        "balanced": (images**1.5).mean() ** (2 / 3),
+    }
+    assert found == pytest.approx(means[name], rel=0.01)
+    low, high = (float(end) for end in re.search(r"interval ([\d.]+) to ([\d.]+)$", first).groups())
+    assert low < found < high
+    assert "0.80 times that of beta" in text(search) and last == f"images are averaged as the objective {name!r} does"
+
+
 def test_the_text_tells_of_the_check(search):
     check(search)
     [line] = [line for line in text(search).splitlines() if line.startswith("checked on")]
-    assert line.startswith(f"checked on {CHECK} images of other seeds with 700 more calls: mean distance ")
+    assert line.startswith(f"checked on {CHECK} images of other seeds with 700 more calls: distance ")
     assert "1.00 times that of beta, the best candidate, 95 % interval 1.00 to 1.00; 0.70 times that of simple" in line
     for one in search.checked:
         one.errors = {PAIRS: one.errors[PAIRS]}
@@ -58,7 +76,7 @@ def test_a_candidate_that_nothing_beats_is_named_and_held_against_the_models_own
     search.best = search.trials[0] = trial("simple", 1.0)
     search.checked = [trial("simple", 1.0, range(PAIRS, PAIRS + CHECK))]
     assert "it is the candidate simple" in text(search) and "times" not in text(search)
-    assert re.search(r"more calls: mean distance [\d.]+$", text(search), re.MULTILINE)
+    assert re.search(r"more calls: distance [\d.]+$", text(search), re.MULTILINE)
 
 
 def heights(axes, gid):
