@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..planner import FloatArray, flow_to_sigma
-from ..planner.search import OutOfCalls
+from ..planner.search import OutOfCalls, at_forks
 from . import host, schedule_file
 from .digest import digest_of
 from .files import save_folder
@@ -24,7 +24,7 @@ BLOWN_UP = 1e15  # the deviation of a run that is not finite
 class Calibration:
     """Pairs of prompt and noise with the latents that long runs end in: the `Runner` of a search.
 
-    pairs: to search on. check_pairs: the numbers after those, with the next seeds.
+    pairs: to search on; those that were left out are not among them. check_pairs: with the next seeds.
     """
 
     def __init__(
@@ -48,34 +48,50 @@ class Calibration:
         self.kind = host.noise_kind(self.model_sampling)
         self.budget = Budget()
         rollouts = [Rollout(one, self.budget.before_call, self.budget.after_call) for one in guiders]
-        self.pairs = len(rollouts) * seeds
-        count = self.pairs + check
-        self.check_pairs = range(self.pairs, count)
+        self.made = len(rollouts) * seeds
+        self.leave_out([])
+        count = self.made + check
+        self.check_pairs = range(self.made, count)
         self.noises = _noises(noise, latent, count)
         self.first_seed = noise.seed
         self.rollouts = [rollouts[pair % len(rollouts)] for pair in range(count)]
         self.memories = [Memory() for _ in range(count)]
-        self.reference_sigmas = host.simple_sigmas(self.model_sampling, reference_steps)
+        self.long_runs = [host.simple_sigmas(self.model_sampling, n) for n in (reference_steps, reference_steps // 2)]
         self.about = {"prompts": len(guiders), "seeds": seeds, "items": len(host.parts(self.latent)[0])}
         self.about |= {"first_seed": noise.seed, "reference_steps": reference_steps}
-        self.id = digest_of([one.original_conds for one in guiders], self.about, self.noises[0], self.latent)
+        identity = ([one.original_conds for one in guiders], self.about, self.noises[0], self.latent, "with half runs")
+        self.id = digest_of(*identity)
         self.references = [
             torch.from_numpy(array) for array in schedule_file.read_references(save_folder(), name, self.id)
         ]
 
+    @property
+    def pairs(self) -> int:
+        return len(self._searched)
+
+    def leave_out(self, pairs: list[int]) -> None:
+        """Search on the others, which are numbered anew from 0 on."""
+        self._searched = [pair for pair in range(self.made) if pair not in pairs]
+
+    def at_forks(self) -> list[int]:
+        """Which of the pairs to search on tell nothing of schedules; the references of all are to be made before."""
+        finals = self.references[: self.made]
+        return at_forks(np.stack([(half - long).flatten(1).square().mean(1).numpy() for long, half in finals]))
+
     def make_references(self, pairs: int) -> None:
-        """Of the first so many."""
+        """Of the first so many; of those to search on also what half the steps end in."""
         euler = comfy.samplers.sampler_object("euler")
         had = len(self.references)
         try:
             for pair in range(had, pairs):
-                final = self._final(euler, self.reference_sigmas, pair)
-                if not final.isfinite().all():
+                runs = self.long_runs[: 1 if pair in self.check_pairs else 2]
+                finals = torch.stack([self._final(euler, sigmas, pair) for sigmas in runs])
+                if not finals.isfinite().all():
                     raise ValueError(
                         f"{NODE}, input 'guider': the long run is not finite. Use a higher precision for this model "
                         "(such as bf16 or fp32 instead of fp16 or fp8)."
                     )
-                self.references.append(final)
+                self.references.append(finals)
         finally:
             if len(self.references) > had:
                 arrays = [reference.numpy() for reference in self.references]
@@ -92,8 +108,9 @@ class Calibration:
             )
 
     def run(self, times: FloatArray, pair: int) -> FloatArray:
+        pair = pair if pair in self.check_pairs else self._searched[pair]
         final = self._final(self.sampler, self.sigmas(times), pair, memory=self.memories[pair])
-        deviation = (final - self.references[pair]).flatten(1).numpy()
+        deviation = (final - self.references[pair][0]).flatten(1).numpy()
         return np.nan_to_num(deviation, nan=BLOWN_UP, posinf=BLOWN_UP, neginf=-BLOWN_UP).clip(-BLOWN_UP, BLOWN_UP)
 
     def keep(self) -> None:

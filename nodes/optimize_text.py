@@ -59,7 +59,7 @@ def describe_search(name: str, schedules: Schedules, steps: int) -> str:
         f"{steps} steps of {schedules.key['sampler']}: distance from the long run ({about['reference_steps']} Euler "
         f"steps) {distance(best):.3g}, 95 % interval {low:.3g} to {high:.3g}",
         "sigmas " + ", ".join(f"{sigma:.4g}" for sigma in search.sigmas),
-        f"found on {_counted(about)} with {search.calls} model calls; {state}",
+        f"found on {_images(len(best.all_errors()))} of {_prompts(about)} with {search.calls} model calls; {state}",
         *_ratios(search),
         *_check(search),
         "candidates: " + ", ".join(f"{trial.name} {distance(trial):.3g}" for trial in trials[:SHOWN]),
@@ -67,6 +67,11 @@ def describe_search(name: str, schedules: Schedules, steps: int) -> str:
     ]
     if len(best.errors) < FEW_PAIRS:
         lines.append(f"with fewer than {FEW_PAIRS} pairs it fits these more than others: use more prompts or seeds")
+    if left_out := len(about.get("left_out", [])):
+        lines.append(
+            f"{_images(left_out * about['items'])} left out: half as many steps as the long run's end in another image "
+            "there, so that any schedule does by chance"
+        )
     if left := unproven(search.trials, best, len(best.errors)):
         lines.append("not run on every pair for want of calls: " + ", ".join(trial.name for trial in left))
     lines.append(f"stored as {name}, which holds {', '.join(map(str, schedules.steps()))} steps")
@@ -111,6 +116,5 @@ def _images(count: int) -> str:
     return "1 image" if count == 1 else f"{count} images"
 
 
-def _counted(about: dict[str, Any]) -> str:
-    prompts = "1 prompt" if about["prompts"] == 1 else f"{about['prompts']} prompts"
-    return f"{_images(about['prompts'] * about['seeds'] * about['items'])} of {prompts}"
+def _prompts(about: dict[str, Any]) -> str:
+    return "1 prompt" if about["prompts"] == 1 else f"{about['prompts']} prompts"

@@ -77,7 +77,8 @@ def search_schedule(
             store.save()
 
     try:
-        calibration.make_references(calibration.pairs)
+        calibration.make_references(calibration.made)
+        calibration.leave_out(search.about.setdefault("left_out", calibration.at_forks()))
         if not search.trials:
             found = candidates(calibration.model_sampling, steps, sampler_name(calibration.sampler), dna, stored)
             calibration.check_sampler(found[DEFAULT])
@@ -91,7 +92,7 @@ def search_schedule(
     if searches[steps] is not search or search.best is None:
         aim = "hold any against the stored one" if stored else "run even one schedule"
         raise ValueError(
-            f"{NODE}, input 'budget': {budget} model calls are too few to {aim} on all {calibration.pairs} pairs. "
+            f"{NODE}, input 'budget': {budget} model calls are too few to {aim} on all {calibration.made} pairs. "
             "Raise it to 150 or more per pair, and 20 times the steps, or use fewer prompts or seeds."
         )
 
@@ -132,7 +133,7 @@ def check_schedule(calibration: Calibration, store: Store, steps: int, node_id: 
     pairs = [pair for pair in calibration.check_pairs if pair not in trials[0].errors]
     if not pairs:
         return
-    long_runs = max(0, calibration.check_pairs.stop - max(len(calibration.references), calibration.pairs))
+    long_runs = max(0, calibration.check_pairs.stop - max(len(calibration.references), calibration.made))
     expected = long_runs * calibration.about["reference_steps"] + len(pairs) * len(trials) * steps
     calibration.budget.start(search.check_calls, math.inf, expected, node_id)
     try:

@@ -24,6 +24,7 @@ SURE = 1.0  # standard errors of the mean gain over items that a refinement must
 # Powers of an item's mean squared error. The lower, the less one item that ends elsewhere altogether counts beside many
 # that end nearer. `python benchmarks optimizing` compares them.
 OBJECTIVES = {"balanced": 0.75, "distance": 0.5, "mean square": 1.0}
+FORK = 100  # times the median error of long runs, above which one has gone another way
 TINY = 1e-12  # below every error that is told from 0
 
 
@@ -104,6 +105,16 @@ def race(runner: Runner, trials: list[Trial], after_pair: Progress) -> Trial:
         if _beats(runner, trial, best, hardest, after_pair):
             best = trial
     return best
+
+
+def at_forks(errors: FloatArray) -> list[int]:
+    """Numbers of the pairs that tell nothing of schedules.
+
+    errors: (pairs, items) mean squared, of runs of half as many steps as the reference has. Where even such a run ends
+    FORK times as far off as the median one, in another image, every schedule tosses a coin; and one such pair would
+    outweigh all others.
+    """
+    return np.flatnonzero(errors.max(axis=1) > FORK * max(float(np.median(errors)), TINY)).tolist()
 
 
 def unproven(trials: Sequence[Trial], best: Trial, pairs: int) -> list[Trial]:

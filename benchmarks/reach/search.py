@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from cotj.planner import flow_to_sigma, sigma_to_flow
-from cotj.planner.search import OBJECTIVES, SURE, OutOfCalls, Trial, race, refine
+from cotj.planner.search import OBJECTIVES, SURE, OutOfCalls, Trial, at_forks, race, refine
 from torch import Tensor
 
 from . import host
-from .runs import REFERENCES, Runs
+from .runs import REFERENCE_STEPS, REFERENCES, Runs
 from .schedules import Schedules
+from .subjects import Items
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -28,9 +29,8 @@ FORMAT = 2  # of what is kept; to be raised where a search goes another way
 class Pairs:
     """The `Runner` of a search: the calibration items of each prompt are a pair, so that they run as one batch."""
 
-    def __init__(self, runs: Runs, sampler: str, budget: int) -> None:
+    def __init__(self, runs: Runs, items: Items, sampler: str, budget: int) -> None:
         self.runs, self.sampler, self.budget = runs, sampler, budget
-        items = runs.subject.calibration
         prompts = sorted(set(items.prompts))
         self.items = [items[[i for i, p in enumerate(items.prompts) if p == prompt]] for prompt in prompts]
         self.pairs = len(self.items)
@@ -90,16 +90,26 @@ def optimized(runs: Runs, sampler: str, steps: int, candidates: Sequence[Schedul
     digest = hashlib.blake2b(digest_size=12)
     for value in times.values():
         digest.update(value.tobytes())
-    calibration = runs.subject.calibration
+    calibration = searched_on(runs)
     key = f"search {FORMAT} {sampler} {steps} {REFERENCE} {budget} {POWER} {SURE} {calibration} {digest.hexdigest()}"
     keys = runs.keys(key, calibration[:1])
     (known,) = runs.store.read(keys)
     if known is None:
-        pairs = Pairs(runs, sampler, budget)
+        pairs = Pairs(runs, calibration, sampler, budget)
         best = _search(pairs, [Trial(name, value, POWER) for name, value in times.items()])
         known = np.concatenate([[pairs.calls], pairs.sigmas(best.times).double().numpy()])
         runs.store.write(keys, [known])
-    return Schedules(NAME, (torch.from_numpy(known[1:].copy()).float(),), int(known[0]))
+    long_runs = (REFERENCE_STEPS + REFERENCE_STEPS // 2) * len(runs.subject.calibration)
+    return Schedules(NAME, (torch.from_numpy(known[1:].copy()).float(),), long_runs + int(known[0]))
+
+
+def searched_on(runs: Runs) -> Items:
+    """The calibration items but for those that tell nothing of schedules."""
+    items = runs.subject.calibration
+    half = host.scheduler_sigmas(runs.subject.sampling, "simple", REFERENCE_STEPS // 2)
+    errors = runs.mse("euler", half, items, REFERENCE)
+    left_out = at_forks(errors[:, None])
+    return items[[number for number in range(len(items)) if number not in left_out]]
 
 
 def _search(pairs: Pairs, trials: list[Trial]) -> Trial:

@@ -7,23 +7,26 @@ import numpy as np
 import pytest
 from cotj.demo.host.client import Interrupted, NodeError, ValidationError
 from cotj.nodes import schedule_file
+from cotj.nodes.optimize_text import distance
 from cotj.tests.host.workflows import DemoRun, Graph
 from safetensors.numpy import load
 
 pytestmark = pytest.mark.usefixtures("demo_models")
 
+PROMPT = "a small red circle on the left"
 STEPS, SEEDS, LONG = 4, 2, 16
+HALF = LONG // 2
 SD3_SCALE = 1.5305  # latents of the host times this are latents of the model, which errors are measured in
 
 
 class Optimizing:
     """Optimize Sigmas on a model whose forward passes are counted by another hand."""
 
-    def __init__(self, server, name, sampler="euler", seed=11, batch=1, **inputs):
+    def __init__(self, server, name, sampler="euler", seed=11, batch=1, prompt=PROMPT, **inputs):
         self.server, self.name = server, name
         self.graph = Graph()
         count = ("SmallModelsCountCalls", {"file": f"{name}.calls"})
-        self.run = DemoRun(self.graph, prompt="a small red circle on the left", seed=seed, batch=batch, patch=count)
+        self.run = DemoRun(self.graph, prompt=prompt, seed=seed, batch=batch, patch=count)
         self.sampler = self.graph.add("KSamplerSelect", sampler_name=sampler)[0]
         defaults = {"steps": STEPS, "seeds": SEEDS, "budget": 600, "name": name, "other_steps": ""}
         defaults |= {"reference_steps": LONG, "check": 0, "objective": "balanced", "search_again": False}
@@ -70,7 +73,7 @@ def test_the_stored_errors_are_those_of_the_hosts_own_runs(client, server):
     best = optimizing.stored.searches[STEPS]
     latents = {}
     for pair in range(SEEDS):
-        run = DemoRun(Graph(), prompt="a small red circle on the left", seed=11 + pair, batch=2)
+        run = DemoRun(Graph(), prompt=PROMPT, seed=11 + pair, batch=2)
         given = run.graph.add("ManualSigmas", sigmas=", ".join(f"{sigma:.9f}" for sigma in best.sigmas))[0]
         long = run.graph.add("BasicScheduler", model=run.model, scheduler="simple", steps=LONG, denoise=1.0)[0]
         for name, sampler, sigmas in (("short", "dpmpp_2m", given), ("long", "euler", long)):
@@ -116,7 +119,7 @@ def test_cancel_keeps_the_best_so_far_and_the_next_queue_resumes(client, server)
     seen = []
 
     def stop(node, value, _):
-        if node == optimizing.node.id and value >= 60 and not seen:
+        if node == optimizing.node.id and value >= 80 and not seen:
             seen.append(value)
             client.interrupt(prompt)
 
@@ -147,7 +150,7 @@ def test_several_numbers_of_steps_share_the_long_runs_and_one_file(client, serve
     assert len({search.calibration for search in searches.values()}) == 1
     # Only the first of the three had long runs to make, so the others could run more.
     ran = [sum(len(trial.errors) for trial in searches[steps].trials) * steps for steps in (3, 4, 5)]
-    assert ran[0] + SEEDS * LONG <= 120 and min(ran[1:]) > ran[0]
+    assert ran[0] + SEEDS * (LONG + HALF) <= 120 and min(ran[1:]) > ran[0]
 
 
 def test_it_is_checked_on_seeds_that_nothing_was_chosen_by(client, server):
@@ -162,7 +165,7 @@ def test_it_is_checked_on_seeds_that_nothing_was_chosen_by(client, server):
     np.testing.assert_array_equal(best.times, search.best.times)
     assert all(sorted(trial.errors) == [SEEDS, SEEDS + 1, SEEDS + 2] for trial in search.checked)
     found = f"checked on 3 images of other seeds with {search.check_calls} more calls: distance"
-    assert f"{found} {best.total() / 3:.3g}; " in text
+    assert f"{found} {distance(best):.3g}; " in text
     elsewhere = Optimizing(server, "elsewhere", seed=11 + SEEDS, seeds=3, budget=200)
     elsewhere.queue(client)
     default = elsewhere.stored.searches[STEPS].trials[0]
@@ -178,28 +181,43 @@ def test_a_check_is_made_up_for_and_goes_on_where_it_was_cancelled_and_only_of_t
     unchecked = Optimizing(server, "later", budget=150)
     sigmas, _, text = unchecked.queue(client)
     assert "checked" not in text and unchecked.calls == 150
-    optimizing = Optimizing(server, "later", budget=150, check=6)
+    optimizing = Optimizing(server, "later", budget=150, check=18)
     prompt = client.queue(optimizing.graph.nodes)
 
     def stop(node, value, _):
-        if node == optimizing.node.id and value >= 6 * LONG + 20:
+        if node == optimizing.node.id and value >= 18 * LONG + 14:
             client.interrupt(prompt)
 
     with pytest.raises(Interrupted, match="CoTjOptimizeSigmas"):
         client.wait(prompt, stop)
     kept = optimizing.stored.searches[STEPS]
     done = len(kept.checked[0].errors)
-    assert 0 < done < 6 and all(len(trial.errors) == done for trial in kept.checked)
+    assert 0 < done < 18 and all(len(trial.errors) == done for trial in kept.checked)
     again, _, text = optimizing.queue(client)
     search = optimizing.stored.searches[STEPS]
-    assert again == sigmas and "checked on 6 images" in text
+    assert again == sigmas and "checked on 18 images" in text
     assert search.calls == 150 and search.check_calls == optimizing.calls - 150
     for before, after in zip(kept.checked, search.checked):
         assert all((after.errors[pair] == errors).all() for pair, errors in before.errors.items())
     # Another prompt's pairs are not those that the schedule was found on, so they check nothing.
     calls = optimizing.calls
-    _, _, text = Optimizing(server, "later", seed=99, budget=150, check=9).queue(client)
-    assert "checked on 6 images" in text and optimizing.calls == calls
+    _, _, text = Optimizing(server, "later", seed=99, budget=150, check=21).queue(client)
+    assert "checked on 18 images" in text and optimizing.calls == calls
+
+
+def test_images_at_a_fork_are_left_out(client, server):
+    """Half of these long steps end in another image for two of five seeds: 700 times as far off as the median."""
+    fork = {"prompt": "a small yellow square on the left on a striped brown and pink background", "reference_steps": 32}
+    optimizing = Optimizing(server, "forks", seed=2_000_018, seeds=5, budget=500, **fork)
+    _, _, text = optimizing.queue(client)
+    search = optimizing.stored.searches[STEPS]
+    assert search.about["left_out"] == [2, 4] and search.calls == optimizing.calls
+    assert "found on 3 images of 1 prompt" in text and "\n2 images left out: " in text
+    alone = Optimizing(server, "no fork", seed=2_000_021, seeds=1, budget=100, **fork)
+    assert "left out" not in alone.queue(client)[2]
+    others, same = search.trials[0].errors, alone.stored.searches[STEPS].trials[0].errors
+    assert sorted(others) == [0, 1, 2]
+    np.testing.assert_allclose(others[2], same[0], rtol=1e-5)
 
 
 def test_prompts_take_the_place_of_the_guiders_and_make_pairs_with_every_seed(client, server):

@@ -69,6 +69,12 @@ def test_the_text_tells_of_the_check(search):
     assert "checked on 1 image of" in text(search) and "1.00 times that of beta, the best candidate; " in text(search)
 
 
+def test_the_text_tells_of_images_that_were_left_out(search):
+    assert f"found on {PAIRS} images of 4 prompts" in text(search) and "left out" not in text(search)
+    search.about |= {"left_out": [32, 33], "items": 1}
+    assert f"found on {PAIRS} images of 4 prompts" in text(search) and "\n2 images left out: " in text(search)
+
+
 def test_a_candidate_that_nothing_beats_is_named_and_held_against_the_models_own(search):
     search.best = search.trials[1]
     assert "it is the candidate beta" in text(search) and "0.75 times that of simple" in text(search)

@@ -7,6 +7,7 @@ import pytest
 from cotj.planner.search import (
     OutOfCalls,
     Trial,
+    at_forks,
     mean_interval,
     race,
     ratio_interval,
@@ -57,6 +58,14 @@ def trials(power, **schedules):
 
 def nothing(_):
     pass
+
+
+def test_pairs_at_forks_are_those_with_an_item_a_hundred_times_as_far_off_as_the_median():
+    errors = np.array([[1.0, 2.0], [99.0, 1.0], [1.0, 101.0], [0.5, 1.0], [5000.0, 4000.0]])
+    assert np.median(errors) == 1.5
+    assert at_forks(errors) == [4]
+    assert at_forks(errors[:4] * 2) == [2]
+    assert at_forks(np.zeros((3, 1))) == at_forks(np.array([[7.0]])) == []
 
 
 SCHEDULES = {
