@@ -33,7 +33,9 @@ class OutOfCalls(Exception):
 
 
 class Runner(Protocol):
-    pairs: int
+    @property
+    def pairs(self) -> int:
+        """How many (prompt, seed) pairs there are to run on."""
 
     def run(self, times: FloatArray, pair: int) -> FloatArray:
         """Deviations of the final latents of a (prompt, seed) pair from its reference, shape (items, values)."""
