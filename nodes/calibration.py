@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from typing import Any
 
 import comfy.samplers
@@ -10,21 +11,23 @@ import numpy as np
 import torch
 
 from ..planner import FloatArray, flow_to_sigma
-from ..planner.search import OutOfCalls, at_forks
+from ..planner.search import BLOWN_UP, OutOfCalls, at_forks
 from . import host, schedule_file
 from .digest import digest_of
 from .files import save_folder
+from .guidance import controlnets
 from .probe import CallProgress
 from .rollout import Memory, Rollout, in_model_space, with_positive
 
 NODE = "Optimize Sigmas"
-BLOWN_UP = 1e15  # the deviation of a run that is not finite
+SAVE_EVERY = 60  # seconds, that long runs are made for at most without being stored
+NOISE = 0.1  # of what halving the steps of a long run changes, that the same run may differ by from itself
 
 
 class Calibration:
     """Pairs of prompt and noise with the latents that long runs end in: the `Runner` of a search.
 
-    pairs: to search on; those that were left out are not among them. check_pairs: with the next seeds.
+    pairs: to search on; those of which every item was left out are not among them. check_pairs: with the next seeds.
     """
 
     def __init__(
@@ -49,7 +52,6 @@ class Calibration:
         self.budget = Budget()
         rollouts = [Rollout(one, self.budget.before_call, self.budget.after_call) for one in guiders]
         self.made = len(rollouts) * seeds
-        self.leave_out([])
         count = self.made + check
         self.check_pairs = range(self.made, count)
         self.noises = _noises(noise, latent, count)
@@ -59,8 +61,10 @@ class Calibration:
         self.long_runs = [host.simple_sigmas(self.model_sampling, n) for n in (reference_steps, reference_steps // 2)]
         self.about = {"prompts": len(guiders), "seeds": seeds, "items": len(host.parts(self.latent)[0])}
         self.about |= {"first_seed": noise.seed, "reference_steps": reference_steps}
-        identity = ([one.original_conds for one in guiders], self.about, self.noises[0], self.latent, "with half runs")
-        self.id = digest_of(*identity)
+        self.leave_out([])
+        hints = [net.cond_hint_original for one in guiders for net in controlnets(one)]
+        tensors = [host.parts(self.noises[0]), host.parts(self.latent), hints]
+        self.id = digest_of([one.original_conds for one in guiders], self.about, tensors, "images left out")
         self.references = [
             torch.from_numpy(array) for array in schedule_file.read_references(save_folder(), name, self.id)
         ]
@@ -69,21 +73,30 @@ class Calibration:
     def pairs(self) -> int:
         return len(self._searched)
 
-    def leave_out(self, pairs: list[int]) -> None:
-        """Search on the others, which are numbered anew from 0 on."""
-        self._searched = [pair for pair in range(self.made) if pair not in pairs]
+    def leave_out(self, images: list[list[int]]) -> None:
+        """Search on the others. images: [pair, item of it] of each; pairs are numbered anew from 0 on."""
+        kept = np.full((self.made, self.about["items"]), True)
+        for pair, item in images:
+            kept[pair, item] = False
+        self._searched = np.flatnonzero(kept.any(axis=1)).tolist()
+        self._items = {pair: np.flatnonzero(kept[pair]) for pair in self._searched}
 
-    def at_forks(self) -> list[int]:
-        """Which of the pairs to search on tell nothing of schedules; the references of all are to be made before."""
+    def at_forks(self) -> list[list[int]]:
+        """Which images to search on tell nothing of schedules: [pair, item] of each. All references are to be there."""
+        return np.argwhere(at_forks(self._changes())).tolist()
+
+    def _changes(self) -> FloatArray:
+        """(pairs, items) mean squared difference that halving the steps of the long runs makes."""
         finals = self.references[: self.made]
-        return at_forks(np.stack([(half - long).flatten(1).square().mean(1).numpy() for long, half in finals]))
+        return np.stack([(half - long).flatten(1).square().mean(1).numpy() for long, half in finals])
 
     def make_references(self, pairs: int) -> None:
         """Of the first so many; of those to search on also what half the steps end in."""
         euler = comfy.samplers.sampler_object("euler")
-        had = len(self.references)
+        saved = len(self.references)
         try:
-            for pair in range(had, pairs):
+            saved_at = time.monotonic()
+            for pair in range(saved, pairs):
                 runs = self.long_runs[: 1 if pair in self.check_pairs else 2]
                 finals = torch.stack([self._final(euler, sigmas, pair) for sigmas in runs])
                 if not finals.isfinite().all():
@@ -92,25 +105,34 @@ class Calibration:
                         "(such as bf16 or fp32 instead of fp16 or fp8)."
                     )
                 self.references.append(finals)
+                if time.monotonic() - saved_at > SAVE_EVERY:
+                    self._save_references()
+                    saved, saved_at = len(self.references), time.monotonic()
         finally:
-            if len(self.references) > had:
-                arrays = [reference.numpy() for reference in self.references]
-                schedule_file.write_references(save_folder(), self.name, self.id, arrays)
+            if len(self.references) > saved:
+                self._save_references()
+
+    def _save_references(self) -> None:
+        arrays = [reference.numpy() for reference in self.references]
+        schedule_file.write_references(save_folder(), self.name, self.id, arrays)
 
     def check_sampler(self, times: FloatArray) -> None:
         """ValueError where the same run from another seed of the sampler ends elsewhere: it has no one long run."""
         sigmas = self.sigmas(times)
         one, other = (self._final(self.sampler, sigmas, 0, seed) for seed in (self.first_seed, self.first_seed + 1))
-        if not torch.equal(one, other):
+        if float((one - other).square().mean()) > NOISE * float(np.median(self._changes())):
             raise ValueError(
                 f"{NODE}, input 'sampler': this sampler adds noise of its own, so its images are no approximations of "
                 "one long run. Connect one that adds none, such as euler, dpmpp_2m or res_multistep."
             )
 
     def run(self, times: FloatArray, pair: int) -> FloatArray:
-        pair = pair if pair in self.check_pairs else self._searched[pair]
+        checking = pair in self.check_pairs
+        pair = pair if checking else self._searched[pair]
         final = self._final(self.sampler, self.sigmas(times), pair, memory=self.memories[pair])
         deviation = (final - self.references[pair][0]).flatten(1).numpy()
+        if not checking:
+            deviation = deviation[self._items[pair]]
         return np.nan_to_num(deviation, nan=BLOWN_UP, posinf=BLOWN_UP, neginf=-BLOWN_UP).clip(-BLOWN_UP, BLOWN_UP)
 
     def keep(self) -> None:

@@ -11,17 +11,18 @@ import numpy as np
 from ..planner import PLANNER_NAMES, DiffusionDNA, FloatArray, flow_to_sigma, sigma_to_flow
 from ..planner.clocks import CANDIDATE_ENDS, CANDIDATE_SHIFTS, clocks
 from . import host, planning
+from .tables import node_sigmas
 
 DEFAULT = "simple"  # what the others are held against
 STORED = "stored before"
-LEVERS = ("flow", "schedule")
+COTJ = [(lever, start) for start in ("top", "free") for lever in ("flow", "schedule")]
 HAIR = 1e-3  # relative, by which a schedule may pass the model's own range
 
 
 def candidates(
     model_sampling: Any, steps: int, sampler: str, dna: DiffusionDNA | None, stored: list[float]
 ) -> dict[str, FloatArray]:
-    """Flow times by name: the host's schedulers, shifts, the DNA's plans for this sampler, and what is stored.
+    """Flow times by name: the host's schedulers and tables, shifts, the DNA's plans for this sampler, what is stored.
 
     Those that make another number of steps, or leave the model's range of sigmas, are left out; so are doubles.
     """
@@ -45,6 +46,8 @@ def _schedules(
         yield STORED, stored
     for name in comfy.samplers.SCHEDULER_NAMES:
         yield name, comfy.samplers.calculate_sigmas(model_sampling, name, steps).tolist()
+    for name, sigmas in node_sigmas(model_sampling, steps).items():
+        yield name, sigmas.tolist()
     kind = host.noise_kind(model_sampling)
     top = float(sigma_to_flow(float(model_sampling.sigma_max), kind))
     for clock in clocks(top, CANDIDATE_SHIFTS, CANDIDATE_ENDS):
@@ -56,10 +59,11 @@ def _schedules(
 def _plans(dna: DiffusionDNA, steps: int, sampler: str) -> Iterator[tuple[str, list[float]]]:
     """What every planner makes of a DNA, where it has what that needs."""
     for planner in PLANNER_NAMES:
-        for lever in LEVERS if planner == "cotj" else LEVERS[:1]:
-            values = {"steps": steps, "denoise": 1.0, "start": "top", "planner": planner, "lever": lever}
+        for lever, start in COTJ if planner == "cotj" else COTJ[:1]:
+            values = {"steps": steps, "denoise": 1.0, "start": start, "planner": planner, "lever": lever}
             try:
                 plan = planning.make_plan(planning.FIXED, dna, values | {"sampler": sampler})
             except ValueError:
                 continue
-            yield f"{planner} {lever}" if planner == "cotj" else planner, plan.sigmas.tolist()
+            options = f" {lever}, {start} start" if planner == "cotj" else ""
+            yield planner + options, plan.sigmas.tolist()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,8 +16,8 @@ from server import PromptServer
 from ..planner import DiffusionDNA, TimeShift, flow_to_sigma, sigma_to_flow
 from ..planner.dna import Kind
 from ..planner.grid import measuring_grid
+from .guidance import controlnets, describe_controlnet, describe_guidance
 
-CFG_NAMES = ("cfg", "cfg1", "cfg2")  # of all guiders of the host; DualCFGGuider weighs two pairs of prompts
 KINDS = {"flow": "a flow", "ve": "an eps, v or EDM"}
 TOPS_AGREE = 0.01  # relative; a DNA is measured up to the model's own top
 IMAGE_TO_IMAGE = (comfy.model_sampling.IMG_TO_IMG, comfy.model_sampling.IMG_TO_IMG_FLOW)
@@ -72,19 +71,12 @@ def why_not_measurable(model: ModelPatcher) -> str | None:
 
 
 def describe(guider: comfy.samplers.CFGGuider) -> dict[str, Any]:
-    """What the errors depend on besides latent, noise and prompt, as plain values.
-
-    "guidance" holds the guider's own scales, and by the name of a conditioning what that carries.
-    """
-    guidance: dict[str, Any] = {name: float(value) for name, value in vars(guider).items() if name in CFG_NAMES}
-    for name, conditions in guider.original_conds.items():  # distilled guidance, as FluxGuidance puts it there
-        if carried := sorted({float(condition["guidance"]) for condition in conditions if "guidance" in condition}):
-            guidance[name] = carried[0] if len(carried) == 1 else carried
+    """What the errors depend on besides latent, noise and prompt, as plain values."""
     return {
         **describe_model(guider.model_patcher),
         "guider": type(guider).__name__,
-        "guidance": guidance,
-        "controlnets": sorted({_control(net) for net in _controlnets(guider)}),
+        "guidance": describe_guidance(guider),
+        "controlnets": sorted({describe_controlnet(net) for net in controlnets(guider)}),
     }
 
 
@@ -137,20 +129,6 @@ def _tensors(patch: Any) -> Iterator[torch.Tensor]:
     elif isinstance(inner, list | tuple):
         for one in inner:
             yield from _tensors(one)
-
-
-def _controlnets(guider: comfy.samplers.CFGGuider) -> Iterator[Any]:
-    """The ControlNets of all conditionings, those behind others too."""
-    for condition in itertools.chain.from_iterable(guider.original_conds.values()):
-        net = condition.get("control")
-        while net is not None:
-            yield net
-            net = net.previous_controlnet
-
-
-def _control(net: Any) -> str:
-    begin, end = net.timestep_percent_range
-    return f"{type(net).__name__} at {net.strength:g} from {begin:g} to {end:g}"
 
 
 CALLED = {  # what `differences` compares, in plain words

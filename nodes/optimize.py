@@ -37,7 +37,8 @@ class OptimizeSigmas(io.ComfyNode):
                 io.Sampler.Input("sampler", tooltip="The one that you sample with. It must add no noise of its own."),
                 io.Latent.Input(
                     "latent_image",
-                    tooltip="An empty latent of the size you render at. Each item of a batch is one more pair.",
+                    tooltip="An empty latent of the size you render at. Each item of a batch is one more image of "
+                    "every pair.",
                 ),
                 io.Int.Input(
                     "steps",
@@ -57,11 +58,11 @@ class OptimizeSigmas(io.ComfyNode):
                 ),
                 io.Int.Input(
                     "budget",
-                    default=8000,
+                    default=9000,
                     min=1,
                     max=10_000_000,
-                    tooltip="Model calls to spend at most, those of the long runs included. 150 to 400 per pair are "
-                    "useful, and at least 20 times the steps. Raise it later to go on searching.",
+                    tooltip="Model calls to spend at most. Useful are 275 per pair, 75 of them for its long runs; with "
+                    "more than 10 steps, 75 and 20 times the steps. Raise it later to go on searching.",
                 ),
                 io.Autogrow.Input(
                     "prompts",
@@ -166,8 +167,10 @@ class OptimizeSigmas(io.ComfyNode):
         calibration: Calibration | None = None
         for count in counts:
             search = store.schedules.searches.get(count)
-            done = search is not None and not search_again and search.is_done(budget)
-            if search and done and search.is_checked(check):
+            power = OBJECTIVES[objective]
+            fits = search is not None and not search_again and search.aims_at(power, reference_steps)
+            done = fits and search is not None and search.is_done(budget)
+            if done and search is not None and search.is_checked(check):
                 continue
             if calibration is None:
                 conditionings = list((prompts or {}).values())
@@ -175,7 +178,7 @@ class OptimizeSigmas(io.ComfyNode):
                     guider, conditionings, noise, latent, sampler, seeds, check, reference_steps, store.name
                 )
             if not done:
-                search_schedule(calibration, store, count, budget, OBJECTIVES[objective], dna, cls.hidden.unique_id)
+                search_schedule(calibration, store, count, budget, power, dna, cls.hidden.unique_id)
             check_schedule(calibration, store, count, cls.hidden.unique_id)
         search = store.schedules.searches[steps]
         text = describe_search(store.name, store.schedules, steps)

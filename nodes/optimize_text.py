@@ -69,7 +69,7 @@ def describe_search(name: str, schedules: Schedules, steps: int) -> str:
         lines.append(f"with fewer than {FEW_PAIRS} pairs it fits these more than others: use more prompts or seeds")
     if left_out := len(about.get("left_out", [])):
         lines.append(
-            f"{_images(left_out * about['items'])} left out: half as many steps as the long run's end in another image "
+            f"{_images(left_out)} left out: half as many steps as the long run's end in another image "
             "there, so that any schedule does by chance"
         )
     if left := unproven(search.trials, best, len(best.errors)):

@@ -97,7 +97,9 @@ class Memory:
     def key(x: torch.Tensor, sigma: torch.Tensor) -> bytes:
         digest = hashlib.blake2b(digest_size=16)
         for tensor in (x, sigma):
-            digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+            # A copy: of an expanded sigma, whose stride is 0, there is no view as bytes.
+            copied = tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+            digest.update(copied.view(torch.uint8).numpy().tobytes())
         return digest.digest()
 
     def recall(self, key: bytes) -> torch.Tensor | None:

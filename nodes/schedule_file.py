@@ -50,6 +50,10 @@ class Search:
         """With so many calls there is nothing more to search."""
         return self.best is not None and (self.finished or self.calls >= budget)
 
+    def aims_at(self, power: float, reference_steps: int) -> bool:
+        """Whether the errors that it made small are of this power, and from a long run of so many steps."""
+        return self.about["reference_steps"] == reference_steps and all(trial.power == power for trial in self.trials)
+
     def is_checked(self, pairs: int) -> bool:
         """On as many pairs, or more."""
         return not pairs or bool(self.checked and len(self.checked[0].errors) >= pairs)
@@ -57,10 +61,14 @@ class Search:
 
 @dataclass
 class Schedules:
-    """What a file holds. key: what the schedules fit. searches: by the number of steps."""
+    """What a file holds. key: what the schedules fit. searches: by the number of steps.
+
+    pending: searches that were stopped before they knew of something as good as what is stored.
+    """
 
     key: dict[str, Any]
     searches: dict[int, Search] = field(default_factory=dict)
+    pending: dict[int, Search] = field(default_factory=dict)
 
     def steps(self) -> list[int]:
         """The numbers of steps that there is a schedule for."""
@@ -89,15 +97,10 @@ def list_files(folders: Iterable[str | Path]) -> dict[str, Path]:
 
 
 def write(folder: Path, name: str, schedules: Schedules) -> None:
-    searches = {
-        steps: asdict(search)
-        | {"best": _trial_to_dict(search.best) if search.best else None}
-        | {"trials": [_trial_to_dict(trial) for trial in search.trials]}
-        | {"checked": [_trial_to_dict(trial) for trial in search.checked]}
-        for steps, search in schedules.searches.items()
-    }
-    text = json.dumps({"format": FORMAT, "key": schedules.key, "searches": searches}, allow_nan=False)
-    replace_file(folder / f"{name}{SUFFIX}", text.encode())
+    content = {"format": FORMAT, "key": schedules.key}
+    for kind in ("searches", "pending"):
+        content[kind] = {steps: _search_to_dict(search) for steps, search in getattr(schedules, kind).items()}
+    replace_file(folder / f"{name}{SUFFIX}", json.dumps(content, allow_nan=False).encode())
 
 
 def read(path: Path) -> Schedules:
@@ -106,7 +109,11 @@ def read(path: Path) -> Schedules:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.get("format") != FORMAT:
             raise ValueError(f"its format is not {FORMAT!r}")
-        return Schedules(content["key"], {int(steps): _search(data) for steps, data in content["searches"].items()})
+        searches, pending = (
+            {int(steps): _search(data) for steps, data in found.items()}
+            for found in (content["searches"], content.get("pending", {}))
+        )
+        return Schedules(content["key"], searches, pending)
     except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
         reason = f"it has no {error}" if isinstance(error, KeyError) else error
         raise ValueError(f"{path.name} is no readable file of schedules: {reason}. Delete it.") from error
@@ -137,6 +144,15 @@ def _trial_to_dict(trial: Trial) -> dict[str, Any]:
 def _trial(data: dict[str, Any]) -> Trial:
     errors = {int(pair): np.array(values, dtype=np.float64) for pair, values in data["errors"].items()}
     return Trial(data["name"], np.array(data["times"], dtype=np.float64), float(data["power"]), errors)
+
+
+def _search_to_dict(search: Search) -> dict[str, Any]:
+    return (
+        asdict(search)
+        | {"best": _trial_to_dict(search.best) if search.best else None}
+        | {"trials": [_trial_to_dict(trial) for trial in search.trials]}
+        | {"checked": [_trial_to_dict(trial) for trial in search.checked]}
+    )
 
 
 def _search(data: dict[str, Any]) -> Search:

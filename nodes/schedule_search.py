@@ -63,18 +63,21 @@ def search_schedule(
 
     A schedule from another search competes; so a new one is never worse on its own pairs than what it replaces.
     """
-    searches = store.schedules.searches
+    searches, pending = store.schedules.searches, store.schedules.pending
     earlier, search = searches.get(steps), Search(calibration.id, calibration.about | {"pack_version": __version__})
-    if earlier and earlier.calibration == calibration.id and all(trial.power == power for trial in earlier.trials[:1]):
-        search = earlier
+    for known in (pending.get(steps), earlier):
+        if known and known.calibration == calibration.id and known.aims_at(power, calibration.about["reference_steps"]):
+            search = known
+    if search is earlier and search.is_done(budget):
+        return
     stored = earlier.sigmas if earlier and earlier is not search else []
     calibration.budget.start(search.calls, budget, budget - search.calls, node_id)
 
     def save() -> None:
         search.calls = calibration.budget.spent
-        if not stored or _surpasses_stored(search):
-            searches[steps] = search
-            store.save()
+        pending.pop(steps, None)
+        (searches if not stored or _surpasses_stored(search) else pending)[steps] = search
+        store.save()
 
     try:
         calibration.make_references(calibration.made)
@@ -89,11 +92,11 @@ def search_schedule(
         search.finished = False
     finally:
         save()
-    if searches[steps] is not search or search.best is None:
+    if searches.get(steps) is not search or search.best is None:
         aim = "hold any against the stored one" if stored else "run even one schedule"
         raise ValueError(
             f"{NODE}, input 'budget': {budget} model calls are too few to {aim} on all {calibration.made} pairs. "
-            "Raise it to 150 or more per pair, and 20 times the steps, or use fewer prompts or seeds."
+            "Raise it to 275 or more per pair, or use fewer prompts or seeds."
         )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from .arrays import FloatArray
 
@@ -26,6 +27,7 @@ SURE = 1.0  # standard errors of the mean gain over items that a refinement must
 OBJECTIVES = {"balanced": 0.75, "distance": 0.5, "mean square": 1.0}
 FORK = 100  # times the median error of long runs, above which one has gone another way
 TINY = 1e-12  # below every error that is told from 0
+BLOWN_UP = 1e6  # the deviation of a run that is not finite; far above any other, and its squares still add up
 
 
 class OutOfCalls(Exception):
@@ -109,14 +111,14 @@ def race(runner: Runner, trials: list[Trial], after_pair: Progress) -> Trial:
     return best
 
 
-def at_forks(errors: FloatArray) -> list[int]:
-    """Numbers of the pairs that tell nothing of schedules.
+def at_forks(errors: FloatArray) -> npt.NDArray[np.bool_]:
+    """Which items tell nothing of schedules; never more than half of them.
 
-    errors: (pairs, items) mean squared, of runs of half as many steps as the reference has. Where even such a run ends
-    FORK times as far off as the median one, in another image, every schedule tosses a coin; and one such pair would
-    outweigh all others.
+    errors: mean squared, of runs of half as many steps as the reference has. Where even such a run ends FORK times as
+    far off as the median one, in another image, every schedule tosses a coin; and one such item would outweigh all
+    others.
     """
-    return np.flatnonzero(errors.max(axis=1) > FORK * max(float(np.median(errors)), TINY)).tolist()
+    return errors > FORK * max(float(np.median(errors)), TINY)
 
 
 def unproven(trials: Sequence[Trial], best: Trial, pairs: int) -> list[Trial]:

@@ -14,7 +14,7 @@ LAYERS = {
     "nodes": (
         {"planner", "predictor", "nodes"},
         {"numpy", "safetensors", "torch", "matplotlib", "PIL", "aiohttp", "skimage"}
-        | {"comfy", "comfy_api", "comfy_execution", "comfyui_version", "folder_paths", "server"},
+        | {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "comfyui_version", "folder_paths", "server"},
     ),
     "": ({"nodes"}, set()),
 }

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import torch
 from cotj.demo.host.find import find_comfyui
 from cotj.nodes.ucgm_sampler import integrate, kappas
@@ -21,12 +20,9 @@ comfy.cli_args.args.cpu = True
 import comfy.model_base  # noqa: E402
 import comfy.samplers  # noqa: E402
 import comfy.supported_models_base  # noqa: E402
-from comfy_extras.nodes_align_your_steps import AlignYourStepsScheduler  # noqa: E402
-from comfy_extras.nodes_gits import GITSScheduler  # noqa: E402
-from comfy_extras.nodes_optimalsteps import OptimalStepsScheduler  # noqa: E402
+from cotj.nodes.tables import node_sigmas as node_sigmas  # noqa: E402
 
 SCHEDULERS = list(comfy.samplers.SCHEDULER_NAMES)
-SD_TOP = 14.6146  # of the models that the AYS and GITS nodes have tables for
 
 Denoise = Callable[[Tensor, float], Tensor]
 
@@ -75,15 +71,3 @@ def run(sampler: str, denoise: Denoise, sampling: Any, noise: Tensor, sigmas: Te
 def scheduler_sigmas(sampling: Any, name: str, steps: int) -> Tensor:
     """What BasicScheduler gives."""
     return comfy.samplers.calculate_sigmas(sampling, name, steps)
-
-
-def node_sigmas(sampling: Any, steps: int) -> dict[str, Tensor]:
-    """Schedules of the host's nodes with fixed tables, where a table is of this kind of model and reaches its top."""
-    top = float(sampling.sigma_max)
-    if isinstance(sampling, comfy.model_sampling.CONST):
-        names = ("FLUX", "Wan", "Chroma")
-        return {f"OptimalSteps {name}": OptimalStepsScheduler.execute(name, steps, 1.0).result[0] for name in names}
-    if not np.isclose(top, SD_TOP, rtol=1e-3):
-        return {}
-    found = {f"AYS {name}": AlignYourStepsScheduler.execute(name, steps, 1.0).result[0] for name in ("SD1", "SDXL")}
-    return found | {"GITS node": GITSScheduler.execute(1.2, steps, 1.0).result[0]}

@@ -36,6 +36,7 @@ FloatArray = npt.NDArray[np.float64]
 SHIFTS = CANDIDATE_SHIFTS
 PUBLISHED = "CoTj"  # per prompt, as published
 AUTO = "auto"
+SHIFT = "shift "  # and how much
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def host_peers(runs: Runs, sampler: str, steps: int) -> list[Schedules]:
     sampling = runs.subject.sampling
     found = {name: host.scheduler_sigmas(sampling, name, steps) for name in host.SCHEDULERS}
     found |= host.node_sigmas(sampling, steps)
-    found |= {f"shift {shift:g}": shifted(runs, shift, steps) for shift in SHIFTS}
+    found |= {f"{SHIFT}{shift:g}": shifted(runs, shift, steps) for shift in SHIFTS}
     return [Schedules(name, (sigmas,)) for name, sigmas in found.items() if len(sigmas) - 1 <= steps]
 
 

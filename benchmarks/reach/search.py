@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from cotj.planner import flow_to_sigma, sigma_to_flow
-from cotj.planner.search import OBJECTIVES, SURE, OutOfCalls, Trial, at_forks, race, refine
+from cotj.planner.search import BLOWN_UP, OBJECTIVES, SURE, OutOfCalls, Trial, at_forks, race, refine
 from torch import Tensor
 
 from . import host
@@ -22,7 +22,6 @@ FloatArray = npt.NDArray[np.float64]
 NAME = "Optimize Sigmas"
 REFERENCE = REFERENCES[0]  # as the node: an Euler run
 POWER = OBJECTIVES["balanced"]  # as the node
-BLOWN_UP = 1e15
 FORMAT = 2  # of what is kept; to be raised where a search goes another way
 
 
@@ -107,9 +106,8 @@ def searched_on(runs: Runs) -> Items:
     """The calibration items but for those that tell nothing of schedules."""
     items = runs.subject.calibration
     half = host.scheduler_sigmas(runs.subject.sampling, "simple", REFERENCE_STEPS // 2)
-    errors = runs.mse("euler", half, items, REFERENCE)
-    left_out = at_forks(errors[:, None])
-    return items[[number for number in range(len(items)) if number not in left_out]]
+    left_out = at_forks(runs.mse("euler", half, items, REFERENCE))
+    return items[np.flatnonzero(~left_out).tolist()]
 
 
 def _search(pairs: Pairs, trials: list[Trial]) -> Trial:

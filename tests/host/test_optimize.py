@@ -66,6 +66,21 @@ def test_it_beats_every_candidate_on_its_pairs_and_counts_the_calls_that_the_mod
     assert search.best.total() < min(trial.total() for trial in search.trials if trial.complete(SEEDS))
 
 
+def test_a_known_optimum_is_found(client, server):
+    """Of a sampler that ends where the long run does along one schedule alone, which is far from every candidate."""
+    optimum, steps = [0.85, 0.3, 0.2], 4
+    optimizing = Optimizing(server, "optimum", reference_steps=steps)
+    sampler = optimizing.graph.add("SmallModelsKnownOptimum", inner_sigmas="0.85, 0.3, 0.2", long_steps=steps)[0]
+    optimizing.graph.nodes[optimizing.node.id]["inputs"]["sampler"] = sampler
+    sigmas, _, _ = optimizing.queue(client)
+    search = optimizing.stored.searches[STEPS]
+    assert search.finished and len(search.trials) > 20
+    for trial in search.trials:
+        assert np.abs(trial.times[1:] - optimum).max() > 0.1
+        assert search.best.all_errors().max() < 1e-4 * trial.all_errors().min()
+    assert [float(word) for word in re.findall(r"\d\.\d+", sigmas)] == pytest.approx([1, *optimum, 0], abs=1e-3)
+
+
 def test_the_stored_errors_are_those_of_the_hosts_own_runs(client, server):
     """SamplerCustomAdvanced along the stored sigmas ends as far from the long run as the file says, for every seed."""
     optimizing = Optimizing(server, "measured", sampler="dpmpp_2m", batch=2)
@@ -111,6 +126,21 @@ def test_a_stored_result_is_used_at_once_whatever_the_prompt_and_a_search_goes_o
     later = more.stored.searches[STEPS]
     assert later.finished and later.best.total() < early.best.total()
     assert later.calls == more.calls == before + later.calls - 150  # none was made twice
+    text = Optimizing(server, "stored", budget=2000, search_again=True).queue(client)[2]
+    assert more.calls == later.calls and "no change of it is surely better" in text
+
+
+@pytest.mark.parametrize("aim", [{"objective": "distance"}, {"reference_steps": 24}], ids=["objective", "reference"])
+def test_another_aim_is_searched_for_although_a_result_is_stored(client, server, aim):
+    name = "aims " + next(iter(aim))
+    Optimizing(server, name, budget=150).queue(client)
+    before = Optimizing(server, name).calls
+    other = Optimizing(server, name, budget=300, **aim)
+    _, _, text = other.queue(client)
+    assert other.calls > before and f"objective {aim.get('objective', 'balanced')!r}" in text
+    assert f"({aim.get('reference_steps', LONG)} Euler steps)" in text
+    calls = other.calls
+    assert other.queue(client)[2] == text and other.calls == calls
 
 
 def test_cancel_keeps_the_best_so_far_and_the_next_queue_resumes(client, server):
@@ -211,13 +241,19 @@ def test_images_at_a_fork_are_left_out(client, server):
     optimizing = Optimizing(server, "forks", seed=2_000_018, seeds=5, budget=500, **fork)
     _, _, text = optimizing.queue(client)
     search = optimizing.stored.searches[STEPS]
-    assert search.about["left_out"] == [2, 4] and search.calls == optimizing.calls
+    assert search.about["left_out"] == [[2, 0], [4, 0]] and search.calls == optimizing.calls
     assert "found on 3 images of 1 prompt" in text and "\n2 images left out: " in text
     alone = Optimizing(server, "no fork", seed=2_000_021, seeds=1, budget=100, **fork)
     assert "left out" not in alone.queue(client)[2]
     others, same = search.trials[0].errors, alone.stored.searches[STEPS].trials[0].errors
     assert sorted(others) == [0, 1, 2]
     np.testing.assert_allclose(others[2], same[0], rtol=1e-5)
+
+    batch = Optimizing(server, "fork in a batch", seed=2_000_020, seeds=1, batch=3, budget=100, **fork)
+    _, _, text = batch.queue(client)
+    search = batch.stored.searches[STEPS]
+    assert search.about["left_out"] == [[0, 0]] and "\n1 image left out: " in text
+    assert {errors.shape for trial in search.trials for errors in trial.errors.values()} == {(2,)}
 
 
 def test_prompts_take_the_place_of_the_guiders_and_make_pairs_with_every_seed(client, server):
@@ -239,7 +275,8 @@ def test_a_dnas_plans_are_candidates(client, server):
     dna = optimizing.run.measure()[0]
     optimizing.graph.nodes[optimizing.node.id]["inputs"]["dna"] = dna
     optimizing.queue(client)
-    assert {"cotj flow", "cotj schedule"} <= {trial.name for trial in optimizing.stored.searches[STEPS].trials}
+    names = {trial.name for trial in optimizing.stored.searches[STEPS].trials}
+    assert {"cotj flow, top start", "cotj schedule, top start", "OptimalSteps FLUX"} <= names
 
 
 def load_node(graph, name, steps=STEPS, **inputs):
@@ -308,8 +345,10 @@ def test_what_is_stored_stays_until_something_is_known_to_be_as_good(client, ser
     poor = Optimizing(server, "kept", seed=99, budget=SEEDS * (LONG + STEPS) + STEPS, search_again=True)
     refused(client, server, poor, "input 'budget'", "too few to hold any against the stored one")
     assert poor.stored.searches[STEPS].sigmas == first.sigmas
+    spent = poor.calls
     Optimizing(server, "kept", seed=99, budget=300, search_again=True).queue(client)
     later = poor.stored.searches[STEPS]
+    assert later.calls == SEEDS * (LONG + STEPS) + STEPS + poor.calls - spent and not poor.stored.pending
     assert later.calibration != first.calibration and "stored before" in {trial.name for trial in later.trials}
 
 

@@ -16,7 +16,7 @@ import_host()
 
 import comfy.samplers  # noqa: E402
 import comfy.sd  # noqa: E402
-from comfy_extras.nodes_model_advanced import ModelSamplingDiscrete, ModelSamplingSD3  # noqa: E402
+from comfy_extras.nodes_model_advanced import ModelSamplingDiscrete, ModelSamplingSD3, RescaleCFG  # noqa: E402
 from cotj.nodes import host  # noqa: E402
 
 KEY = "diffusion_model.joint_blocks.0.x_block.attn.qkv.weight"
@@ -53,6 +53,15 @@ def patched(model, strength=1.0, seed=0):
     return other
 
 
+def with_function(model, share):
+    def function(cond, uncond, scale):  # of three arguments, around which the host puts a lambda
+        return uncond + share * scale * (cond - uncond)
+
+    other = model.clone()
+    other.set_model_sampler_cfg_function(function)
+    return other
+
+
 def test_the_same_run_differs_in_nothing(model, file):
     meta = measured(guider_of(model))
     again = comfy.sd.load_diffusion_model(str(file))
@@ -72,6 +81,11 @@ def test_a_mean_or_predicted_dna_that_knows_less_is_held_against_less(model):
     [
         (lambda model: guider_of(model, cfg=5.0), "The guidance is cfg 5; the DNA was measured with cfg 3."),
         (lambda model: guider_of(model, positive={"guidance": 3.5}), "The guidance is cfg 3, positive 3.5; the DNA"),
+        (
+            lambda model: guider_of(RescaleCFG().patch(model, 0.7)[0]),
+            "The guidance is cfg 3, functions RescaleCFG (multiplier 0.7); the DNA was measured with cfg 3.",
+        ),
+        (lambda model: guider_of(with_function(model, 0.5)), "The guidance is cfg 3, functions with_function (share"),
         (lambda model: ModelSamplingSD3().patch(model, 6.0)[0], "The shift is 6; the DNA was measured with 3."),
         (lambda model: ModelSamplingDiscrete().patch(model, "eps", False)[0], "The sampling type is ModelSamplingDis"),
         (patched, "The set of LoRAs or other weight patches is another one than the DNA was measured with."),

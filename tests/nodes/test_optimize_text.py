@@ -71,7 +71,7 @@ def test_the_text_tells_of_the_check(search):
 
 def test_the_text_tells_of_images_that_were_left_out(search):
     assert f"found on {PAIRS} images of 4 prompts" in text(search) and "left out" not in text(search)
-    search.about |= {"left_out": [32, 33], "items": 1}
+    search.about |= {"left_out": [[32, 0], [33, 1]]}
     assert f"found on {PAIRS} images of 4 prompts" in text(search) and "\n2 images left out: " in text(search)
 
 

@@ -1,12 +1,14 @@
-"""Test-only nodes: text as deterministic embeddings of any width, an empty audio latent, call counts, run times."""
+"""Test-only nodes: text as embeddings of any width, an empty audio latent, call counts, run times, a known optimum."""
 
 import hashlib
 import os
 import time
 
 import comfy.nested_tensor
+import comfy.samplers
 import folder_paths
 import torch
+from comfy.k_diffusion.sampling import sample_euler
 from comfy.patcher_extension import WrappersMP
 from comfy_api.latest import ComfyExtension, io
 
@@ -115,6 +117,36 @@ class Stopwatch(io.ComfyNode):
         return io.NodeOutput(model)
 
 
+class KnownOptimum(io.ComfyNode):
+    """A sampler that ends in the model's long run along the sigmas that it is given here, and off it along others."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SmallModelsKnownOptimum",
+            display_name="Known Optimum",
+            category="testing",
+            inputs=[io.String.Input("inner_sigmas"), io.Int.Input("long_steps", default=4, min=1, max=1000)],
+            outputs=[io.Sampler.Output()],
+        )
+
+    @classmethod
+    def execute(cls, inner_sigmas, long_steps) -> io.NodeOutput:
+        options = {"optimum": [float(sigma) for sigma in inner_sigmas.split(",")], "long_steps": long_steps}
+        return io.NodeOutput(comfy.samplers.KSAMPLER(sample_known_optimum, options))
+
+
+def sample_known_optimum(model, x, sigmas, extra_args=None, callback=None, disable=None, *, optimum, long_steps):
+    """Euler along `long_steps` of the simple schedule, and then a pattern more for each sigma between the given ends,
+    as strong as that is off its optimum: the mean squared error is about the squared distance of the two."""
+    model_sampling = model.inner_model.model_patcher.get_model_object("model_sampling")
+    long = comfy.samplers.calculate_sigmas(model_sampling, "simple", long_steps).to(sigmas)
+    end = sample_euler(model, x, long, extra_args, callback, disable)
+    patterns = torch.stack([normal_values(f"node {number}", x[0].numel()) for number in range(len(optimum))])
+    off = (sigmas[1:-1].cpu() - torch.tensor(optimum)) @ patterns
+    return end + off.view_as(x[0]).to(end)
+
+
 def normal_values(text: str, count: int) -> torch.Tensor:
     """(count,) values that are always the same for a text."""
     seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
@@ -123,7 +155,7 @@ def normal_values(text: str, count: int) -> torch.Tensor:
 
 class SmallModelsExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [TextOfWidth, AudioVideoLatent, CountCalls, Stopwatch]
+        return [TextOfWidth, AudioVideoLatent, CountCalls, Stopwatch, KnownOptimum]
 
 
 async def comfy_entrypoint() -> SmallModelsExtension:
