@@ -69,6 +69,21 @@ def test_multistep_costs_are_those_of_the_samplers_own_step(run, solver):
         assert costs[p, j, i] == pytest.approx(run.defect(end, i, left), rel=1e-6)
 
 
+@pytest.mark.parametrize("solver", ["uni_pc", "uni_pc_bh2"])
+def test_unipc_costs_are_those_of_its_predictor_of_second_order(run, solver):
+    """UniP-2 with B(h) = e^h - 1 (Zhao et al. 2023, arXiv 2302.04867), by which both variants are costed."""
+    left = survival(run.profile, run.times, "spectral")
+    costs = second_order_defects(run.profile, solver, run.times, left)
+    for p, j, i in [(12, 8, 5), (12, 11, 1), (7, 3, 2), (9, 4, 0), (6, 6, 2)]:
+        slope = np.zeros_like(run.guesses[j])
+        if p > j and i > 0:  # else there is no guess before, or the host steps to 0 as Euler does
+            h, before = np.log(run.sigmas[j] / run.sigmas[i]), np.log(run.sigmas[p] / run.sigmas[j])
+            slope = (run.guesses[j] - run.guesses[p]) * h / before
+        reach = 1 - run.sigmas[i] / run.sigmas[j]  # B(h) / e^h
+        end = (1 - reach) * run.host_states[j] + reach * run.guesses[j] + reach / 2 * slope
+        assert costs[p, j, i] == pytest.approx(run.defect(end, i, left), rel=1e-6)
+
+
 def test_ucgm_costs_are_those_of_its_recursion(run):
     left = survival(run.profile, run.times, "none")
     costs = second_order_defects(run.profile, "ucgm", run.times, left)
