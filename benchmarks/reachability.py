@@ -106,7 +106,7 @@ def report(
     text = "\n\n".join(parts)
     print(f"\n{text}")
     folder.mkdir(parents=True, exist_ok=True)
-    every = [tables.full(cell, references[0]) for cell in cells]
+    every = [tables.full(cell, reference) for cell in cells for reference in references]
     everything = "\n\n".join([text, tables.LEGEND, *every])
     (folder / "reachability.txt").write_text(everything + "\n", encoding="utf-8")
     rows = [(name.replace(", guidance", "\nguidance"), found) for name, found in tables.by_model(cells)]

@@ -7,7 +7,9 @@ this many calls, is left out.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +17,10 @@ from typing import Any
 
 import numpy as np
 from cotj.demo.host.client import ComfyClient, NodeError, Result, Workflow
-from cotj.planner import PLANNER_NAMES
+from cotj.planner import PLANNER_NAMES, Clock, Kind, flow_to_sigma, sigma_to_flow
+from cotj.planner.samplers import is_multistep
 
-from .cells import COTJ, Cell
+from .cells import COTJ, Cell, FloatArray, search_budget
 from .runs import MEASURES
 from .schedules import AUTO, PUBLISHED, SHIFTS
 from .search import NAME as SEARCHED
@@ -77,7 +80,7 @@ class Session:
     calibration: tuple[str, ...]
     test: tuple[str, ...]
     budget: int
-    kind: str
+    kind: Kind
     top: float
     reference_steps: int = 50
 
@@ -134,11 +137,10 @@ class Session:
                 named = {"model_type": table} if table else {"coeff": 1.2}
                 label = f"{node.removesuffix('Scheduler')} {table or 'node'}"
                 found[label] = graph.link(node, steps=steps, denoise=1.0, **named)
-        if self.kind == "flow":
-            u = np.linspace(1, 0, steps + 1)
-            for shift in SHIFTS:
-                sigmas = ", ".join(f"{value:.7f}" for value in shift * u / (1 + (shift - 1) * u))
-                found[f"shift {shift:g}"] = graph.link("ManualSigmas", sigmas=sigmas)
+        for shift in SHIFTS:
+            sigmas = self.shifted(shift, steps).astype(np.float32)
+            text = ", ".join(np.format_float_positional(sigma, trim="-") for sigma in sigmas)  # it knows no exponents
+            found[f"shift {shift:g}"] = graph.link("ManualSigmas", sigmas=text)
         lever = "schedule" if self.kind == "flow" else "flow"
         own, mean = self.dna(graph, prompt, seed), self.mean_dna(graph)
         for name, dna, options in zip(
@@ -147,15 +149,21 @@ class Session:
             found[name] = self.plan(graph, dna, steps, "cotj", "euler", **options)
         return found
 
+    def shifted(self, shift: float, steps: int) -> FloatArray:
+        """(steps + 1,) sigmas, uniform in the schedule time of a plain shift, from the model's top to 0."""
+        clock = Clock(shift, 0, float(sigma_to_flow(self.top, self.kind)))
+        sigmas = flow_to_sigma(np.append(clock.schedule(steps), 0), self.kind)
+        sigmas[0] = self.top
+        return sigmas
+
     def plan(self, graph: Graph, dna: Link, steps: int, planner: str, sampler: str, **options: str) -> Link:
         values = {"denoise": 1.0, "lever": "flow", "start": "top"} | options
-        sampler = "euler" if sampler == "ucgm" else sampler  # which the host's list does not have
         return graph.link("CoTjPlanSigmas", dna=dna, steps=steps, planner=planner, sampler=sampler, **values)
 
     def ours(self, graph: Graph, sampler: str, steps: int) -> dict[str, Link]:
         mean = self.mean_dna(graph)
-        multistep = sampler not in ("euler", "ucgm")
-        names = [AUTO, *(name for name in PLANNER_NAMES if name != "cotj" and (multistep or name != "multistep"))]
+        unfit = {"cotj"} if is_multistep(sampler) else {"cotj", "multistep"}  # cotj is a peer
+        names = [AUTO, *(name for name in PLANNER_NAMES if name not in unfit)]
         found = {name: self.plan(graph, mean, steps, name, sampler) for name in names}
         if self.budget:
             inputs = self.run_inputs(graph, self.calibration[0], 1)
@@ -169,8 +177,8 @@ class Session:
                 sampler=self.sampler(graph, sampler),
                 steps=steps,
                 seeds=1,
-                budget=self.budget * len(self.calibration),
-                name=f"benchmark-{self.model.name}-{sampler}-{self.guidance:g}",
+                budget=self.search_calls(steps),
+                name=self.stored_name(sampler),
                 other_steps="",
                 reference_steps=self.reference_steps,
                 check=0,
@@ -179,6 +187,21 @@ class Session:
                 dna=mean,
             )
         return found
+
+    def search_calls(self, steps: int) -> int:
+        """The budget of Optimize Sigmas: its long runs count there, but come on top of a search in this process."""
+        long_runs = self.reference_steps + self.reference_steps // 2
+        return (search_budget(self.budget, steps) + long_runs) * len(self.calibration)
+
+    def stored_name(self, sampler: str) -> str:
+        """A file name for what Optimize Sigmas finds; another one for whatever else it would find it on.
+
+        It uses a stored result without a look at the prompts, and held-out ones may be among those of another run.
+        """
+        found_on = repr((self.model, self.calibration, self.reference_steps))
+        digest = hashlib.blake2b(found_on.encode(), digest_size=6).hexdigest()
+        plain = f"benchmark-{self.model.name[:40]}-{sampler}-{self.guidance:g}"
+        return f"{re.sub(r'[^A-Za-z0-9_.+-]', '_', plain)}-{digest}"
 
     def compare(self, graph: Graph, prompt: str, seed: int, sampler: str, schedules: dict[str, Link]) -> str:
         """The node that measures them. At most 32 at once."""
@@ -222,49 +245,54 @@ def measure(
     reference_steps: int = 50,
     tell: Callable[[str], None] = print,
 ) -> list[Cell]:
-    """Cells with one reference: that many Euler steps."""
+    """Cells with one reference: that many Euler steps. SystemExit for a sampler with which no peer can be measured."""
     known, unknown = split(prompts, calibration)
     info = client.object_info()
     schedulers = combo(info, "BasicScheduler", "scheduler")
     session = Session(model, guidance, known, unknown, budget, "flow", 1.0, reference_steps)
     kind, top = noise_levels(client, session)
     session = Session(model, guidance, known, unknown, budget, kind, top, reference_steps)
-    cells = []
-    for sampler in samplers:
-        found: dict[int, list[dict[str, list[float]]]] = {count: [] for count in steps}
-        refused: set[str] = set()
-        names: dict[str, bool] = {}
-        for number, prompt in enumerate(unknown):
+    found: dict[tuple[str, int], list[dict[str, list[float]]]] = {
+        (one, count): [] for one in samplers for count in steps
+    }
+    refused: dict[str, set[str]] = {sampler: set() for sampler in samplers}
+    names: dict[str, dict[str, bool]] = {sampler: {} for sampler in samplers}
+    for number, prompt in enumerate(unknown):  # outermost: what fails, fails before much was measured
+        for sampler in samplers:
             for count in steps:
                 figures, is_peer = one_prompt(
-                    client, session, schedulers, sampler, count, prompt, 1000 + number, refused
+                    client, session, schedulers, sampler, count, prompt, FIRST_SEED + number, refused[sampler]
                 )
-                found[count].append(figures)
-                names |= is_peer
+                if number == 0 and not any(is_peer[name] for name in figures):
+                    raise SystemExit(
+                        f"With {sampler} none of the host's schedules of {count} steps can be measured, since it makes "
+                        "more than one model call a step, or no finite images: leave it out of --samplers."
+                    )
+                found[sampler, count].append(figures)
+                names[sampler] |= is_peer
             tell(f"  {model.name}, {sampler}: {number + 1} of {len(unknown)} prompts")
-        for count in steps:
-            rows = found[count]
-            whole = [name for name in names if all(name in row for row in rows)]
-            cells.append(
-                Cell(
-                    model=model.name,
-                    guidance=guidance,
-                    sampler=sampler,
-                    steps=count,
-                    prompts=tuple(range(len(unknown))),
-                    figures={name: np.array([row[name] for row in rows])[:, None] for name in whole},
-                    peers=[name for name in whole if names[name]],
-                    calls=calibration_calls(session, whole),
-                )
+    cells = []
+    for (sampler, count), rows in found.items():
+        whole = [name for name in names[sampler] if all(name in row for row in rows)]
+        cells.append(
+            Cell(
+                model=model.name,
+                guidance=guidance,
+                sampler=sampler,
+                steps=count,
+                prompts=tuple(range(len(unknown))),
+                figures={name: np.array([row[name] for row in rows])[:, None] for name in whole},
+                peers=[name for name in whole if names[sampler][name]],
+                calls=calibration_calls(session, whole, count),
             )
+        )
     return cells
 
 
-def calibration_calls(session: Session, names: Sequence[str]) -> dict[str, str]:
+def calibration_calls(session: Session, names: Sequence[str], steps: int) -> dict[str, str]:
     dna = session.reference_steps + GRID_POINTS
     of_dna = dict.fromkeys((AUTO, *PLANNER_NAMES, *COTJ[1:]), str(dna * len(session.calibration)))
-    searched = f"at most {session.budget * len(session.calibration)}"
-    calls = of_dna | {PUBLISHED: f"{dna} a prompt", SEARCHED: searched}
+    calls = of_dna | {PUBLISHED: f"{dna} a prompt", SEARCHED: f"at most {session.search_calls(steps)}"}
     return {name: calls[name] for name in names if name in calls}
 
 
@@ -324,7 +352,7 @@ def figures_of(result: Result, nodes: Sequence[tuple[list[str], str]], steps: in
     return {name: values for name, values in found.items() if math.isfinite(values[0])}
 
 
-def noise_levels(client: ComfyClient, session: Session) -> tuple[str, float]:
+def noise_levels(client: ComfyClient, session: Session) -> tuple[Kind, float]:
     """Whether it is a flow or another model, and its highest sigma: by the steps of its normal schedule."""
     graph = Graph()
     model, _, _ = session.parts(graph)

@@ -244,6 +244,6 @@ def subjects(guidances: Sequence[float], prompts: int, calibration: int) -> dict
     """Constructors by the name that the command line knows a model by."""
     return {
         "demo": [lambda g=g: Demo(g, prompts, calibration) for g in guidances],
-        "mixture-flow": [lambda g=g: Mixture(g, "flow") for g in guidances],
-        "mixture-eps": [lambda g=g: Mixture(g, "ve") for g in guidances],
+        "mixture-flow": [lambda g=g: Mixture(g, "flow", seeds=16) for g in guidances],
+        "mixture-eps": [lambda g=g: Mixture(g, "ve", seeds=16) for g in guidances],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
@@ -25,6 +26,12 @@ def against(cell: Cell, name: str, other: str, reference: str) -> Comparison:
     return compare(cell.errors(name, reference), cell.errors(other, reference), cell.prompts)
 
 
+def ratio_text(value: float, places: str) -> str:
+    """A ratio in a format such as ">9.3g"; "-" for NaN, which stands for what was not measured."""
+    width, _, _ = places.partition(".")
+    return f"{'-':{width}}" if math.isnan(value) else f"{value:{places}}"
+
+
 def by_model(cells: Iterable[Cell]) -> list[tuple[str, list[Cell]]]:
     def key(cell: Cell) -> str:
         return f"{cell.model}, guidance {cell.guidance:g}"
@@ -40,9 +47,13 @@ def overview(cells: Sequence[Cell], reference: str) -> str:
     for cell in cells:
         best = cell.best_peer(reference)
         error = cell.errors(best, reference).mean()
-        ratios = [cell.errors(name, reference).mean() / error for name in (DEFAULT, PUBLISHED)]
-        line = f"{cell.sampler:<14}{cell.steps:>3}  {best:<18}{error:>9.2g}{ratios[0]:>9.3g}{ratios[1]:>7.3g}"
+        default, published = (ratio_over_cells([cell], name, best, reference) for name in (DEFAULT, PUBLISHED))
+        line = f"{cell.sampler:<14}{cell.steps:>3}  {best:<18}{error:>9.2g}"
+        line += ratio_text(default, ">9.3g") + ratio_text(published, ">7.3g")
         for name in shown:
+            if name not in cell.figures:
+                line += f"{'-':>17}  {'-':<13}{'-':>5}  {'-':<6}"
+                continue
             found = against(cell, name, best, reference)
             interval = f"{found.low:.2f}-{found.high:.2f}"
             line += f"{found.ratio:>17.2f}  {interval:<13}{found.wins:>5.0%}  {found.verdict:<6}"
@@ -76,7 +87,12 @@ def single_peers(cells: Sequence[Cell], reference: str) -> dict[str, float]:
 def ratio_over_cells(
     cells: Sequence[Cell], name: str, other: str, reference: str, of: Callable[[FloatArray], np.floating] = np.mean
 ) -> float:
-    """Geometric mean over cells of the ratio of mean errors (or medians), on the items that both ran on."""
+    """Geometric mean over cells of the ratio of mean errors (or medians), on the items that both ran on.
+
+    NaN where a cell lacks one of the two: a server may refuse a schedule, or a run of it may not be finite.
+    """
+    if not all(one in cell.figures for cell in cells for one in (name, other)):
+        return math.nan
     ratios = []
     for cell in cells:
         ours, theirs = cell.errors(name, reference), cell.errors(other, reference)
@@ -88,7 +104,7 @@ def ratio_over_cells(
 def summary(cells: Sequence[Cell], references: Sequence[str] = REFERENCES) -> str:
     """The goals, model by model and reference by reference."""
     head = f"{'':<27}{'reference':<11}{'':<17}{'best peer, in hindsight':<27}{'chosen on other prompts':<27}"
-    lines = [head + f"{'single peer':<25}{'medians':>9}{'published CoTj':>16}"]
+    lines = [head + f"{'single peer':<25}{'medians':>9}{'best shift':>13}{'published CoTj':>16}"]
     for model, found in by_model(cells):
         for reference in references:
             single = next(iter(single_peers(found, reference)))
@@ -102,9 +118,11 @@ def summary(cells: Sequence[Cell], references: Sequence[str] = REFERENCES) -> st
                 ]
                 ratio, published = (ratio_over_cells(found, name, other, reference) for other in (single, PUBLISHED))
                 medians = ratio_over_cells(found, name, single, reference, np.median)
+                shifts = [ratio_over_cells([cell], name, cell.best_shift(reference), reference) for cell in found]
                 lines.append(
                     f"{model:<27}{reference:<11}{name:<17}{verdicts(hindsight):<27}{verdicts(chosen):<27}"
-                    f"{f'{ratio:.2f} {single}':<25}{medians:>9.2f}{published:>16.2f}"
+                    f"{f'{ratio:.2f} {single}':<25}{medians:>9.2f}{ratio_text(geometric_mean(shifts), '>13.2f')}"
+                    f"{ratio_text(published, '>16.2f')}"
                 )
     return "\n".join([*lines, SUMMARY_LEGEND])
 
@@ -135,6 +153,7 @@ SUMMARY_LEGEND = f"""Ratios are geometric means over cells of the ratios of mean
 best peer, in hindsight: of each cell, on the very runs that are judged on. Counts are cells: better / same / worse.
 chosen on other prompts: the peer that is the best on the other half of the prompts, as one could choose it.
 single peer: the best one over all cells, in hindsight; its name. medians: to that peer, of median errors.
+best shift: the best plain shift of each cell, in hindsight.
 Goals: no cell worse, at most {GOAL_PEER} of the single peer's, at most {GOAL_PUBLISHED} of published CoTj's."""
 LEGEND = """mean, median, 90 %: of the squared errors of the runs. wins, ratio, 95 %: against the best peer in
 hindsight, on the same runs, prompts resampled. *: this pack's. calibration calls: of the guided model, to find it."""

@@ -27,12 +27,11 @@ def test_what_a_peer_is_chosen_on_it_is_not_judged_on():
 
 def test_the_summary_counts_cells_and_names_the_single_peer():
     errors = {"simple": [2.0] * 8, "CoTj": [4.0] * 8, "Optimize Sigmas": [1.0] * 8, "auto": [2.0, 2.1] * 4}
-    found = cell(**errors)
-    found.peers = ["simple", "CoTj"]
+    found = cell(**errors | {"shift 2": [5.0] * 8, "shift 3": [8.0] * 8})
+    found.peers = ["simple", "CoTj", "shift 2", "shift 3"]
     head, searched, auto, *_ = tables.summary([found], ["own"]).splitlines()
     assert "chosen on other prompts" in head
     better = "1 / 0 / 0 0.50"
-    assert (
-        searched.split() == f"a model, guidance 1 own Optimize Sigmas {better} {better} 0.50 simple 0.50 0.25".split()
-    )
+    expected = f"a model, guidance 1 own Optimize Sigmas {better} {better} 0.50 simple 0.50 0.20 0.25"
+    assert searched.split() == expected.split()
     assert auto.split()[6:12] == "0 / 0 / 1 1.02".split()

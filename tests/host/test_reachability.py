@@ -46,13 +46,15 @@ def test_a_users_model_is_measured_over_http(client, tmp_path, capsys):
     prompts = tmp_path / "prompts.txt"
     prompts.write_text("\n".join(PROMPTS), encoding="utf-8")
     parts = ["--diffusion-model", DIFFUSION_MODEL, "--text-encoder", TEXT_ENCODER, "--clip-type", "sd3", "--vae", VAE]
-    options = ["--guidance", "1", "--samplers", "euler", "--steps", "4", "--calibration", "2", "--budget", "60"]
+    options = ["--guidance", "1", "--samplers", "ucgm", "--steps", "4", "--calibration", "2", "--budget", "60"]
     where = ["--server", client.url, "--prompts", str(prompts), "--size", "256", "256", "--reference-steps", "8"]
     reachability.main([*where, *parts, *options, "--output", str(tmp_path)])
     assert "Optimize Sigmas" in capsys.readouterr().out
     text = (tmp_path / "reachability.txt").read_text(encoding="utf-8")
-    for name in ("simple", "beta", "shift 2", "CoTj", "auto", "Optimize Sigmas", "propagated", "OptimalSteps Wan"):
+    peers, ours = ("simple", "beta", "shift 2", "CoTj", "OptimalSteps Wan"), ("auto", "propagated", "multistep")
+    for name in (*peers, *ours, "Optimize Sigmas"):
         assert f" {name} " in text or f"*{name} " in text.replace("* ", "*"), name
+    assert "at most 184" in text  # twice the 80 of a search of 4 steps, and its long runs of 8 and 4
     assert (tmp_path / "reachability-own.png").stat().st_size > 10_000
 
 
