@@ -10,7 +10,7 @@ import numpy as np
 from cotj.benchmarks.mixture import Mixture, long_run, mixture, uniform_sigmas
 from cotj.planner import FloatArray
 from cotj.planner.samplers import Solver, sample
-from cotj.planner.search import OBJECTIVES, Trial, race, refine
+from cotj.planner.search import OBJECTIVES, Trial, race, ratio_interval, refine
 
 HELD_OUT = 512
 SHIFTS = (1, 1.5, 2, 2.5, 3, 4, 5, 6)
@@ -20,6 +20,7 @@ SHIFTS = (1, 1.5, 2, 2.5, 3, 4, 5, 6)
 class Pairs:
     """Prompts and noises of a model, each with the end of its long run: a `Runner`, an item a pair.
 
+    one_prompt: all pairs are of one, another for another seed.
     spent: guesses of the model, those that a schedule shares with the one that was kept counted once.
     """
 
@@ -27,10 +28,13 @@ class Pairs:
     solver: Solver
     first_seed: int
     pairs: int
+    one_prompt: bool = False
 
     def __post_init__(self) -> None:
         rng = np.random.default_rng(self.first_seed)
         self.prompts = rng.integers(len(self.model.prompts), size=self.pairs)
+        if self.one_prompt:
+            self.prompts[:] = self.first_seed % len(self.model.prompts)
         self.noises = self.model.noise(self.pairs, self.first_seed)
         self.references = long_run(self.model, self.noises, self.prompts, uniform_sigmas(self.model, 50))[2]
         self.kept: dict[int, FloatArray] = {}
@@ -61,6 +65,13 @@ class Pairs:
         return ends - self.references[which]
 
 
+HEAD = """Refined schedules on pairs that nothing was chosen by: their errors as ratios to those of the plain shift that
+is best there in hindsight, and to those of the candidates that they came from; 95 % intervals, pairs resampled.
+better: of the repeats, those with the smaller mean distance. calls: per pair that is searched on.
+                                           to the best shift in hindsight    to the best candidate
+sampler   pairs          objective    calls mean square     mean distance    mean square     mean distance    better"""
+
+
 def shifted(shift: float, steps: int) -> FloatArray:
     times = np.linspace(1, 0, steps + 1)[:-1]
     return shift * times / (1 + (shift - 1) * times)
@@ -71,9 +82,12 @@ def nothing(_: Trial) -> None:
 
 
 def ratios(errors: FloatArray, others: FloatArray) -> str:
-    """Of mean squares, of mean distances, and the geometric mean of the ratios."""
-    square, distance = errors.mean() / others.mean(), np.sqrt(errors).mean() / np.sqrt(others).mean()
-    return f"{square:8.2f} {distance:6.2f} {np.exp(np.log(errors / others).mean()):6.2f}"
+    """Of mean squares and of mean distances, each with its interval; both (repeats, pairs), pairs resampled."""
+    found = []
+    for ours, theirs in ((errors, others), (np.sqrt(errors), np.sqrt(others))):
+        low, high = ratio_interval(ours.mean(0), theirs.mean(0))
+        found.append(f"{ours.mean() / theirs.mean():6.2f} {f'{low:.2f}-{high:.2f}':<10}")
+    return "".join(found)
 
 
 def main(arguments: list[str]) -> None:
@@ -87,30 +101,24 @@ def main(arguments: list[str]) -> None:
     print(
         f"{options.steps} steps, guidance {options.guidance:g}, {HELD_OUT} held-out pairs, {options.repeats} repeats."
     )
-    print(
-        "Errors on them over those of the plain shift that is best there in hindsight (by mean distance), as ratios of"
-    )
-    print(
-        "mean squares, of mean distances, and as the geometric mean of ratios. better: repeats whose refined schedule"
-    )
-    print("is nearer than the candidate that it came from.")
-    print("                                                best candidate                 refined")
-    print("sampler   pairs  objective    calls/pair   square  dist.  geom.    square  dist.  geom.  better")
+    print(HEAD)
     for solver in ("euler", "dpmpp_2m"):
         held_out = Pairs(model, solver, 999, HELD_OUT)
         known = {shift: held_out.errors(shifted(shift, options.steps)) for shift in SHIFTS}
         best = min(known.values(), key=lambda errors: np.sqrt(errors).mean())
-        for count, (name, power) in itertools.product(options.pairs, OBJECTIVES.items()):
+        for count, (name, power), one_prompt in itertools.product(options.pairs, OBJECTIVES.items(), (False, True)):
+            if one_prompt and name != "balanced":
+                continue
             picked, found, calls = [], [], []
-            for repeat in range(options.repeats):
-                pairs = Pairs(model, solver, repeat, count)
+            for repeat in range(1, options.repeats + 1):  # not 0: the noise of that seed is the model's own modes
+                pairs = Pairs(model, solver, repeat, count, one_prompt)
                 trials = [Trial(f"shift {shift:g}", shifted(shift, options.steps), power) for shift in SHIFTS]
                 winner = race(pairs, trials, nothing)
                 picked.append(held_out.errors(winner.times))
                 found.append(held_out.errors(refine(pairs, winner, nothing).times))
                 calls.append(pairs.spent / count)
-            others = np.concatenate([best] * options.repeats)
-            better = sum(np.sqrt(new).mean() < np.sqrt(old).mean() for new, old in zip(found, picked))
-            figures = f"{ratios(np.concatenate(picked), others)}  {ratios(np.concatenate(found), others)}"
-            line = f"{solver:9s} {count:5d}  {name:12s} {np.mean(calls):9.0f} {figures} {better:4d}/{options.repeats}"
-            print(line, flush=True)
+            old, new, others = np.stack(picked), np.stack(found), np.stack([best] * options.repeats)
+            better = int((np.sqrt(new).mean(1) < np.sqrt(old).mean(1)).sum())
+            of = "one prompt" if one_prompt else "all"
+            line = f"{solver:10s}{count:3d} of {of:11s}{name:12s}{np.mean(calls):6.0f}"
+            print(f"{line}{ratios(new, others)}{ratios(new, old)}{better:3d}/{options.repeats}", flush=True)
