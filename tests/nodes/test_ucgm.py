@@ -64,16 +64,28 @@ def test_it_is_the_authors_extrapolation_of_both_ends(kind, kappa):
     torch.testing.assert_close(found, extrapolating_ends(kind, sigmas, kappa, start(kind)), rtol=0, atol=1e-10)
 
 
-def test_it_is_the_recursion_of_velocities_in_flow_time():
+@pytest.mark.parametrize("kind", ["flow", "ve"])
+@pytest.mark.parametrize("kappa", [0.4, CONSISTENT, None])
+def test_it_is_the_recursion_of_slopes_in_sigma(kind, kappa):
     times = np.array([1, 0.95, 0.7, 0.6, 0.3, 0.05, 0])
-    kappa, denoise, x = 0.4, denoiser("flow"), start("flow")
-    state, corrections, slopes = x, [0, 0], []
-    for i, (t, s) in enumerate(zip(times, times[1:])):
-        slopes.append((state - denoise(state, torch.tensor(t))) / t)
+    sigmas, denoise = schedule(kind, times), denoiser(kind)
+    state, corrections, slopes = start(kind), [0, 0], []
+    for i, (t, s) in enumerate(zip(sigmas, sigmas[1:])):
+        slopes.append((state - denoise(state, t)) / t)
         if i >= 2:
-            corrections.append(kappa * ((s - t) * (slopes[i] - slopes[i - 1]) + corrections[i - 1]))
+            ratio = (times[i + 1] - times[i]) / (times[i] - times[i - 1])
+            weight = ratio**2 / (1 + 2 * ratio) if kappa is None else kappa
+            corrections.append(weight * ((s - t) * (slopes[i] - slopes[i - 1]) + corrections[i - 1]))
         state = state + (s - t) * slopes[i] + corrections[i]
-    torch.testing.assert_close(run("flow", torch.tensor(times), kappa, x), state, rtol=0, atol=1e-10)
+    torch.testing.assert_close(run(kind, sigmas, kappa, start(kind)), state, rtol=0, atol=1e-10)
+
+
+def test_on_an_eps_model_steps_are_compared_in_flow_time_since_in_sigma_it_is_off_more():
+    sigmas = schedule("ve", np.linspace(1, 0, 11))
+    fine = run("ve", schedule("ve", np.linspace(1, 0, 2001)), None, start("ve"))
+    by_sigma = integrate(denoiser("ve"), start("ve"), sigmas, kappas(sigmas.numpy(), None), range(10))
+    errors = [float((end - fine).square().mean()) for end in (run("ve", sigmas, None, start("ve")), by_sigma)]
+    assert errors[0] < errors[1] / 2
 
 
 def error(kind, times, kappa):
