@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from cotj.demo.bootstrap import ROOT
-from cotj.demo.host.graph import to_api
+from cotj.demo.host.graph import titled, to_api
 from cotj.demo.models import vae
 from cotj.tests.small_models import build
 from PIL import Image
@@ -43,7 +43,9 @@ SMALLER = {
     "CoTjPlanExperts": {"steps": 3},
     "CoTjAdaptiveLength": {"max_steps": 2},
     "CoTjCompareSchedules": {"reference_steps": 3},
+    "CoTjOptimizeSigmas": {"steps": 2, "seeds": 1, "budget": 150, "reference_steps": 4, "check": 1},
 }
+OF_THE_DEMO = ("1 Demo model", "8 Optimize Sigmas")
 
 
 def graph(name):
@@ -72,6 +74,7 @@ def test_there_is_one_for_every_model():
         "5 Flux measured",
         "6 SDXL measured",
         "7 Wan 2.2 two experts",
+        "8 Optimize Sigmas",
     ]
 
 
@@ -130,7 +133,7 @@ def test_it_runs(client, server, demo_models, name):
     for node in workflow.values():
         smaller = SMALLER.get(node["class_type"], {})
         node["inputs"] |= {key: value for key, value in smaller.items() if not isinstance(node["inputs"][key], list)}
-        if name.startswith("1") and node["class_type"] == "EmptySD3LatentImage":
+        if name in OF_THE_DEMO and node["class_type"] == "EmptySD3LatentImage":
             node["inputs"] |= {"width": 256, "height": 256}  # the demo model's own
     widths = next((widths for model, widths in TEXT_WIDTHS.items() if model in name), None)
     if widths:
@@ -143,16 +146,22 @@ def test_it_runs(client, server, demo_models, name):
     saved = [node_id for node_id, node in workflow.items() if node["class_type"] in ("SaveImage", "SaveAnimatedWEBP")]
     assert saved
     assert all(result.outputs[node_id]["images"] for node_id in saved)
-    planned = [
-        result.outputs[node_id]["cotj_plan"][0] for node_id in result.outputs if "cotj_plan" in result.outputs[node_id]
-    ]
-    assert planned
     sampled = {}
     for event in result.of("progress"):
         if workflow[event["node"]]["class_type"] == "SamplerCustomAdvanced":
             sampled[event["node"]] = event["max"]
     samplers = [node_id for node_id, node in workflow.items() if node["class_type"] == "SamplerCustomAdvanced"]
     assert set(sampled) == set(samplers)
+    if "Optimize" in name:
+        optimized = result.outputs[titled(workflow, "Optimize Sigmas")]
+        assert optimized["images"] and "found on 4 images of 4 prompts" in optimized["text"][0]
+        titles = ("Sample: the long run", "Sample: optimized", "Sample: the model's own")
+        assert [sampled[titled(workflow, title)] for title in titles] == [50, 2, 2]
+        return
+    planned = [
+        result.outputs[node_id]["cotj_plan"][0] for node_id in result.outputs if "cotj_plan" in result.outputs[node_id]
+    ]
+    assert planned
     if "two experts" in name:
         assert sum(sampled.values()) == planned[0]["steps"]
     elif len(samplers) == 1:

@@ -1,0 +1,42 @@
+"""The search of the benchmark, in this process, on a small exact mixture."""
+
+import numpy as np
+import pytest
+from cotj.benchmarks.reach import search
+from cotj.benchmarks.reach.runs import REFERENCE_STEPS, Runs, Store
+from cotj.benchmarks.reach.schedules import host_peers
+from cotj.benchmarks.reach.subjects import Mixture
+
+SAMPLER, STEPS, BUDGET = "dpmpp_2m", 4, 800
+
+
+@pytest.fixture
+def runs(tmp_path):
+    return Runs(Mixture(3.0, prompts=4, seeds=1), Store(tmp_path / "kept.sqlite"))
+
+
+@pytest.fixture
+def candidates(runs):
+    return [one for one in host_peers(runs, SAMPLER, STEPS) if len(one.sigmas[0]) == STEPS + 1]
+
+
+def objective(runs, one):
+    items = search.searched_on(runs)
+    return float((runs.mse(SAMPLER, one.sigmas[0], items, search.REFERENCE) ** search.POWER).sum())
+
+
+def test_it_is_never_worse_than_a_candidate_counts_its_calls_and_is_kept(runs, candidates):
+    found = search.optimized(runs, SAMPLER, STEPS, candidates, BUDGET)
+    assert objective(runs, found) < min(objective(runs, one) for one in candidates)
+    long_runs = 4 * (REFERENCE_STEPS + REFERENCE_STEPS // 2)
+    assert long_runs + 4 * STEPS < found.calls <= long_runs + BUDGET
+    before = runs.calls
+    again = search.optimized(runs, SAMPLER, STEPS, candidates, BUDGET)
+    np.testing.assert_array_equal(again.sigmas[0], found.sigmas[0])
+    assert again.calls == found.calls and runs.calls == before
+
+
+def test_an_image_at_a_fork_is_not_searched_on(runs, monkeypatch):
+    errors = np.array([1e-3, 1e-3, 1.0, 1e-3])
+    monkeypatch.setattr(Runs, "mse", lambda *_: errors)
+    assert search.searched_on(runs).prompts == (0, 1, 3)
