@@ -10,12 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..planner.search import Trial
-from .optimize_text import distance, distance_interval, finished_trials, objective
+from .optimize_text import distance, distance_interval, finished_trials, objective, ratio
 from .picture import COMPARED, DPI, MEASURED, PLANNED
 from .schedule_file import Search
 
 SIZE = (6.4, 8.0)  # inches
 SHOWN = 12  # candidates
+APART = 0.17  # rows, from the middle of one to each of its two means
 
 
 def draw(search: Search, sampler: str) -> npt.NDArray[np.uint8]:
@@ -35,9 +36,16 @@ def figure(search: Search, sampler: str) -> Figure:
         shown[-1] = search.trials[0]
     _draw_errors(bars, search.best, shown, search.checked)
     bars.set_xlabel(f"distance from the long run ({objective(search)} mean) and its 95 % interval")
-    _draw_schedules(path, search.best, trials[0])
+    _draw_schedules(path, search.best, [trials[0], search.trials[0]])
     items = len(search.best.all_errors())
     counts = f"{items} images, {search.calls} model calls"
+    lines = [f"the {len(trials)} of {len(search.trials)} candidates that ran on every pair"]
+    if search.checked:
+        best, *others = search.checked
+        for other in others:
+            found, low, high = ratio(best, other)
+            lines.append(f"optimized on other seeds: {found:.2f} times {other.name} ({low:.2f} to {high:.2f})")
+    bars.set_title("\n".join(lines), fontsize=8)
     fig.suptitle(f"{len(search.best.times)} steps of {sampler}, {counts}", fontsize=13)
     return fig
 
@@ -48,15 +56,19 @@ def _draw_errors(axes: Axes, best: Trial, trials: list[Trial], checked: list[Tri
     elsewhere = dict(zip(["optimized", *(trial.name for trial in checked[1:])], checked))
     for row, (name, trial) in enumerate(rows):
         colour = COMPARED if row else PLANNED
-        _draw_mean(axes, row, trial, colour, colour, "error")
-        if name in elsewhere:
-            _draw_mean(axes, row + 0.35, elsewhere[name], colour, "white", "check")
+        apart = APART if name in elsewhere else 0
+        _draw_mean(axes, row - apart, trial, colour, colour, "error")
+        if apart:
+            _draw_mean(axes, row + apart, elsewhere[name], colour, "white", "check")
     if checked:
-        axes.plot([], [], "o", color=COMPARED, markerfacecolor="white", label="on other seeds")
-        axes.legend()
+        axes.plot([], [], "o", color=COMPARED, label="images searched on")
+        axes.plot([], [], "o", color=COMPARED, markerfacecolor="white", label="images of other seeds")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2, frameon=False)
     axes.set_yticks(range(len(rows)), [name for name, _ in rows])
-    axes.invert_yaxis()
-    axes.grid(alpha=0.25)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.grid(alpha=0.25, axis="x")
+    for row in range(1, len(rows)):
+        axes.axhline(row - 0.5, color="0.9", linewidth=0.8)
 
 
 def _draw_mean(axes: Axes, height: float, trial: Trial, colour: str, fill: str, what: str) -> None:
@@ -65,9 +77,11 @@ def _draw_mean(axes: Axes, height: float, trial: Trial, colour: str, fill: str, 
     axes.plot(distance(trial), height, "o", color=colour, markerfacecolor=fill, gid=what)
 
 
-def _draw_schedules(axes: Axes, best: Trial, rival: Trial) -> None:
+def _draw_schedules(axes: Axes, best: Trial, rivals: list[Trial]) -> None:
     steps = np.arange(len(best.times) + 1)
-    axes.plot(steps, np.append(rival.times, 0), "o--", color=COMPARED, markersize=4, label=rival.name)
+    drawn = {rival.name: rival for rival in rivals}
+    for rival, line, colour in zip(drawn.values(), ("o--", "o:"), (COMPARED, "0.5")):
+        axes.plot(steps, np.append(rival.times, 0), line, color=colour, markersize=4, label=rival.name)
     axes.plot(steps, np.append(best.times, 0), "o-", color=PLANNED, markersize=4, label="optimized", gid="optimized")
     axes.set(xlabel="step", ylabel="flow time", ylim=(0, None))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -107,9 +107,15 @@ def _check(search: Search) -> list[str]:
 
 
 def _ratio(best: Trial, rival: Trial, role: str) -> str:
+    found, low, high = ratio(best, rival)
+    text = f"{found:.2f} times that of {rival.name}, {role}"
+    return text if len(best.all_errors()) < FEW_IMAGES else f"{text}, 95 % interval {low:.2f} to {high:.2f}"
+
+
+def ratio(best: Trial, rival: Trial) -> tuple[float, float, float]:
+    """Of the distances on the same images, and the ends of its 95 % interval."""
     low, high = (end ** _root(best) for end in ratio_interval(values(best), values(rival)))
-    ratio = f"{distance(best) / distance(rival):.2f} times that of {rival.name}, {role}"
-    return ratio if len(best.all_errors()) < FEW_IMAGES else f"{ratio}, 95 % interval {low:.2f} to {high:.2f}"
+    return distance(best) / distance(rival), low, high
 
 
 def _images(count: int) -> str:

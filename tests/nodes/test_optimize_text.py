@@ -95,8 +95,10 @@ def test_the_picture_has_the_check_beside_what_was_found(search):
     check(search)
     bars, _ = figure(search, "euler").axes
     rows = [label.get_text() for label in bars.get_yticklabels()]
-    assert [rows[int(height)] for height in heights(bars, "check")] == ["optimized", "beta", "simple"]
-    assert [label.get_text() for label in bars.get_legend().get_texts()] == ["on other seeds"]
+    assert [rows[round(height)] for height in heights(bars, "check")] == ["optimized", "beta", "simple"]
+    texts = [label.get_text() for label in bars.get_legend().get_texts()]
+    assert texts == ["images searched on", "images of other seeds"]
+    assert "optimized on other seeds: 0.70 times simple (0.70 to 0.70)" in bars.get_title()
 
 
 def test_the_file_holds_the_check_and_one_from_before_there_were_any_is_read(search, tmp_path):
