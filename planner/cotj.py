@@ -1,6 +1,6 @@
 """Chain-of-Trajectories: what a jump costs by the Diffusion DNA alone. No model call beyond measuring that.
 
-The graph is that of the paper's equations 2, 3 and 29: temporal lever, edge costs, super-nodes.
+The graph is that of equations 2, 3 and 29 of the paper (arXiv 2603.14704): temporal lever, edge costs, super-nodes.
 """
 
 from __future__ import annotations

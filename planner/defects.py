@@ -82,8 +82,9 @@ def second_order_defects(
 
     At [j, j, i] it is a first step, which has none before it; inf wherever the nodes do not descend. To time 0 the
     host's solvers step as Euler does, all but UCGM's. Two things need more than nodes p and j: of UniPC this is the
-    predictor of second order, alike for both variants; and UCGM, which does not correct its second step either, is
-    taken not to after the highest node.
+    predictor of second order, for both variants that of bh2 (bh1's weighs the older guess more, which its corrector
+    takes back: plans by it ended no nearer); and UCGM, which does not correct its second step either, is taken not to
+    after the highest node.
 
     longest, distrust: a step more than `longest` times as long as the one before, in log sigma, extrapolates further
     than it has looked, where what the reference tells holds least. `distrust` times the correction is added to its
@@ -161,7 +162,7 @@ def step_coefficients(
                 ("state", "p"): -weight * (1 + (length + last) / before),
                 ("guess", "p"): weight * (length + last) / before,
             }
-        # Of UniPC the predictor of second order, which both variants share with dpmpp_2m in what is compared here.
+        # Of UniPC the predictor of second order, for both variants that of bh2, which is dpmpp_2m's step.
         formula: Solver = "res_multistep" if solver == "res_multistep" else "dpmpp_2m"
         sigmas = (flow_to_sigma(times, kind) for times in (before, at, to))
         older = np.where(extends, (1 - ratio) * older_weight(formula, *sigmas), 0)

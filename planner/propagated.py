@@ -1,7 +1,8 @@
 """Propagated defects: what each step is off, weighted by how much of that is left at the end of the run.
 
 Error propagation for one-step methods (Hairer, Norsett, Wanner, Solving ODEs I, section II.3), with the defects of the
-reference's own states and the propagation of Gaussian data. Calls: those of the reference run, and no more.
+reference's own states and the propagation of Gaussian data. Calls: those of the reference run; for probed weights those
+of the DNA's probes too.
 """
 
 from __future__ import annotations
