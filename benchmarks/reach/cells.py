@@ -58,21 +58,22 @@ class Cell:
 
     def best_peer(self, reference: str) -> str:
         """In hindsight: on the very items that are judged on."""
-        return self._best(self.peers, reference)
+        return self._best(reference, np.full(len(self.prompts), True))
 
     def best_shift(self, reference: str) -> str:
-        """The best plain shift, in hindsight too; empty where there is none."""
-        shifts = self.whole([name for name in self.peers if name.startswith(SHIFT)])
-        return self._best(shifts, reference) if shifts else ""
+        """The best plain shift, in hindsight too; of those that were dropped where all were. Empty if there is none."""
+        shifts = [name for name in self.peers if name.startswith(SHIFT) and name in self.figures]
+        kept = self.whole(shifts) or shifts
+        return min(kept, key=lambda name: self.errors(name, reference).mean(), default="")
 
     def errors_of_chosen_peer(self, reference: str) -> FloatArray:
         """(items,) those of a peer that can be chosen: for either half of the prompts the best on the other half."""
         half = np.unique(self.prompts, return_inverse=True)[1] % 2 == 1
-        first, second = (self.errors(self._best(self.peers, reference, one), reference) for one in (half, ~half))
+        first, second = (self.errors(self._best(reference, chosen), reference) for chosen in (half, ~half))
         return np.where(half, second, first)
 
-    def _best(self, names: Sequence[str], reference: str, items: npt.NDArray[np.bool_] | slice = slice(None)) -> str:
-        return min(self.whole(names), key=lambda name: self.errors(name, reference)[items].mean())
+    def _best(self, reference: str, items: npt.NDArray[np.bool_]) -> str:
+        return min(self.whole(self.peers), key=lambda name: self.errors(name, reference)[items].mean())
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ SUMMARY_LEGEND = f"""Ratios are geometric means over cells of the ratios of mean
 best peer, in hindsight: of each cell, on the very runs that are judged on. Counts are cells: better / same / worse.
 chosen on other prompts: the peer that is the best on the other half of the prompts, as one could choose it.
 single peer: the best one over all cells, in hindsight; its name. medians: to that peer, of median errors.
-best shift: the best plain shift of each cell, in hindsight.
+best shift: to the best plain shift of each cell, in hindsight.
 Goals: no cell worse, at most {GOAL_PEER} of the single peer's, at most {GOAL_PUBLISHED} of published CoTj's."""
 LEGEND = """mean, median, 90 %: of the squared errors of the runs. wins, ratio, 95 %: against the best peer in
 hindsight, on the same runs, prompts resampled. *: this pack's. calibration calls: of the guided model, to find it."""
