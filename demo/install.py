@@ -15,4 +15,4 @@ def main(argv: list[str] | None = None) -> None:
     if not folder.is_dir():
         parser.error(f"{folder} is no folder. Name the one that holds ComfyUI's diffusion_models and vae.")
     models.install(folder)
-    print(f"The demo model is in {folder}. Press R in ComfyUI, then open the template 1, Demo model, or 8.")
+    print(f"The demo model is in {folder}. Press R in ComfyUI, and open a template: 1 Demo model, 8 Optimize Sigmas.")
