@@ -168,9 +168,9 @@ class OptimizeSigmas(io.ComfyNode):
         for count in counts:
             search = store.schedules.searches.get(count)
             power = OBJECTIVES[objective]
-            fits = search is not None and not search_again and search.aims_at(power, reference_steps)
-            done = fits and search is not None and search.is_done(budget)
-            if done and search is not None and search.is_checked(check):
+            fits = bool(search and not search_again and search.aims_at(power, reference_steps))
+            done = bool(search and fits and search.is_done(budget))
+            if search and done and search.is_checked(check):
                 continue
             if calibration is None:
                 conditionings = list((prompts or {}).values())
