@@ -1,8 +1,7 @@
 """What rules the mean error: runs that stray from the long run's path at high noise, and end in another image.
 
 On the exact mixtures, for every schedule of the host and plain shift: how well what 64 calibration runs tell ranks the
-mean error of 1024 others, and what choosing by it costs. Strays: the distance of a run's states from those of the long
-run from the same noise, in flow scale, the mean over flow times from 0.8 to 1.
+mean error of 1024 others, and what choosing by it costs.
 """
 
 from __future__ import annotations
@@ -15,21 +14,35 @@ import numpy as np
 import scipy.stats
 import torch
 from cotj.demo.bootstrap import cache_dir
-from cotj.planner import FloatArray, sigma_to_flow
+from cotj.planner import FloatArray
+from cotj.planner.search import OBJECTIVES, STEADY
 
-from .reach import host
 from .reach.runs import Runs, Store
 from .reach.schedules import host_peers
 from .reach.statistics import geometric_mean
-from .reach.subjects import Items, Mixture
+from .reach.subjects import Mixture
 
-FORKING = np.linspace(0.8, 1, 41)
+STEADIEST = OBJECTIVES["steady"]
 FORKED = 100  # times the median error, from which a run has ended in another image
 WITHIN = 8  # times the least typical error, above which a schedule is no candidate
-RULES: dict[str, Callable[[FloatArray, FloatArray], float]] = {
-    "mean square": lambda errors, strays: float(errors.mean()),
-    "balanced": lambda errors, strays: float((errors**0.75).mean()),
-    "mean square times strays": lambda errors, strays: float(errors.mean() * strays.mean()),
+
+
+def balanced(errors: FloatArray, strays: FloatArray) -> FloatArray:
+    return (errors**STEADIEST.power).mean(1) ** (1 / STEADIEST.power)
+
+
+def steady(errors: FloatArray, strays: FloatArray) -> FloatArray:
+    """As Optimize Sigmas weighs them, of candidates alone."""
+    distances, strayed = balanced(errors, strays), strays.mean(1)
+    nearest = distances.argmin()
+    return distances / distances[nearest] + STEADY * strayed / strayed[nearest]
+
+
+# Scores (schedules,) of errors and strays (schedules, runs).
+RULES: dict[str, Callable[[FloatArray, FloatArray], FloatArray]] = {
+    "mean square": lambda errors, strays: errors.mean(1),
+    "balanced": balanced,
+    "steady": steady,
 }
 
 
@@ -43,7 +56,7 @@ def main(argv: list[str] | None = None) -> None:
     store = Store(args.cache)
     print("Of the best schedule of each cell: runs that forked, and their share of the mean error. Of each rule: rank")
     print("correlation with the mean error of other runs, and that of the schedule it chooses over the least.")
-    print(f"{'':<28}{'forked':>8}{'share':>8}" + "".join(f"{rule:>27}" for rule in RULES))
+    print(f"{'':<28}{'forked':>8}{'share':>8}" + "".join(f"{rule:>20}" for rule in RULES))
     for kind, name in (("flow", "flow"), ("ve", "eps")):
         for guidance in (1.0, 3.0):
             runs = Runs(Mixture(guidance, kind, seeds=16), store)
@@ -52,19 +65,18 @@ def main(argv: list[str] | None = None) -> None:
             line = f"{f'mixture, {name}, guidance {guidance:g}':<28}{forked:>8.1%}{share:>8.0%}"
             for rule in RULES:
                 rho = np.mean([found[1][rule][0] for found in cells])
-                line += f"{rho:>19.2f} {geometric_mean([found[1][rule][1] for found in cells]):>7.2f}"
+                line += f"{rho:>12.2f} {geometric_mean([found[1][rule][1] for found in cells]):>7.2f}"
             print(line, flush=True)
 
 
 def cell(runs: Runs, sampler: str, steps: int) -> tuple[tuple[float, float], dict[str, tuple[float, float]]]:
     """Share of forked runs and of their error with the best schedule; by rule, rank correlation and regret."""
     calibration, test = runs.subject.calibration, runs.subject.test
-    long = follow(runs, calibration, *runs.reference_run("own"))
     known, strayed, others = [], [], []
     for one in host_peers(runs, sampler, steps):
         if len(one.sigmas[0]) == steps + 1:
             known.append(runs.mse(sampler, one.sigmas[0], calibration, "own"))
-            strayed.append(strays(follow(runs, calibration, sampler, one.sigmas[0]), long))
+            strayed.append(runs.strays(sampler, one.sigmas[0], calibration))
             others.append(runs.mse(sampler, one.sigmas[0], test, "own"))
     typical = np.array([np.exp(np.log(errors).mean()) for errors in known])
     chosen = np.flatnonzero(typical <= WITHIN * typical.min())
@@ -73,36 +85,7 @@ def cell(runs: Runs, sampler: str, steps: int) -> tuple[tuple[float, float], dic
     forked = best > FORKED * np.median(best)
     found = {}
     for name, rule in RULES.items():
-        scores = np.array([rule(known[i], strayed[i]) for i in chosen])
+        scores = rule(np.stack(known)[chosen], np.stack(strayed)[chosen])
         rho = float(scipy.stats.spearmanr(scores, means).statistic)
         found[name] = rho, float(means[scores.argmin()] / means.min())
     return (float(forked.mean()), float(best[forked].sum() / best.sum())), found
-
-
-@torch.inference_mode()
-def follow(runs: Runs, items: Items, sampler: str, sigmas: torch.Tensor) -> dict[float, FloatArray]:
-    """States (items, values) in flow scale by the flow time of the model's calls, from the top down."""
-    denoise, kind = runs.subject.denoiser(items), runs.subject.kind
-    states: dict[float, FloatArray] = {}
-
-    def noted(x: torch.Tensor, sigma: float) -> torch.Tensor:
-        time = float(sigma_to_flow(sigma, kind))
-        states[time] = x.double().numpy() * (1 if kind == "flow" else 1 - time)
-        return denoise(x, sigma)
-
-    runs.calls += (len(sigmas) - 1) * len(items)
-    host.run(sampler, noted, runs.subject.sampling, runs.subject.noise(items), sigmas)
-    return states
-
-
-def strays(states: dict[float, FloatArray], long: dict[float, FloatArray]) -> FloatArray:
-    """(items,) mean distance of a run from a long one over `FORKING`; states between two calls are linear."""
-    times, path = np.array(list(long)), np.stack(list(long.values()))
-    distances = []
-    for time, state in states.items():
-        place = float(np.interp(-time, -times, np.arange(len(times))))
-        above = min(int(place), len(times) - 2)
-        expected = path[above] + (place - above) * (path[above + 1] - path[above])
-        distances.append(np.sqrt(np.square(state - expected).mean(1)))
-    called = np.array(list(states))[::-1]
-    return np.array([np.interp(FORKING, called, item[::-1]).mean() for item in np.stack(distances).T])

@@ -4,24 +4,43 @@ from __future__ import annotations
 
 import copy
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import comfy.samplers
 import numpy as np
 import torch
 
 from ..planner import FloatArray, flow_to_sigma
+from ..planner.dna import Kind
 from ..planner.search import BLOWN_UP, OutOfCalls, at_forks
 from . import host, schedule_file
 from .digest import digest_of
 from .files import save_folder
 from .guidance import controlnets
+from .path import Path
 from .probe import CallProgress
 from .rollout import Memory, Rollout, in_model_space, with_positive
 
 NODE = "Optimize Sigmas"
 SAVE_EVERY = 60  # seconds, that long runs are made for at most without being stored
 NOISE = 0.1  # of what halving the steps of a long run changes, that the same run may differ by from itself
+
+
+class Reference(NamedTuple):
+    """finals: what a long run ends in, and for pairs to search on one of half its steps. path: of the long run."""
+
+    finals: torch.Tensor
+    path: Path
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        states = torch.stack(self.path.states).numpy()
+        return {"finals": self.finals.numpy(), "times": np.array(self.path.times), "states": states}
+
+    @classmethod
+    def of(cls, arrays: dict[str, np.ndarray], kind: Kind) -> Reference:
+        path = Path(kind, long=True)
+        path.times, path.states = arrays["times"].tolist(), list(torch.from_numpy(arrays["states"]))
+        return cls(torch.from_numpy(arrays["finals"]), path)
 
 
 class Calibration:
@@ -64,9 +83,10 @@ class Calibration:
         self.leave_out([])
         hints = [net.cond_hint_original for one in guiders for net in controlnets(one)]
         tensors = [host.parts(self.noises[0]), host.parts(self.latent), hints]
-        self.id = digest_of([one.original_conds for one in guiders], self.about, tensors, "images left out")
+        self.id = digest_of([one.original_conds for one in guiders], self.about, tensors, "paths")
+        self._path = Path(self.kind)  # of the last run
         self.references = [
-            torch.from_numpy(array) for array in schedule_file.read_references(save_folder(), name, self.id)
+            Reference.of(arrays, self.kind) for arrays in schedule_file.read_references(save_folder(), name, self.id)
         ]
 
     @property
@@ -87,7 +107,7 @@ class Calibration:
 
     def _changes(self) -> FloatArray:
         """(pairs, items) mean squared difference that halving the steps of the long runs makes."""
-        finals = self.references[: self.made]
+        finals = [reference.finals for reference in self.references[: self.made]]
         return np.stack([(half - long).flatten(1).square().mean(1).numpy() for long, half in finals])
 
     def make_references(self, pairs: int) -> None:
@@ -98,13 +118,15 @@ class Calibration:
             saved_at = time.monotonic()
             for pair in range(saved, pairs):
                 runs = self.long_runs[: 1 if pair in self.check_pairs else 2]
-                finals = torch.stack([self._final(euler, sigmas, pair) for sigmas in runs])
+                path = Path(self.kind, long=True)
+                ends = [self._final(euler, runs[0], pair, path=path)]
+                finals = torch.stack(ends + [self._final(euler, sigmas, pair) for sigmas in runs[1:]])
                 if not finals.isfinite().all():
                     raise ValueError(
                         f"{NODE}, input 'guider': the long run is not finite. Use a higher precision for this model "
                         "(such as bf16 or fp32 instead of fp16 or fp8)."
                     )
-                self.references.append(finals)
+                self.references.append(Reference(finals, path))
                 if time.monotonic() - saved_at > SAVE_EVERY:
                     self._save_references()
                     saved, saved_at = len(self.references), time.monotonic()
@@ -113,7 +135,7 @@ class Calibration:
                 self._save_references()
 
     def _save_references(self) -> None:
-        arrays = [reference.numpy() for reference in self.references]
+        arrays = [reference.arrays() for reference in self.references]
         schedule_file.write_references(save_folder(), self.name, self.id, arrays)
 
     def check_sampler(self, times: FloatArray) -> None:
@@ -127,13 +149,22 @@ class Calibration:
             )
 
     def run(self, times: FloatArray, pair: int) -> FloatArray:
-        checking = pair in self.check_pairs
-        pair = pair if checking else self._searched[pair]
-        final = self._final(self.sampler, self.sigmas(times), pair, memory=self.memories[pair])
-        deviation = (final - self.references[pair][0]).flatten(1).numpy()
-        if not checking:
-            deviation = deviation[self._items[pair]]
+        pair, items = self._numbered(pair)
+        self._path = Path(self.kind)
+        final = self._final(self.sampler, self.sigmas(times), pair, memory=self.memories[pair], path=self._path)
+        deviation = (final - self.references[pair].finals[0]).flatten(1).numpy()[items]
         return np.nan_to_num(deviation, nan=BLOWN_UP, posinf=BLOWN_UP, neginf=-BLOWN_UP).clip(-BLOWN_UP, BLOWN_UP)
+
+    def strays(self, pair: int) -> FloatArray:
+        pair, items = self._numbered(pair)
+        strays = self._path.strays(self.references[pair].path)[items]
+        return np.nan_to_num(strays, nan=BLOWN_UP).clip(max=BLOWN_UP)
+
+    def _numbered(self, pair: int) -> tuple[int, Any]:
+        """The number of a pair among all, and which of its items count."""
+        if pair in self.check_pairs:
+            return pair, slice(None)
+        return self._searched[pair], self._items[self._searched[pair]]
 
     def keep(self) -> None:
         for memory in self.memories:
@@ -144,10 +175,19 @@ class Calibration:
         sigmas = flow_to_sigma(np.append(times, 0), self.kind).clip(max=float(self.model_sampling.sigma_max))
         return torch.from_numpy(sigmas).float()
 
-    def _final(self, sampler, sigmas, pair: int, seed: int | None = None, memory: Memory | None = None) -> torch.Tensor:
-        """In the model's own latent space, packed."""
+    def _final(
+        self,
+        sampler: comfy.samplers.Sampler,
+        sigmas: torch.Tensor,
+        pair: int,
+        seed: int | None = None,
+        memory: Memory | None = None,
+        path: Path | None = None,
+    ) -> torch.Tensor:
+        """In the model's own latent space, packed. path: to note the run's states in."""
         seed = self.first_seed + pair if seed is None else seed
-        final = self.rollouts[pair].final(self.noises[pair], self.latent, sampler, sigmas, seed, memory)
+        noise, on_state = self.noises[pair], path.note if path else None
+        final = self.rollouts[pair].final(noise, self.latent, sampler, sigmas, seed, memory, on_state)
         return in_model_space(self.guider, final).cpu()
 
 

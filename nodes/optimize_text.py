@@ -5,18 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ..planner import FloatArray
-from ..planner.search import OBJECTIVES, Trial, mean_interval, ratio_interval, unproven
+from ..planner.search import TINY, Trial, mean_interval, ratio_interval, unproven
 from .schedule_file import Schedules, Search
 
 SHOWN = 8  # candidates in the list
 FEW_IMAGES = 4  # whose mean has no interval to speak of
 FEW_PAIRS = 16  # `python benchmarks optimizing`: from here on a refined schedule holds on other pairs
-
-
-def objective(search: Search) -> str:
-    """What the search made small."""
-    [name] = [name for name, power in OBJECTIVES.items() if power == search.trials[0].power]
-    return name
 
 
 def values(trial: Trial) -> FloatArray:
@@ -42,16 +36,14 @@ def _root(trial: Trial) -> float:
 
 def finished_trials(search: Search) -> list[Trial]:
     """Candidates that were run on every pair, from the best to the worst."""
-    assert search.best is not None
-    pairs = len(search.best.errors)
+    pairs = len(search.result.errors)
     return sorted((trial for trial in search.trials if trial.complete(pairs)), key=Trial.total)
 
 
 def describe_search(name: str, schedules: Schedules, steps: int) -> str:
     """Lines about one number of steps, for a text output."""
     search = schedules.searches[steps]
-    best, about = search.best, search.about
-    assert best is not None
+    best, about = search.result, search.about
     low, high = distance_interval(best)
     trials = finished_trials(search)
     state = "no change of it is surely better" if search.finished else "raise the budget to search on"
@@ -63,7 +55,9 @@ def describe_search(name: str, schedules: Schedules, steps: int) -> str:
         *_ratios(search),
         *_check(search),
         "candidates: " + ", ".join(f"{trial.name} {distance(trial):.3g}" for trial in trials[:SHOWN]),
-        f"images are averaged as the objective {objective(search)!r} does",
+        f"objective {about['objective']!r}: "
+        + ("the least error and straying together; " if search.chosen else "")
+        + f"images are averaged as {search.averaging!r} does",
     ]
     if len(best.errors) < FEW_PAIRS:
         lines.append(f"with fewer than {FEW_PAIRS} pairs it fits these more than others: use more prompts or seeds")
@@ -79,17 +73,17 @@ def describe_search(name: str, schedules: Schedules, steps: int) -> str:
 
 
 def rivals(search: Search) -> list[tuple[Trial, str]]:
-    """What the best is held against, and what that is: the best candidate, and the model's own schedule."""
+    """What the result is held against, and what that is; "the nearest", where a steadier one was chosen instead."""
     assert search.best is not None
     roles = {finished_trials(search)[0].name: "the best candidate", search.trials[0].name: "the model's own"}
-    trials = {trial.name: trial for trial in search.trials}
-    return [(trials[name], role) for name, role in roles.items() if name != search.best.name]
+    roles |= {search.best.name: "the nearest"}
+    trials = {trial.name: trial for trial in (*search.trials, search.best)}
+    return [(trials[name], role) for name, role in roles.items() if name != search.result.name]
 
 
 def _ratios(search: Search) -> list[str]:
     """What the schedule saves on the pairs that it was found on."""
-    best = search.best
-    assert best is not None
+    best = search.result
     is_candidate = best.name in {trial.name for trial in search.trials}
     lines = [f"it is the candidate {best.name}"] if is_candidate else []
     return lines + [_ratio(best, rival, role) for rival, role in rivals(search)]
@@ -109,7 +103,11 @@ def _check(search: Search) -> list[str]:
 def _ratio(best: Trial, rival: Trial, role: str) -> str:
     found, low, high = ratio(best, rival)
     text = f"{found:.2f} times that of {rival.name}, {role}"
-    return text if len(best.all_errors()) < FEW_IMAGES else f"{text}, 95 % interval {low:.2f} to {high:.2f}"
+    if len(best.all_errors()) >= FEW_IMAGES:
+        text += f", 95 % interval {low:.2f} to {high:.2f}"
+    if not best.strays:  # of before it was measured
+        return text
+    return f"{text}, straying {best.strayed(best.errors) / max(rival.strayed(best.errors), TINY):.2f} times as far"
 
 
 def ratio(best: Trial, rival: Trial) -> tuple[float, float, float]:

@@ -39,6 +39,7 @@ class Rollout:
         self.before_call, self.after_call = before_call, after_call
         self.calls = 0
         self._memory: Memory | None = None
+        self._on_state: Callable[[torch.Tensor, torch.Tensor], None] | None = None
 
     def final(
         self,
@@ -48,19 +49,25 @@ class Rollout:
         sigmas: torch.Tensor,
         seed: int,
         memory: Memory | None = None,
+        on_state: Callable[[torch.Tensor, torch.Tensor], None] | None = None,
     ) -> torch.Tensor:
-        """The latent that a run ends in, as SamplerCustomAdvanced gives it. memory: of runs from the same noise."""
-        self._memory = memory
+        """The latent that a run ends in, as SamplerCustomAdvanced gives it. memory: of runs from the same noise.
+
+        on_state: told state and sigma of every call, those that the memory answers too.
+        """
+        self._memory, self._on_state = memory, on_state
         if memory is not None:
             memory.begin()
         try:
             with exact_sigmas():
                 return self.guider.sample(noise, latent, sampler, sigmas, disable_pbar=True, seed=seed)
         finally:
-            self._memory = None
+            self._memory = self._on_state = None
 
     def _predict(self, executor, x, timestep, model_options: dict[str, Any] | None = None, seed=None):
         """Around every call of the guided model."""
+        if self._on_state is not None:
+            self._on_state(x, timestep)
         memory = self._memory
         key = b"" if memory is None else memory.key(x, timestep)
         if memory is not None and (known := memory.recall(key)) is not None:

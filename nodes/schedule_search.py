@@ -11,7 +11,7 @@ from typing import Any
 import folder_paths
 
 from ..planner import DiffusionDNA
-from ..planner.search import OutOfCalls, Trial, race, refine, run
+from ..planner.search import OBJECTIVES, OutOfCalls, Trial, race, refine, run, steadiest
 from . import __version__, schedule_file
 from .calibration import NODE, Calibration
 from .candidates import DEFAULT, STORED, candidates
@@ -55,7 +55,7 @@ def search_schedule(
     store: Store,
     steps: int,
     budget: int,
-    power: float,
+    objective: str,
     dna: DiffusionDNA | None,
     node_id: str,
 ) -> None:
@@ -64,9 +64,10 @@ def search_schedule(
     A schedule from another search competes; so a new one is never worse on its own pairs than what it replaces.
     """
     searches, pending = store.schedules.searches, store.schedules.pending
-    earlier, search = searches.get(steps), Search(calibration.id, calibration.about | {"pack_version": __version__})
+    about: dict[str, Any] = calibration.about | {"objective": objective, "pack_version": __version__}
+    earlier, search = searches.get(steps), Search(calibration.id, about)
     for known in (pending.get(steps), earlier):
-        if known and known.calibration == calibration.id and known.aims_at(power, calibration.about["reference_steps"]):
+        if known and known.calibration == calibration.id and known.aims_at(objective, about["reference_steps"]):
             search = known
     if search is earlier and search.is_done(budget):
         return
@@ -85,9 +86,11 @@ def search_schedule(
         if not search.trials:
             found = candidates(calibration.model_sampling, steps, sampler_name(calibration.sampler), dna, stored)
             calibration.check_sampler(found[DEFAULT])
-            search.trials = [Trial(name, times, power) for name, times in found.items()]
-        _race_and_refine(calibration, search, save)
-        search.finished = True
+            search.trials = [Trial(name, times, OBJECTIVES[objective].power) for name, times in found.items()]
+        search.finished = _race_and_refine(calibration, search, save)
+        if OBJECTIVES[objective].steady and search.best is not None:
+            search.chosen = steadiest(calibration, search.best, search.trials, lambda _: None)
+            search.sigmas = calibration.sigmas(search.chosen.times).tolist()
     except OutOfCalls:
         search.finished = False
     finally:
@@ -106,9 +109,11 @@ def _surpasses_stored(search: Search) -> bool:
     return search.best is not None and all(search.best.total() <= trial.total() for trial in rivals)
 
 
-def _race_and_refine(calibration: Calibration, search: Search, save: Callable[[], None]) -> None:
+def _race_and_refine(calibration: Calibration, search: Search, save: Callable[[], None]) -> bool:
+    """Whether it came to its end before the calls did."""
+
     def found(trial: Trial) -> None:
-        search.best, search.finished = trial, False
+        search.best, search.chosen, search.finished = trial, None, False
         search.checked, search.check_calls = [], 0
         search.sigmas = calibration.sigmas(trial.times).tolist()
         search.about["found_at"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
@@ -118,9 +123,13 @@ def _race_and_refine(calibration: Calibration, search: Search, save: Callable[[]
         if trial.complete(calibration.pairs) and (search.best is None or trial.total() < search.best.total()):
             found(trial)
 
-    race(calibration, search.trials, after_pair)
-    assert search.best is not None
-    refine(calibration, search.best, found)
+    try:
+        race(calibration, search.trials, after_pair)
+        assert search.best is not None
+        refine(calibration, search.best, found)
+    except OutOfCalls:
+        return False
+    return True
 
 
 def check_schedule(calibration: Calibration, store: Store, steps: int, node_id: str) -> None:
@@ -131,7 +140,7 @@ def check_schedule(calibration: Calibration, store: Store, steps: int, node_id: 
     search = store.schedules.searches[steps]
     if search.calibration != calibration.id or search.best is None:
         return
-    schedules = [search.best, *(rival for rival, _ in rivals(search))]
+    schedules = [search.result, *(rival for rival, _ in rivals(search))]
     trials = search.checked or [Trial(trial.name, trial.times, trial.power) for trial in schedules]
     pairs = [pair for pair in calibration.check_pairs if pair not in trials[0].errors]
     if not pairs:

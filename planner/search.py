@@ -8,9 +8,9 @@ unfinished.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +22,25 @@ LEAST_GAP = 0.4  # of what it was, that a joint step leaves of a gap between two
 FIRST_MOVE, LAST_MOVE = 0.15, 0.07  # shares of a gap that coordinate moves start and end with
 SURE = 1.0  # standard errors of the mean gain over items that a refinement must gain to be taken
 
-# Powers of an item's mean squared error. The lower, the less one item that ends elsewhere altogether counts beside many
-# that end nearer. `python benchmarks optimizing` compares them.
-OBJECTIVES = {"balanced": 0.75, "distance": 0.5, "mean square": 1.0}
+
+class Objective(NamedTuple):
+    """power: of an item's mean squared error. The lower, the less one item that ends elsewhere counts beside many.
+
+    steady: whether at last the steadiest is chosen, see there. `python benchmarks optimizing` compares the powers.
+    """
+
+    power: float
+    steady: bool = False
+
+
+OBJECTIVES = {
+    "steady": Objective(0.75, True),
+    "balanced": Objective(0.75),
+    "distance": Objective(0.5),
+    "mean square": Objective(1.0),
+}
+FORKING = np.linspace(0.8, 1, 21)  # flow times over which a run strays: where paths fork, by `python benchmarks forks`
+STEADY = 2.0  # how much straying counts beside the error, both relative to the schedule that ends nearest
 FORK = 100  # times the median error of long runs, above which one has gone another way
 TINY = 1e-12  # below every error that is told from 0
 BLOWN_UP = 1e6  # the deviation of a run that is not finite; far above any other, and its squares still add up
@@ -42,18 +58,25 @@ class Runner(Protocol):
     def run(self, times: FloatArray, pair: int) -> FloatArray:
         """Deviations of the final latents of a (prompt, seed) pair from its reference, shape (items, values)."""
 
+    def strays(self, pair: int) -> FloatArray:
+        """(items,) how far the last run of a pair was off its long run's path, see `straying`."""
+
     def keep(self) -> None:
         """What was run last on each pair is the schedule that the next ones are changes of."""
 
 
 @dataclass
 class Trial:
-    """A schedule and its mean squared errors, item by item, on the pairs that it was run on. power: see above."""
+    """A schedule with the mean squared errors and the strays of every item of the pairs that it was run on.
+
+    power: see `Objective`.
+    """
 
     name: str
     times: FloatArray
     power: float
     errors: dict[int, FloatArray] = field(default_factory=dict)
+    strays: dict[int, FloatArray] = field(default_factory=dict)
 
     def cost(self, pair: int) -> float:
         """What a pair adds to the objective."""
@@ -62,6 +85,10 @@ class Trial:
     def total(self, pairs: Sequence[int] | None = None) -> float:
         """The objective, summed over these pairs; by default over all that it was run on."""
         return sum(self.cost(pair) for pair in (self.errors if pairs is None else pairs))
+
+    def strayed(self, pairs: Iterable[int]) -> float:
+        """The sum of the strays over these pairs."""
+        return sum(float(self.strays[pair].sum()) for pair in pairs)
 
     def changed(self, times: FloatArray) -> Trial:
         return Trial("refined", times, self.power)
@@ -78,10 +105,22 @@ Progress = Callable[[Trial], None]
 
 
 def run(runner: Runner, trial: Trial, pair: int) -> FloatArray:
-    """Run a trial on a pair, and note its errors; gives the deviations."""
+    """Run a trial on a pair, and note its errors and strays; gives the deviations."""
     deviations = runner.run(trial.times, pair)
+    trial.strays[pair] = runner.strays(pair)
     trial.errors[pair] = np.square(deviations).mean(1)
     return deviations
+
+
+def straying(times: Sequence[float], distances: FloatArray) -> FloatArray:
+    """(items,) mean distance from the long run's path over `FORKING`, of a run whose model calls were at flow times.
+
+    distances: (calls, items), roots of mean squared differences of states in flow scale. Between calls, linear; above
+    the first and below the last one, as there.
+    """
+    order = np.argsort(times)
+    known = np.asarray(times)[order]
+    return np.array([np.interp(FORKING, known, item[order]).mean() for item in distances.T])
 
 
 def race(runner: Runner, trials: list[Trial], after_pair: Progress) -> Trial:
@@ -119,6 +158,32 @@ def at_forks(errors: FloatArray) -> npt.NDArray[np.bool_]:
     others.
     """
     return errors > FORK * max(float(np.median(errors)), TINY)
+
+
+def steadiest(runner: Runner, nearest: Trial, trials: Sequence[Trial], after_pair: Progress) -> Trial:
+    """Of the schedule that ends nearest and the candidates, the one whose mean error on other items is likely least.
+
+    That mean is ruled by runs that end in another image, of which the items hold few; but they come of runs that stray
+    where paths fork, and how far a schedule's do every run tells. So the least is sought of the error and `STEADY`
+    times the strays, both relative to the nearest's on the same pairs. The one chosen is run on all pairs, where calls
+    are left.
+    """
+    left = [nearest, *(trial for trial in trials if trial is not nearest)]
+
+    def risk(trial: Trial) -> float:
+        error = trial.total() / max(nearest.total(list(trial.errors)), TINY)
+        strayed = trial.strayed(trial.errors) / max(nearest.strayed(trial.errors), TINY)
+        return float(error ** (1 / trial.power) + STEADY * strayed)
+
+    while True:
+        chosen = min((trial for trial in left if trial.errors), key=risk)
+        if chosen.complete(runner.pairs):
+            return chosen
+        try:
+            for pair in range(runner.pairs):
+                _run_once(runner, chosen, pair, after_pair)
+        except OutOfCalls:
+            left = [trial for trial in left if trial is not chosen]
 
 
 def unproven(trials: Sequence[Trial], best: Trial, pairs: int) -> list[Trial]:

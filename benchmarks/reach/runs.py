@@ -6,18 +6,20 @@ import hashlib
 import math
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from cotj.nodes.path import Path as StatePath
 from cotj.planner import TrajectoryProfile, flow_to_sigma, sigma_to_flow
 from cotj.predictor.trajectory import TrajectorySketch
 from torch import Tensor
 
 from . import host
+from .host import Denoise
 from .images import psnr, ssim
 from .subjects import Items, Subject
 
@@ -58,6 +60,7 @@ class Runs:
     subject: Subject
     store: Store
     calls: int = 0
+    paths: dict[Items, StatePath] = field(default_factory=dict)
 
     def figures(self, sampler: str, sigmas: Tensor, items: Items) -> FloatArray:
         """(items, references, measures) of the runs of a schedule (k + 1,); PSNR and SSIM NaN without a picture."""
@@ -106,6 +109,39 @@ class Runs:
             for row, value in zip(rows, found):
                 known[row] = value.ravel()
         return torch.from_numpy(np.stack([value for value in known if value is not None])).unflatten(1, shape)
+
+    def path(self, items: Items) -> StatePath:
+        """Of the own long runs."""
+        if items not in self.paths:
+            self.paths[items] = StatePath(self.subject.kind, long=True)
+            self.follow(self.paths[items], items, *self.reference_run("own"))
+            self.calls += REFERENCE_STEPS * len(items)
+        return self.paths[items]
+
+    @torch.inference_mode()
+    def follow(
+        self, path: StatePath, items: Items, sampler: str, sigmas: Tensor, denoise: Denoise | None = None
+    ) -> Tensor:
+        """The latents that a run ends in, whose states go into a path. denoise: in place of the subject's."""
+        guess = denoise or self.subject.denoiser(items)
+
+        def noted(x: Tensor, sigma: float) -> Tensor:
+            path.note(x, torch.tensor(sigma))
+            return guess(x, sigma)
+
+        return host.run(sampler, noted, self.subject.sampling, self.subject.noise(items), sigmas)
+
+    def strays(self, sampler: str, sigmas: Tensor, items: Items) -> FloatArray:
+        """(items,) how far runs are off the own long runs' paths, see `straying`."""
+        keys = self.keys(f"straying {sampler} {sigmas.numpy().astype(np.float32).tobytes().hex()}", items)
+        known = self.store.read(keys)
+        if any(value is None for value in known):
+            path = StatePath(self.subject.kind)
+            self.follow(path, items, sampler, sigmas)
+            self.calls += (len(sigmas) - 1) * len(items)
+            known = list(path.strays(self.path(items))[:, None])
+            self.store.write(keys, [value for value in known if value is not None])
+        return np.concatenate([value for value in known if value is not None])
 
     def reference_run(self, name: str) -> tuple[str, Tensor]:
         """Sampler and sigmas of a reference."""

@@ -24,6 +24,7 @@ from .cells import COTJ, Cell, FloatArray, search_budget
 from .runs import MEASURES
 from .schedules import AUTO, PUBLISHED, SHIFTS
 from .search import NAME as SEARCHED
+from .search import OBJECTIVE
 
 Link = list[Any]
 
@@ -182,7 +183,7 @@ class Session:
                 other_steps="",
                 reference_steps=self.reference_steps,
                 check=0,
-                objective="balanced",
+                objective=OBJECTIVE,
                 search_again=False,
                 dna=mean,
             )

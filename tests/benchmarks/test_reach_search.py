@@ -20,14 +20,18 @@ def candidates(runs):
     return [one for one in host_peers(runs, SAMPLER, STEPS) if len(one.sigmas[0]) == STEPS + 1]
 
 
-def objective(runs, one):
+def risks(runs, one):
+    """Error and straying, over the calibration items."""
     items = search.searched_on(runs)
-    return float((runs.mse(SAMPLER, one.sigmas[0], items, search.REFERENCE) ** search.POWER).sum())
+    errors = runs.mse(SAMPLER, one.sigmas[0], items, search.REFERENCE) ** search.POWER
+    return errors.sum(), runs.strays(SAMPLER, one.sigmas[0], items).sum()
 
 
-def test_it_is_never_worse_than_a_candidate_counts_its_calls_and_is_kept(runs, candidates):
+def test_no_candidate_is_nearer_and_steadier_and_calls_are_counted_and_all_is_kept(runs, candidates):
     found = search.optimized(runs, SAMPLER, STEPS, candidates, BUDGET)
-    assert objective(runs, found) < min(objective(runs, one) for one in candidates)
+    error, strays = risks(runs, found)
+    for other_error, other_strays in (risks(runs, one) for one in candidates):
+        assert other_error >= error or other_strays >= strays
     long_runs = 4 * (REFERENCE_STEPS + REFERENCE_STEPS // 2)
     assert long_runs + 4 * STEPS < found.calls <= long_runs + BUDGET
     before = runs.calls

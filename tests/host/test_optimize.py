@@ -170,6 +170,27 @@ def test_cancel_keeps_the_best_so_far_and_the_next_queue_resumes(client, server)
             np.testing.assert_array_equal(new.errors[pair], errors)
 
 
+def test_the_steadiest_is_given_and_stays_so_when_it_is_loaded(client, server):
+    optimizing = Optimizing(server, "steady", seeds=4, budget=2000, objective="steady", check=2)
+    sigmas, _, text = optimizing.queue(client)
+    search = optimizing.stored.searches[STEPS]
+    assert search.calls + search.check_calls == optimizing.calls and "objective 'steady'" in text
+
+    def risk(trial):
+        error = trial.total() / search.best.total(list(trial.errors))
+        return error ** (1 / 0.75) + 3 * trial.strayed(trial.errors) / search.best.strayed(trial.errors)
+
+    assert search.result.complete(4) and risk(search.result) == min(map(risk, [search.best, *search.trials]))
+    assert all(len(trial.strays) == len(trial.errors) for trial in search.trials)
+    assert min(strays.min() for trial in search.trials for strays in trial.strays.values()) > 0
+    graph = Graph()
+    shown = graph.show(load_node(graph, "steady")[0])
+    assert client.run(graph.nodes).outputs[shown[0]]["text"][0] == sigmas
+    np.testing.assert_array_equal(search.checked[0].times, search.result.times)
+    calls = optimizing.calls
+    assert optimizing.queue(client)[2] == text and optimizing.calls == calls
+
+
 def test_several_numbers_of_steps_share_the_long_runs_and_one_file(client, server):
     optimizing = Optimizing(server, "several", other_steps="3, 5", budget=120)
     _, _, text = optimizing.queue(client)

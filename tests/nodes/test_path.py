@@ -1,0 +1,38 @@
+"""How far a run is off a long run's path."""
+
+import numpy as np
+import pytest
+import torch
+from cotj.nodes.path import Path
+from cotj.planner import flow_to_sigma
+
+
+def path(kind, times, off=0.0, size=50, long=False):
+    """Of two items along a straight line in flow scale, `off` it from one side to the other."""
+    found = Path(kind, long)
+    direction = torch.linspace(-1, 1, size)
+    for time in times:
+        state = torch.stack([time * direction, 2 * time * direction]) + off
+        x = state if kind == "flow" else state / (1 - time)
+        found.note(x.reshape(2, 1, size), torch.full((2,), float(flow_to_sigma(time, kind))))
+    return found
+
+
+@pytest.mark.parametrize("kind", ["flow", "ve"])
+def test_it_strays_by_the_distance_of_its_states_between_calls_as_well(kind):
+    long = path(kind, np.linspace(0.95, 0.05, 40), long=True)
+    np.testing.assert_allclose(path(kind, [0.95, 0.87, 0.5, 0.1]).strays(long), 0, atol=1e-5)
+    np.testing.assert_allclose(path(kind, [0.95, 0.87, 0.5, 0.1], off=0.3).strays(long), 0.3, rtol=1e-4)
+
+
+def test_only_what_is_at_high_noise_is_kept_and_the_first_call_below():
+    assert path("flow", [1, 0.9, 0.7, 0.5, 0.3]).times == pytest.approx([1, 0.9, 0.7])
+    assert path("flow", [0.6, 0.4]).times == pytest.approx([0.6])
+    assert len(path("flow", [1, 0.9, 0.7, 0.5, 0.3], long=True).times) == 5
+
+
+def test_large_states_are_sketched_and_distances_hold():
+    size = 100_000
+    long = path("flow", np.linspace(1, 0.02, 50), size=size, long=True)
+    assert long.states[0].shape == (2, 4096)
+    np.testing.assert_allclose(path("flow", [1, 0.85, 0.5], off=0.3, size=size).strays(long), 0.3, rtol=0.05)
