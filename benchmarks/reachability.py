@@ -49,7 +49,8 @@ def options() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     args = options().parse_args(argv)
     if args.server:
-        report(args.output, server.run(args), {}, args.samplers, references=REFERENCES[:1])
+        references = REFERENCES[: 1 + bool(args.converged_steps)]
+        report(args.output, server.run(args), {}, args.samplers, references)
         return
     if args.quick:
         args.models, args.guidance = ["mixture-flow"], [3.0]

@@ -11,7 +11,7 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,10 @@ class Graph:
 
 @dataclass(frozen=True)
 class Session:
-    """How one model is measured. calibration, test: prompts. kind: "flow" or "ve". top: its highest sigma."""
+    """How one model is measured. calibration, test: prompts. kind: "flow" or "ve". top: its highest sigma.
+
+    converged_steps: of the run that stands for the converged solution; 0 for no such reference.
+    """
 
     model: Model
     guidance: float
@@ -84,6 +87,12 @@ class Session:
     kind: Kind
     top: float
     reference_steps: int = 50
+    converged_steps: int = 0
+
+    @property
+    def references(self) -> tuple[int, ...]:
+        """Euler steps of each, in the order of `REFERENCES`."""
+        return (self.reference_steps, self.converged_steps)[: 1 + (self.converged_steps > 0)]
 
     def parts(self, graph: Graph) -> tuple[Link, Link, Link]:
         """MODEL, CLIP and VAE."""
@@ -204,13 +213,15 @@ class Session:
         plain = f"benchmark-{self.model.name[:40]}-{sampler}-{self.guidance:g}"
         return f"{re.sub(r'[^A-Za-z0-9_.+-]', '_', plain)}-{digest}"
 
-    def compare(self, graph: Graph, prompt: str, seed: int, sampler: str, schedules: dict[str, Link]) -> str:
+    def compare(
+        self, graph: Graph, prompt: str, seed: int, sampler: str, schedules: dict[str, Link], reference_steps: int
+    ) -> str:
         """The node that measures them. At most 32 at once."""
         inputs = self.run_inputs(graph, prompt, seed) | {"sampler": self.sampler(graph, sampler)}
         inputs |= {f"schedules.sigmas{i}": sigmas for i, sigmas in enumerate(schedules.values())}
         labels = "\n".join(name.replace(",", ";") for name in schedules)
         _, _, vae = self.parts(graph)
-        return graph.add("CoTjCompareSchedules", labels=labels, reference_steps=self.reference_steps, vae=vae, **inputs)
+        return graph.add("CoTjCompareSchedules", labels=labels, reference_steps=reference_steps, vae=vae, **inputs)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -224,6 +235,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--size", nargs=2, type=int, default=(1024, 1024), metavar=("WIDTH", "HEIGHT"))
     group.add_argument("--latent", default="EmptySD3LatentImage", help="the node that makes an empty latent")
     group.add_argument("--reference-steps", type=int, default=50, help="Euler steps of the long runs")
+    group.add_argument(
+        "--converged-steps", type=int, default=0, help="Euler steps of a second reference, such as 400; 0: none"
+    )
 
 
 def split(prompts: Sequence[str], calibration: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -244,16 +258,17 @@ def measure(
     steps: Sequence[int],
     budget: int,
     reference_steps: int = 50,
+    converged_steps: int = 0,
     tell: Callable[[str], None] = print,
 ) -> list[Cell]:
-    """Cells with one reference: that many Euler steps. SystemExit for a sampler with which no peer can be measured."""
+    """Cells with one reference, or two: see `Session`. SystemExit for a sampler with which no peer can be measured."""
     known, unknown = split(prompts, calibration)
     info = client.object_info()
     schedulers = combo(info, "BasicScheduler", "scheduler")
     session = Session(model, guidance, known, unknown, budget, "flow", 1.0, reference_steps)
     kind, top = noise_levels(client, session)
-    session = Session(model, guidance, known, unknown, budget, kind, top, reference_steps)
-    found: dict[tuple[str, int], list[dict[str, list[float]]]] = {
+    session = replace(session, kind=kind, top=top, converged_steps=converged_steps)
+    found: dict[tuple[str, int], list[dict[str, FloatArray]]] = {
         (one, count): [] for one in samplers for count in steps
     }
     refused: dict[str, set[str]] = {sampler: set() for sampler in samplers}
@@ -282,7 +297,7 @@ def measure(
                 sampler=sampler,
                 steps=count,
                 prompts=tuple(range(len(unknown))),
-                figures={name: np.array([row[name] for row in rows])[:, None] for name in whole},
+                figures={name: np.stack([row[name] for row in rows]) for name in whole},
                 peers=[name for name in whole if names[sampler][name]],
                 calls=calibration_calls(session, whole, count),
             )
@@ -306,8 +321,8 @@ def one_prompt(
     prompt: str,
     seed: int,
     refused: set[str],
-) -> tuple[dict[str, list[float]], dict[str, bool]]:
-    """MSE, PSNR and SSIM by schedule, and which of them are peers; `refused` collects schedules that make an error."""
+) -> tuple[dict[str, FloatArray], dict[str, bool]]:
+    """By schedule, (references, measures), and which are peers; `refused` collects schedules that make an error."""
     while True:
         graph = Graph()
         peers = session.peers(graph, schedulers, steps, prompt, seed)
@@ -317,7 +332,8 @@ def one_prompt(
         nodes = []
         for begin in range(0, len(names), 16):
             part = {name: wanted[name] for name in names[begin : begin + 16]}
-            nodes.append((list(part), session.compare(graph, prompt, seed, sampler, part)))
+            by_reference = [session.compare(graph, prompt, seed, sampler, part, steps) for steps in session.references]
+            nodes.append((list(part), by_reference))
         try:
             result = client.run(graph.nodes)
         except NodeError as error:
@@ -342,15 +358,20 @@ def blamed(error: NodeError, graph: Graph, wanted: dict[str, Link]) -> str | Non
     return None
 
 
-def figures_of(result: Result, nodes: Sequence[tuple[list[str], str]], steps: int) -> dict[str, list[float]]:
+def figures_of(result: Result, nodes: Sequence[tuple[list[str], list[str]]], steps: int) -> dict[str, FloatArray]:
+    """(references, measures) by schedule. nodes: names of schedules, and a node of theirs for every reference."""
     found = {}
-    for names, node in nodes:
-        (claims,) = result.outputs[node]["cotj_comparison"]
-        for name, row in zip(names, claims["schedules"]):
-            if row["calls"] <= steps:
-                values = [row[measure] for measure in MEASURES]
-                found[name] = [math.nan if value is None or value[0] is None else value[0] for value in values]
-    return {name: values for name, values in found.items() if math.isfinite(values[0])}
+    for names, by_reference in nodes:
+        rows = [result.outputs[node]["cotj_comparison"][0]["schedules"] for node in by_reference]
+        for name, *of_name in zip(names, *rows):
+            if of_name[0]["calls"] <= steps:
+                found[name] = np.array([_measures(row) for row in of_name])
+    return {name: values for name, values in found.items() if np.isfinite(values[:, 0]).all()}
+
+
+def _measures(row: dict[str, Any]) -> list[float]:
+    values = [row[measure] for measure in MEASURES]
+    return [math.nan if value is None or value[0] is None else value[0] for value in values]
 
 
 def noise_levels(client: ComfyClient, session: Session) -> tuple[Kind, float]:
@@ -358,7 +379,7 @@ def noise_levels(client: ComfyClient, session: Session) -> tuple[Kind, float]:
     graph = Graph()
     model, _, _ = session.parts(graph)
     sigmas = graph.link("BasicScheduler", model=model, scheduler="simple", steps=2, denoise=1.0)
-    node = session.compare(graph, session.calibration[0], 1, "euler", {"simple": sigmas})
+    node = session.compare(graph, session.calibration[0], 1, "euler", {"simple": sigmas}, 2)
     (claims,) = client.run(graph.nodes).outputs[node]["cotj_comparison"]
     top = float(claims["schedules"][0]["sigmas"][0])
     return ("flow" if top <= 1 else "ve"), top
@@ -406,5 +427,6 @@ def run(args: argparse.Namespace) -> list[Cell]:
                 args.steps,
                 args.budget,
                 args.reference_steps,
+                args.converged_steps,
             )
     return cells

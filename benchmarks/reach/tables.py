@@ -17,7 +17,7 @@ from .statistics import Comparison, compare, geometric_mean
 OURS = (SEARCHED, AUTO)
 GOAL_PEER, GOAL_PUBLISHED = 0.7, 0.5
 REFERENCE_TITLES = {
-    "own": "the model's own 50 Euler steps",
+    "own": "the model's own long run",
     "converged": "the converged solution",
 }
 

@@ -77,7 +77,13 @@ class Server:
         for key, node in nodes.items():
             if node["class_type"] == "CoTjCompareSchedules":
                 calls = 7 if nodes[node["inputs"]["sampler"][0]]["inputs"]["sampler_name"] == "heun" else 4
-                row = {"calls": calls, "mse": [0.1], "psnr": None, "ssim": None, "sigmas": [1.0, 0.5, 0.0]}
+                row = {
+                    "calls": calls,
+                    "mse": [0.1 * node["inputs"]["reference_steps"]],
+                    "psnr": None,
+                    "ssim": None,
+                    "sigmas": [1.0, 0.5, 0.0],
+                }
                 outputs[key] = {"cotj_comparison": [{"schedules": [row] * len(node["inputs"]["labels"].split("\n"))}]}
         return SimpleNamespace(outputs=outputs)
 
@@ -89,13 +95,18 @@ def test_a_sampler_without_peers_ends_it_before_much_was_measured():
     assert len(host.runs) == 3  # the noise levels, and the first prompt with either sampler
 
 
-def test_all_samplers_and_steps_are_measured_on_every_prompt():
-    cells = server.measure(Server(), SD, 1.0, PROMPTS, 2, ["euler", "dpmpp_2m"], [4, 5], 30)
+@pytest.mark.parametrize("converged_steps", [0, 200])
+def test_all_samplers_and_steps_are_measured_on_every_prompt_against_one_reference_or_two(converged_steps):
+    host = Server()
+    cells = server.measure(host, SD, 1.0, PROMPTS, 2, ["euler", "dpmpp_2m"], [4, 5], 30, 50, converged_steps)
+    references = (50, 200)[: 1 + bool(converged_steps)]
     assert [(cell.sampler, cell.steps) for cell in cells] == [
         (name, steps) for name in ("euler", "dpmpp_2m") for steps in (4, 5)
     ]
     for cell in cells:
-        assert {figures.shape for figures in cell.figures.values()} == {(2, 1, 3)}
+        assert {figures.shape for figures in cell.figures.values()} == {(2, len(references), 3)}
+        for name, figures in cell.figures.items():
+            np.testing.assert_array_equal(figures[:, :, 0], [[0.1 * steps for steps in references]] * 2, name)
         assert "beta" in cell.peers and "auto" not in cell.peers
         assert cell.calls["Optimize Sigmas"] == f"at most {2 * (20 * cell.steps + 75)}"
 

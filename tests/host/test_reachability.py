@@ -48,6 +48,7 @@ def test_a_users_model_is_measured_over_http(client, tmp_path, capsys):
     parts = ["--diffusion-model", DIFFUSION_MODEL, "--text-encoder", TEXT_ENCODER, "--clip-type", "sd3", "--vae", VAE]
     options = ["--guidance", "1", "--samplers", "ucgm", "--steps", "4", "--calibration", "2", "--budget", "60"]
     where = ["--server", client.url, "--prompts", str(prompts), "--size", "256", "256", "--reference-steps", "8"]
+    where += ["--converged-steps", "16"]
     reachability.main([*where, *parts, *options, "--output", str(tmp_path)])
     assert "Optimize Sigmas" in capsys.readouterr().out
     text = (tmp_path / "reachability.txt").read_text(encoding="utf-8")
@@ -55,7 +56,8 @@ def test_a_users_model_is_measured_over_http(client, tmp_path, capsys):
     for name in (*peers, *ours, "Optimize Sigmas"):
         assert f" {name} " in text or f"*{name} " in text.replace("* ", "*"), name
     assert "at most 184" in text  # twice the 80 of a search of 4 steps, and its long runs of 8 and 4
-    assert (tmp_path / "reachability-own.png").stat().st_size > 10_000
+    for reference in ("own", "converged"):
+        assert (tmp_path / f"reachability-{reference}.png").stat().st_size > 10_000
 
 
 def test_http_figures_are_those_of_this_process(client, tmp_path):
@@ -68,8 +70,8 @@ def test_http_figures_are_those_of_this_process(client, tmp_path):
     graph = server.Graph()
     loaded, _, _ = session.parts(graph)
     sigmas = graph.link("BasicScheduler", model=loaded, scheduler="simple", steps=6, denoise=1.0)
-    node = session.compare(graph, demo_captions()[number], 5, "dpmpp_2m", {"simple": sigmas})
-    found = server.figures_of(client.run(graph.nodes), [(["simple"], node)], 6)["simple"]
+    node = session.compare(graph, demo_captions()[number], 5, "dpmpp_2m", {"simple": sigmas}, 50)
+    found = server.figures_of(client.run(graph.nodes), [(["simple"], [node])], 6)["simple"][0]
     runs = Runs(Demo(1.0), Store(tmp_path / "kept.sqlite"))
     schedule = host.scheduler_sigmas(runs.subject.sampling, "simple", 6)
     expected = runs.figures("dpmpp_2m", schedule, Items((number,), (5,)))[0, 0]
