@@ -10,7 +10,7 @@ import numpy as np
 from cotj.benchmarks.mixture import Mixture, long_run, mixture, uniform_sigmas
 from cotj.planner import FloatArray
 from cotj.planner.samplers import Solver, sample
-from cotj.planner.search import OBJECTIVES, Trial, race, ratio_interval, refine
+from cotj.planner.search import OBJECTIVES, Ends, Trial, race, ratio_interval, refine
 
 HELD_OUT = 512
 SHIFTS = (1, 1.5, 2, 2.5, 3, 4, 5, 6)
@@ -41,15 +41,12 @@ class Pairs:
         self.last: dict[int, FloatArray] = {}
         self.spent = 0
 
-    def run(self, times: FloatArray, pair: int) -> FloatArray:
+    def run(self, times: FloatArray, pair: int) -> Ends:
         before = self.kept.get(pair, np.empty(0))
         shared = len(list(itertools.takewhile(lambda both: both[0] == both[1], zip(before, times))))
         self.spent += len(times) - shared
         self.last[pair] = times
-        return self._ends(times, slice(pair, pair + 1))
-
-    def strays(self, pair: int) -> FloatArray:
-        return np.zeros(1)  # which no objective here asks for
+        return Ends(self._ends(times, slice(pair, pair + 1)), np.zeros(1))  # no objective here asks for forking
 
     def keep(self) -> None:
         self.kept = dict(self.last)
@@ -105,7 +102,7 @@ def main(arguments: list[str]) -> None:
         f"{options.steps} steps, guidance {options.guidance:g}, {HELD_OUT} held-out pairs, {options.repeats} repeats."
     )
     print(HEAD)
-    objectives = [(name, aim) for name, aim in OBJECTIVES.items() if not aim.steady]
+    objectives = [(name, aim) for name, aim in OBJECTIVES.items() if not aim.forking]
     for solver in ("euler", "dpmpp_2m"):
         held_out = Pairs(model, solver, 999, HELD_OUT)
         known = {shift: held_out.errors(shifted(shift, options.steps)) for shift in SHIFTS}
@@ -116,7 +113,7 @@ def main(arguments: list[str]) -> None:
             picked, found, calls = [], [], []
             for repeat in range(1, options.repeats + 1):  # not 0: the noise of that seed is the model's own modes
                 pairs = Pairs(model, solver, repeat, count, one_prompt)
-                trials = [Trial(f"shift {shift:g}", shifted(shift, options.steps), aim.power) for shift in SHIFTS]
+                trials = [Trial(f"shift {shift:g}", shifted(shift, options.steps), aim) for shift in SHIFTS]
                 winner = race(pairs, trials, nothing)
                 picked.append(held_out.errors(winner.times))
                 found.append(held_out.errors(refine(pairs, winner, nothing).times))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import comfy.samplers
@@ -12,14 +13,14 @@ import torch
 
 from ..planner import FloatArray, flow_to_sigma
 from ..planner.dna import Kind
-from ..planner.search import BLOWN_UP, OutOfCalls, at_forks
+from ..planner.search import BLOWN_UP, Ends, OutOfCalls, at_forks
 from . import host, schedule_file
 from .digest import digest_of
 from .files import save_folder
 from .guidance import controlnets
-from .path import Path
+from .path import Path, spread
 from .probe import CallProgress
-from .rollout import Memory, Rollout, in_model_space, with_positive
+from .rollout import Memory, Rollout, in_model_space, packed, with_positive
 
 NODE = "Optimize Sigmas"
 SAVE_EVERY = 60  # seconds, that long runs are made for at most without being stored
@@ -84,7 +85,6 @@ class Calibration:
         hints = [net.cond_hint_original for one in guiders for net in controlnets(one)]
         tensors = [host.parts(self.noises[0]), host.parts(self.latent), hints]
         self.id = digest_of([one.original_conds for one in guiders], self.about, tensors, "paths")
-        self._path = Path(self.kind)  # of the last run
         self.references = [
             Reference.of(arrays, self.kind) for arrays in schedule_file.read_references(save_folder(), name, self.id)
         ]
@@ -148,23 +148,20 @@ class Calibration:
                 "one long run. Connect one that adds none, such as euler, dpmpp_2m or res_multistep."
             )
 
-    def run(self, times: FloatArray, pair: int) -> FloatArray:
-        pair, items = self._numbered(pair)
-        self._path = Path(self.kind)
-        final = self._final(self.sampler, self.sigmas(times), pair, memory=self.memories[pair], path=self._path)
-        deviation = (final - self.references[pair].finals[0]).flatten(1).numpy()[items]
-        return np.nan_to_num(deviation, nan=BLOWN_UP, posinf=BLOWN_UP, neginf=-BLOWN_UP).clip(-BLOWN_UP, BLOWN_UP)
+    def run(self, times: FloatArray, pair: int) -> Ends:
+        items: Any = slice(None)
+        if pair not in self.check_pairs:
+            pair = self._searched[pair]
+            items = self._items[pair]
+        path, reference = Path(self.kind), self.references[pair]
+        final = self._final(self.sampler, self.sigmas(times), pair, memory=self.memories[pair], path=path)
+        deviations = (final - reference.finals[0]).flatten(1).numpy()[items]
+        return Ends(_bounded(deviations), _bounded(path.strays(reference.path)[items] * self._spread))
 
-    def strays(self, pair: int) -> FloatArray:
-        pair, items = self._numbered(pair)
-        strays = self._path.strays(self.references[pair].path)[items]
-        return np.nan_to_num(strays, nan=BLOWN_UP).clip(max=BLOWN_UP)
-
-    def _numbered(self, pair: int) -> tuple[int, Any]:
-        """The number of a pair among all, and which of its items count."""
-        if pair in self.check_pairs:
-            return pair, slice(None)
-        return self._searched[pair], self._items[self._searched[pair]]
+    @cached_property
+    def _spread(self) -> float:
+        finals = torch.cat([reference.finals[0].flatten(1) for reference in self.references[: self.made]])
+        return spread(finals, torch.cat([packed(noise).flatten(1) for noise in self.noises[: self.made]]))
 
     def keep(self) -> None:
         for memory in self.memories:
@@ -210,6 +207,10 @@ class Budget:
 
     def after_call(self) -> None:
         self.progress.call_done()
+
+
+def _bounded(values: FloatArray) -> FloatArray:
+    return np.nan_to_num(values, nan=BLOWN_UP, posinf=BLOWN_UP, neginf=-BLOWN_UP).clip(-BLOWN_UP, BLOWN_UP)
 
 
 def _noises(noise: Any, latent: dict[str, Any], count: int) -> list[torch.Tensor]:

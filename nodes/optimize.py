@@ -110,9 +110,9 @@ class OptimizeSigmas(io.ComfyNode):
                     "objective",
                     options=list(OBJECTIVES),
                     advanced=True,
-                    tooltip="What counts. 'distance' (the images' mean) serves the typical image; 'mean square' is "
-                    "ruled by the few that come out differently; 'balanced' is between the two. 'steady' is balanced, "
-                    "and at last takes the schedule with which fewest images are likely to come out differently.",
+                    tooltip="How the images' distances are averaged. 'distance' (their mean) serves the typical image; "
+                    "'mean square' is ruled by the few that come out differently; 'balanced' is between the two. "
+                    "'steady' is balanced, and counts those that are likely to come out differently as well.",
                 ),
                 io.Boolean.Input(
                     "search_again",
@@ -168,7 +168,8 @@ class OptimizeSigmas(io.ComfyNode):
         calibration: Calibration | None = None
         for count in counts:
             search = store.schedules.searches.get(count)
-            fits = bool(search and not search_again and search.aims_at(objective, reference_steps))
+            aim = OBJECTIVES[objective]
+            fits = bool(search and not search_again and search.aims_at(aim, reference_steps))
             done = bool(search and fits and search.is_done(budget))
             if search and done and search.is_checked(check):
                 continue
@@ -178,7 +179,7 @@ class OptimizeSigmas(io.ComfyNode):
                     guider, conditionings, noise, latent, sampler, seeds, check, reference_steps, store.name
                 )
             if not done:
-                search_schedule(calibration, store, count, budget, objective, dna, cls.hidden.unique_id)
+                search_schedule(calibration, store, count, budget, aim, dna, cls.hidden.unique_id)
             check_schedule(calibration, store, count, cls.hidden.unique_id)
         search = store.schedules.searches[steps]
         text = describe_search(store.name, store.schedules, steps)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..planner.search import Trial
-from .optimize_text import distance, distance_interval, finished_trials, ratio
+from .optimize_text import distance, distance_interval, finished_trials, objective, ratio
 from .picture import COMPARED, DPI, MEASURED, PLANNED
 from .schedule_file import Search
 
@@ -34,12 +34,10 @@ def figure(search: Search, sampler: str) -> Figure:
     shown = trials[:SHOWN]
     if search.trials[0] not in shown:  # the model's own is what everything is held against
         shown[-1] = search.trials[0]
-    if search.best.name not in {search.result.name, *(trial.name for trial in trials)}:  # it was passed over
-        shown.insert(0, search.best)
-    _draw_errors(bars, search.result, shown, search.checked)
-    bars.set_xlabel(f"distance from the long run ({search.averaging} mean) and its 95 % interval")
-    _draw_schedules(path, search.result, [trials[0], search.trials[0]])
-    items = len(search.result.all_errors())
+    _draw_errors(bars, search.best, shown, search.checked)
+    bars.set_xlabel(f"distance from the long run ({objective(search)} mean) and its 95 % interval")
+    _draw_schedules(path, search.best, [trials[0], search.trials[0]])
+    items = len(search.best.all_errors())
     counts = f"{items} images, {search.calls} model calls"
     lines = [f"the {len(trials)} of {len(search.trials)} candidates that ran on every pair"]
     if search.checked:
@@ -48,7 +46,7 @@ def figure(search: Search, sampler: str) -> Figure:
             found, low, high = ratio(best, other)
             lines.append(f"optimized on other seeds: {found:.2f} times {other.name} ({low:.2f} to {high:.2f})")
     bars.set_title("\n".join(lines), fontsize=8)
-    fig.suptitle(f"{len(search.result.times)} steps of {sampler}, {counts}", fontsize=13)
+    fig.suptitle(f"{len(search.best.times)} steps of {sampler}, {counts}", fontsize=13)
     return fig
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..planner import FloatArray
-from ..planner.search import TINY, Trial, mean_interval, ratio_interval, unproven
+from ..planner.search import OBJECTIVES, Trial, mean_interval, ratio_interval, unproven
 from .schedule_file import Schedules, Search
 
 SHOWN = 8  # candidates in the list
@@ -13,9 +13,15 @@ FEW_IMAGES = 4  # whose mean has no interval to speak of
 FEW_PAIRS = 16  # `python benchmarks optimizing`: from here on a refined schedule holds on other pairs
 
 
+def objective(search: Search) -> str:
+    """What the search made small."""
+    [name] = [name for name, objective in OBJECTIVES.items() if objective == search.trials[0].objective]
+    return name
+
+
 def values(trial: Trial) -> FloatArray:
     """What is averaged, image by image."""
-    return trial.all_errors() ** trial.power
+    return trial.all_errors() ** trial.objective.power
 
 
 def distance(trial: Trial) -> float:
@@ -31,19 +37,21 @@ def distance_interval(trial: Trial) -> tuple[float, float]:
 
 def _root(trial: Trial) -> float:
     """The power that makes a mean of `values` a distance."""
-    return 1 / (2 * trial.power)
+    return 1 / (2 * trial.objective.power)
 
 
 def finished_trials(search: Search) -> list[Trial]:
     """Candidates that were run on every pair, from the best to the worst."""
-    pairs = len(search.result.errors)
+    assert search.best is not None
+    pairs = len(search.best.errors)
     return sorted((trial for trial in search.trials if trial.complete(pairs)), key=Trial.total)
 
 
 def describe_search(name: str, schedules: Schedules, steps: int) -> str:
     """Lines about one number of steps, for a text output."""
     search = schedules.searches[steps]
-    best, about = search.result, search.about
+    best, about = search.best, search.about
+    assert best is not None
     low, high = distance_interval(best)
     trials = finished_trials(search)
     state = "no change of it is surely better" if search.finished else "raise the budget to search on"
@@ -55,9 +63,7 @@ def describe_search(name: str, schedules: Schedules, steps: int) -> str:
         *_ratios(search),
         *_check(search),
         "candidates: " + ", ".join(f"{trial.name} {distance(trial):.3g}" for trial in trials[:SHOWN]),
-        f"objective {about['objective']!r}: "
-        + ("the least error and straying together; " if search.chosen else "")
-        + f"images are averaged as {search.averaging!r} does",
+        f"images are averaged as the objective {objective(search)!r} does",
     ]
     if len(best.errors) < FEW_PAIRS:
         lines.append(f"with fewer than {FEW_PAIRS} pairs it fits these more than others: use more prompts or seeds")
@@ -73,17 +79,17 @@ def describe_search(name: str, schedules: Schedules, steps: int) -> str:
 
 
 def rivals(search: Search) -> list[tuple[Trial, str]]:
-    """What the result is held against, and what that is; "the nearest", where a steadier one was chosen instead."""
+    """What the best is held against, and what that is: the best candidate, and the model's own schedule."""
     assert search.best is not None
     roles = {finished_trials(search)[0].name: "the best candidate", search.trials[0].name: "the model's own"}
-    roles |= {search.best.name: "the nearest"}
-    trials = {trial.name: trial for trial in (*search.trials, search.best)}
-    return [(trials[name], role) for name, role in roles.items() if name != search.result.name]
+    trials = {trial.name: trial for trial in search.trials}
+    return [(trials[name], role) for name, role in roles.items() if name != search.best.name]
 
 
 def _ratios(search: Search) -> list[str]:
     """What the schedule saves on the pairs that it was found on."""
-    best = search.result
+    best = search.best
+    assert best is not None
     is_candidate = best.name in {trial.name for trial in search.trials}
     lines = [f"it is the candidate {best.name}"] if is_candidate else []
     return lines + [_ratio(best, rival, role) for rival, role in rivals(search)]
@@ -105,9 +111,8 @@ def _ratio(best: Trial, rival: Trial, role: str) -> str:
     text = f"{found:.2f} times that of {rival.name}, {role}"
     if len(best.all_errors()) >= FEW_IMAGES:
         text += f", 95 % interval {low:.2f} to {high:.2f}"
-    if not best.strays:  # of before it was measured
-        return text
-    return f"{text}, straying {best.strayed(best.errors) / max(rival.strayed(best.errors), TINY):.2f} times as far"
+    strayed, other = (sum(trial.forking[pair].sum() for pair in best.forking) for trial in (best, rival))
+    return f"{text}, straying {strayed / other:.2f} times as far" if other else text  # 0 where it is not known
 
 
 def ratio(best: Trial, rival: Trial) -> tuple[float, float, float]:

@@ -1,4 +1,4 @@
-"""How far a run is off a long run's path at high noise levels, where paths fork."""
+"""How far a run is off a long run's path at high noise levels, where paths fork, and how far images are apart."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import torch
 
 from ..planner import FloatArray, sigma_to_flow
 from ..planner.dna import Kind
-from ..planner.search import FORKING, straying
+from ..planner.search import FORK_TIMES, TINY, straying
 from ..predictor.sketch import CountSketch
 
+FEWEST = 3  # items whose variance can be told, with the noise taken out
 BINS = 4096  # of a sketched state: distances are within 1 % or so, and 32 long runs take 26 MB
 
 
 class Path:
-    """States of a run in flow scale, from the first call down to the first one below `FORKING`; of a long run, all.
+    """States of a run in flow scale, from the first call down to the first one below `FORK_TIMES`; of a long run, all.
 
     times: flow times of the calls, descending. states: (items, bins) sketches, of a call each. size: values of an item.
     """
@@ -28,7 +29,7 @@ class Path:
 
     def note(self, x: torch.Tensor, sigma: torch.Tensor) -> None:
         """Told every call of a run, see `Rollout.final`."""
-        if self.times and self.times[-1] < FORKING[0] and not self.long:
+        if self.times and self.times[-1] < FORK_TIMES[0] and not self.long:
             return
         time = float(sigma_to_flow(float(sigma.flatten()[0]), self.kind))
         values = x.detach().flatten(1).float().cpu() * (1 - time if self.kind == "ve" else 1)
@@ -47,3 +48,16 @@ class Path:
         place = float(np.interp(-time, -np.array(self.times), np.arange(len(self.times))))
         above = min(int(place), len(self.times) - 2)
         return torch.lerp(self.states[above], self.states[above + 1], place - above)
+
+
+def spread(finals: torch.Tensor, noises: torch.Tensor) -> float:
+    """How far images are apart: the root of their variance, without noise that a model leaves in its latents.
+
+    finals, noises: (items, values), what runs end in and start from. 0 for too few items.
+    """
+    if len(finals) < FEWEST:
+        return 0.0
+    images, noise = (values.double() - values.double().mean(0) for values in (finals, noises))
+    share = (images * noise).sum(0) / noise.square().sum(0).clamp(min=TINY)
+    left = (images - share * noise).square().sum(0) / (len(images) - 2)
+    return float(left.mean().sqrt())

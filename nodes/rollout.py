@@ -134,7 +134,11 @@ def errors(guider: comfy.samplers.CFGGuider, final: Any, reference: Any) -> np.n
     return difference.square().flatten(1).mean(1).double().cpu().numpy()
 
 
+def packed(latent: Any) -> torch.Tensor:
+    """Several tensors packed into one, as the host does."""
+    return comfy.utils.pack_latents(host.parts(latent))[0] if latent.is_nested else latent
+
+
 def in_model_space(guider: comfy.samplers.CFGGuider, latent: Any) -> torch.Tensor:
-    """A latent that a run ended in as the model works on it; several tensors packed into one, as the host does."""
-    packed = comfy.utils.pack_latents(host.parts(latent))[0] if latent.is_nested else latent
-    return guider.model_patcher.model.process_latent_in(packed.float())
+    """A latent that a run ended in as the model works on it, packed."""
+    return guider.model_patcher.model.process_latent_in(packed(latent).float())

@@ -12,7 +12,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from ..planner.search import OBJECTIVES, Trial
+from ..planner.search import Objective, Trial
 from .dna_file import replace_file
 
 SUFFIX = ".schedules.json"
@@ -32,7 +32,6 @@ class Search:
     """One search, for one number of steps: what was run on which pairs, and the best that was found so far.
 
     calibration: identifies prompts, noises and references; errors of another one cannot be compared.
-    best: the nearest by the objective. chosen: the steadiest, for that objective once the search has ended.
     calls: of the guided model so far. finished: nothing that the search tries is surely better any more.
     checked: the best, and what it is held against, on pairs that nothing was chosen by; check_calls: what that took.
     """
@@ -46,26 +45,15 @@ class Search:
     trials: list[Trial] = field(default_factory=list)
     checked: list[Trial] = field(default_factory=list)
     sigmas: list[float] = field(default_factory=list)
-    chosen: Trial | None = None
 
     def is_done(self, budget: int) -> bool:
         """With so many calls there is nothing more to search."""
         return self.best is not None and (self.finished or self.calls >= budget)
 
-    @property
-    def result(self) -> Trial:
-        """What is given: the steadiest, where that was chosen."""
-        assert self.best is not None
-        return self.chosen or self.best
-
-    @property
-    def averaging(self) -> str:
-        """The objective that says how images are averaged; "steady" does as "balanced"."""
-        return next(name for name, aim in OBJECTIVES.items() if aim == (self.trials[0].power, False))
-
-    def aims_at(self, objective: str, reference_steps: int) -> bool:
-        """Whether this objective is what it made small, from a long run of so many steps."""
-        return (self.about.get("objective"), self.about["reference_steps"]) == (objective, reference_steps)
+    def aims_at(self, objective: Objective, reference_steps: int) -> bool:
+        """Whether this is what it made small, from a long run of so many steps."""
+        same = all(trial.objective == objective for trial in self.trials)
+        return same and self.about["reference_steps"] == reference_steps
 
     def is_checked(self, pairs: int) -> bool:
         """On as many pairs, or more."""
@@ -154,35 +142,34 @@ def read_references(folder: Path, name: str, calibration: str) -> list[dict[str,
 
 
 def _trial_to_dict(trial: Trial) -> dict[str, Any]:
-    found = {"name": trial.name, "times": trial.times.tolist(), "power": trial.power}
-    for what in ("errors", "strays"):
+    found = {"name": trial.name, "times": trial.times.tolist(), "objective": trial.objective._asdict()}
+    for what in ("errors", "forking"):
         found[what] = {pair: values.tolist() for pair, values in getattr(trial, what).items()}
     return found
 
 
 def _trial(data: dict[str, Any]) -> Trial:
-    errors, strays = (
+    objective = Objective(**data.get("objective", {"power": data.get("power")}))  # files had powers alone before
+    errors, forking = (
         {int(pair): np.array(values, dtype=np.float64) for pair, values in data.get(what, {}).items()}
-        for what in ("errors", "strays")
+        for what in ("errors", "forking")
     )
-    return Trial(data["name"], np.array(data["times"], dtype=np.float64), float(data["power"]), errors, strays)
+    return Trial(data["name"], np.array(data["times"], dtype=np.float64), objective, errors, forking)
 
 
 def _search_to_dict(search: Search) -> dict[str, Any]:
     return (
         asdict(search)
-        | {name: trial and _trial_to_dict(trial) for name, trial in (("best", search.best), ("chosen", search.chosen))}
+        | {"best": _trial_to_dict(search.best) if search.best else None}
         | {"trials": [_trial_to_dict(trial) for trial in search.trials]}
         | {"checked": [_trial_to_dict(trial) for trial in search.checked]}
     )
 
 
 def _search(data: dict[str, Any]) -> Search:
-    best, chosen = (_trial(data[name]) if data.get(name) else None for name in ("best", "chosen"))
+    best = _trial(data["best"]) if data["best"] else None
     trials, checked = ([_trial(trial) for trial in found] for found in (data["trials"], data.get("checked", [])))
-    search = Search(**data | {"best": best, "chosen": chosen, "trials": trials, "checked": checked})
+    search = Search(**data | {"best": best, "trials": trials, "checked": checked})
     if not np.isfinite(search.sigmas).all() or not (np.diff(search.sigmas) < 0).all():
         raise ValueError("its sigmas do not descend")
-    if search.trials and "objective" not in search.about:  # of before there was "steady"
-        search.about["objective"] = search.averaging
     return search

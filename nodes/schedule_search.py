@@ -11,7 +11,7 @@ from typing import Any
 import folder_paths
 
 from ..planner import DiffusionDNA
-from ..planner.search import OBJECTIVES, OutOfCalls, Trial, race, refine, run, steadiest
+from ..planner.search import Objective, OutOfCalls, Trial, race, refine, run
 from . import __version__, schedule_file
 from .calibration import NODE, Calibration
 from .candidates import DEFAULT, STORED, candidates
@@ -55,7 +55,7 @@ def search_schedule(
     store: Store,
     steps: int,
     budget: int,
-    objective: str,
+    objective: Objective,
     dna: DiffusionDNA | None,
     node_id: str,
 ) -> None:
@@ -64,8 +64,8 @@ def search_schedule(
     A schedule from another search competes; so a new one is never worse on its own pairs than what it replaces.
     """
     searches, pending = store.schedules.searches, store.schedules.pending
-    about: dict[str, Any] = calibration.about | {"objective": objective, "pack_version": __version__}
-    earlier, search = searches.get(steps), Search(calibration.id, about)
+    earlier, about = searches.get(steps), calibration.about
+    search = Search(calibration.id, about | {"pack_version": __version__})
     for known in (pending.get(steps), earlier):
         if known and known.calibration == calibration.id and known.aims_at(objective, about["reference_steps"]):
             search = known
@@ -86,11 +86,9 @@ def search_schedule(
         if not search.trials:
             found = candidates(calibration.model_sampling, steps, sampler_name(calibration.sampler), dna, stored)
             calibration.check_sampler(found[DEFAULT])
-            search.trials = [Trial(name, times, OBJECTIVES[objective].power) for name, times in found.items()]
-        search.finished = _race_and_refine(calibration, search, save)
-        if OBJECTIVES[objective].steady and search.best is not None:
-            search.chosen = steadiest(calibration, search.best, search.trials, lambda _: None)
-            search.sigmas = calibration.sigmas(search.chosen.times).tolist()
+            search.trials = [Trial(name, times, objective) for name, times in found.items()]
+        _race_and_refine(calibration, search, save)
+        search.finished = True
     except OutOfCalls:
         search.finished = False
     finally:
@@ -109,11 +107,9 @@ def _surpasses_stored(search: Search) -> bool:
     return search.best is not None and all(search.best.total() <= trial.total() for trial in rivals)
 
 
-def _race_and_refine(calibration: Calibration, search: Search, save: Callable[[], None]) -> bool:
-    """Whether it came to its end before the calls did."""
-
+def _race_and_refine(calibration: Calibration, search: Search, save: Callable[[], None]) -> None:
     def found(trial: Trial) -> None:
-        search.best, search.chosen, search.finished = trial, None, False
+        search.best, search.finished = trial, False
         search.checked, search.check_calls = [], 0
         search.sigmas = calibration.sigmas(trial.times).tolist()
         search.about["found_at"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
@@ -123,13 +119,9 @@ def _race_and_refine(calibration: Calibration, search: Search, save: Callable[[]
         if trial.complete(calibration.pairs) and (search.best is None or trial.total() < search.best.total()):
             found(trial)
 
-    try:
-        race(calibration, search.trials, after_pair)
-        assert search.best is not None
-        refine(calibration, search.best, found)
-    except OutOfCalls:
-        return False
-    return True
+    race(calibration, search.trials, after_pair)
+    assert search.best is not None
+    refine(calibration, search.best, found)
 
 
 def check_schedule(calibration: Calibration, store: Store, steps: int, node_id: str) -> None:
@@ -140,8 +132,8 @@ def check_schedule(calibration: Calibration, store: Store, steps: int, node_id: 
     search = store.schedules.searches[steps]
     if search.calibration != calibration.id or search.best is None:
         return
-    schedules = [search.result, *(rival for rival, _ in rivals(search))]
-    trials = search.checked or [Trial(trial.name, trial.times, trial.power) for trial in schedules]
+    schedules = [search.best, *(rival for rival, _ in rivals(search))]
+    trials = search.checked or [Trial(trial.name, trial.times, trial.objective) for trial in schedules]
     pairs = [pair for pair in calibration.check_pairs if pair not in trials[0].errors]
     if not pairs:
         return
@@ -156,7 +148,8 @@ def check_schedule(calibration: Calibration, store: Store, steps: int, node_id: 
     finally:
         whole = trials[-1].errors
         for trial in trials:
-            trial.errors = {pair: errors for pair, errors in trial.errors.items() if pair in whole}
+            trial.errors = {pair: trial.errors[pair] for pair in whole}
+            trial.forking = {pair: trial.forking[pair] for pair in whole}
         search.checked = trials if whole else []
         search.check_calls = calibration.budget.spent
         store.save()

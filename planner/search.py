@@ -1,14 +1,13 @@
 """Finding a schedule by running it: candidates are raced, and the winner is refined, on measured final errors.
 
 Everything here asks a `Runner` for what a schedule ends in, and knows nothing about models. Schedules are flow times,
-descending, without the final 0. The objective is the sum over items of a power of their mean squared error, see
-`OBJECTIVES`. No term is negative, so a partial sum above another schedule's whole one proves a schedule worse,
-unfinished.
+descending, without the final 0. The objective is a sum over items, see `Objective`. No term is negative, so a partial
+sum above another schedule's whole one proves a schedule worse, unfinished.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -24,23 +23,25 @@ SURE = 1.0  # standard errors of the mean gain over items that a refinement must
 
 
 class Objective(NamedTuple):
-    """power: of an item's mean squared error. The lower, the less one item that ends elsewhere counts beside many.
+    """The sum over items of a power of their mean squared error, to which forks are likely to add something.
 
-    steady: whether at last the steadiest is chosen, see there. `python benchmarks optimizing` compares the powers.
+    power: the lower, the less one item that ends elsewhere counts beside many; `python benchmarks optimizing` compares
+    them. forking: how much of `Ends.forking` is added to the error before.
     """
 
     power: float
-    steady: bool = False
+    forking: float = 0.0
 
 
 OBJECTIVES = {
-    "steady": Objective(0.75, True),
+    "steady": Objective(0.75, 0.5),
     "balanced": Objective(0.75),
     "distance": Objective(0.5),
     "mean square": Objective(1.0),
 }
-FORKING = np.linspace(0.8, 1, 21)  # flow times over which a run strays: where paths fork, by `python benchmarks forks`
-STEADY = 2.0  # how much straying counts beside the error, both relative to the schedule that ends nearest
+FORK_TIMES = np.linspace(
+    0.8, 1, 21
+)  # flow times over which a run strays: where paths fork, by `python benchmarks forks`
 FORK = 100  # times the median error of long runs, above which one has gone another way
 TINY = 1e-12  # below every error that is told from 0
 BLOWN_UP = 1e6  # the deviation of a run that is not finite; far above any other, and its squares still add up
@@ -50,16 +51,26 @@ class OutOfCalls(Exception):
     """The budget does not allow another model call."""
 
 
+class Ends(NamedTuple):
+    """What runs of a (prompt, seed) pair end in.
+
+    deviations: (items, values), of the final latents from the pair's reference.
+    forking: (items,) error that forks add in the long run. One in so many runs ends in another image: about its strays
+    (see `straying`) over the spread of images (the root of their variance); and is then off by that variance. So it is
+    strays times spread. `python benchmarks forks` measures how well that holds. 0 where it is not known.
+    """
+
+    deviations: FloatArray
+    forking: FloatArray
+
+
 class Runner(Protocol):
     @property
     def pairs(self) -> int:
         """How many (prompt, seed) pairs there are to run on."""
 
-    def run(self, times: FloatArray, pair: int) -> FloatArray:
-        """Deviations of the final latents of a (prompt, seed) pair from its reference, shape (items, values)."""
-
-    def strays(self, pair: int) -> FloatArray:
-        """(items,) how far the last run of a pair was off its long run's path, see `straying`."""
+    def run(self, times: FloatArray, pair: int) -> Ends:
+        """A schedule on a pair."""
 
     def keep(self) -> None:
         """What was run last on each pair is the schedule that the next ones are changes of."""
@@ -67,31 +78,34 @@ class Runner(Protocol):
 
 @dataclass
 class Trial:
-    """A schedule with the mean squared errors and the strays of every item of the pairs that it was run on.
-
-    power: see `Objective`.
-    """
+    """A schedule with the mean squared errors of every item of the pairs that it was run on. forking: see `Ends`."""
 
     name: str
     times: FloatArray
-    power: float
+    objective: Objective
     errors: dict[int, FloatArray] = field(default_factory=dict)
-    strays: dict[int, FloatArray] = field(default_factory=dict)
+    forking: dict[int, FloatArray] = field(default_factory=dict)
+
+    def expected(self, pair: int) -> FloatArray:
+        """(items,) errors, with what forks are likely to add to them where the objective asks for that."""
+        if not self.objective.forking:
+            return self.errors[pair]
+        return self.errors[pair] + self.objective.forking * self.forking[pair]
+
+    def costs(self, pair: int) -> FloatArray:
+        """(items,) what each adds to the objective."""
+        return np.asarray(self.expected(pair) ** self.objective.power)
 
     def cost(self, pair: int) -> float:
         """What a pair adds to the objective."""
-        return float((self.errors[pair] ** self.power).sum())
+        return float(self.costs(pair).sum())
 
     def total(self, pairs: Sequence[int] | None = None) -> float:
         """The objective, summed over these pairs; by default over all that it was run on."""
         return sum(self.cost(pair) for pair in (self.errors if pairs is None else pairs))
 
-    def strayed(self, pairs: Iterable[int]) -> float:
-        """The sum of the strays over these pairs."""
-        return sum(float(self.strays[pair].sum()) for pair in pairs)
-
     def changed(self, times: FloatArray) -> Trial:
-        return Trial("refined", times, self.power)
+        return Trial("refined", times, self.objective)
 
     def complete(self, pairs: int) -> bool:
         return len(self.errors) == pairs
@@ -104,23 +118,22 @@ class Trial:
 Progress = Callable[[Trial], None]
 
 
-def run(runner: Runner, trial: Trial, pair: int) -> FloatArray:
-    """Run a trial on a pair, and note its errors and strays; gives the deviations."""
-    deviations = runner.run(trial.times, pair)
-    trial.strays[pair] = runner.strays(pair)
-    trial.errors[pair] = np.square(deviations).mean(1)
-    return deviations
+def run(runner: Runner, trial: Trial, pair: int) -> Ends:
+    """Run a trial on a pair, and note what it gives."""
+    ends = runner.run(trial.times, pair)
+    trial.errors[pair], trial.forking[pair] = np.square(ends.deviations).mean(1), ends.forking
+    return ends
 
 
 def straying(times: Sequence[float], distances: FloatArray) -> FloatArray:
-    """(items,) mean distance from the long run's path over `FORKING`, of a run whose model calls were at flow times.
+    """(items,) mean distance from the long run's path over `FORK_TIMES`, of a run whose model calls were at flow times.
 
     distances: (calls, items), roots of mean squared differences of states in flow scale. Between calls, linear; above
     the first and below the last one, as there.
     """
     order = np.argsort(times)
     known = np.asarray(times)[order]
-    return np.array([np.interp(FORKING, known, item[order]).mean() for item in distances.T])
+    return np.array([np.interp(FORK_TIMES, known, item[order]).mean() for item in distances.T])
 
 
 def race(runner: Runner, trials: list[Trial], after_pair: Progress) -> Trial:
@@ -160,32 +173,6 @@ def at_forks(errors: FloatArray) -> npt.NDArray[np.bool_]:
     return errors > FORK * max(float(np.median(errors)), TINY)
 
 
-def steadiest(runner: Runner, nearest: Trial, trials: Sequence[Trial], after_pair: Progress) -> Trial:
-    """Of the schedule that ends nearest and the candidates, the one whose mean error on other items is likely least.
-
-    That mean is ruled by runs that end in another image, of which the items hold few; but they come of runs that stray
-    where paths fork, and how far a schedule's do every run tells. So the least is sought of the error and `STEADY`
-    times the strays, both relative to the nearest's on the same pairs. The one chosen is run on all pairs, where calls
-    are left.
-    """
-    left = [nearest, *(trial for trial in trials if trial is not nearest)]
-
-    def risk(trial: Trial) -> float:
-        error = trial.total() / max(nearest.total(list(trial.errors)), TINY)
-        strayed = trial.strayed(trial.errors) / max(nearest.strayed(trial.errors), TINY)
-        return float(error ** (1 / trial.power) + STEADY * strayed)
-
-    while True:
-        chosen = min((trial for trial in left if trial.errors), key=risk)
-        if chosen.complete(runner.pairs):
-            return chosen
-        try:
-            for pair in range(runner.pairs):
-                _run_once(runner, chosen, pair, after_pair)
-        except OutOfCalls:
-            left = [trial for trial in left if trial is not chosen]
-
-
 def unproven(trials: Sequence[Trial], best: Trial, pairs: int) -> list[Trial]:
     """Trials that might be better than the best one for all that was run."""
     bar = best.total() if best.complete(pairs) else np.inf
@@ -201,16 +188,16 @@ def refine(runner: Runner, best: Trial, found: Progress, sure: float = SURE) -> 
     OutOfCalls.
     """
     runs = best.changed(best.times)
-    deviations = [run(runner, runs, pair) for pair in range(runner.pairs)]  # to start changes from
+    ends = [run(runner, runs, pair) for pair in range(runner.pairs)]  # to start changes from
     runner.keep()
-    best = _gauss_newton(runner, best, deviations, found, sure)
+    best = _gauss_newton(runner, best, ends, found, sure)
     return _coordinate_moves(runner, best, found, sure)
 
 
 def _gauss_newton(
     runner: Runner,
     best: Trial,
-    deviations: list[FloatArray],
+    ends: list[Ends],
     found: Progress,
     sure: float,
 ) -> Trial:
@@ -225,21 +212,26 @@ def _gauss_newton(
     while True:
         normal, slope = np.zeros((free, free)), np.zeros(free)
         lengths = PROBE * _smaller_gaps(best.times)
-        for pair, deviation in enumerate(deviations):
-            # The objective to second order, as a sum of squares: an item of error e weighs e^(power - 1).
-            scale = np.sqrt(np.maximum(best.errors[pair], TINY) ** (best.power - 1))[:, None]
+        for pair, (deviation, forking) in enumerate(ends):
+            # The objective to second order, as a sum of squares: an item of expected error e weighs e^(power - 1).
+            weights = np.maximum(best.expected(pair), TINY) ** (best.objective.power - 1)
+            scale = np.sqrt(weights)[:, None]
             columns = np.empty((free, deviation.size), dtype=np.float32)
             for node in range(1, free + 1):
                 moved = best.times.copy()
                 moved[node] -= lengths[node]
-                columns[node - 1] = (scale * (deviation - runner.run(moved, pair)) / lengths[node]).ravel()
+                there = runner.run(moved, pair)
+                columns[node - 1] = (scale * (deviation - there.deviations) / lengths[node]).ravel()
+                # Forking is of first order: half of it beside the sum of squares, which is of values, not their mean.
+                straighter = (weights * (forking - there.forking)).sum() / lengths[node]
+                slope[node - 1] += best.objective.forking * deviation.shape[1] / 2 * straighter
             normal += columns @ columns.T
             slope += columns @ (scale * deviation).ravel()
         better = None
         for damping in (0.03, 0.3, 3.0):
             step = np.linalg.lstsq(normal + damping * np.diag(normal.diagonal()), -slope, rcond=None)[0]
             trial = best.changed(_stepped(best.times, np.asarray(step, dtype=np.float64)))
-            tried: list[FloatArray] = []
+            tried: list[Ends] = []
             if _beats(runner, trial, best, range(runner.pairs), _untold, tried) and _gains(trial, best, sure):
                 better = trial
                 break
@@ -247,7 +239,7 @@ def _gauss_newton(
             return best
         runner.keep()
         gained = 1 - better.total() / best.total()
-        best, deviations = better, tried
+        best, ends = better, tried
         found(best)
         if gained < 0.02:
             return best
@@ -282,7 +274,7 @@ def _beats(
     best: Trial,
     order: Sequence[int],
     after_pair: Progress,
-    deviations: list[FloatArray] | None = None,
+    ends: list[Ends] | None = None,
 ) -> bool:
     """Whether a trial is better on all pairs; it is run no further than its partial sum proves that it is not."""
     bar = best.total()
@@ -290,16 +282,16 @@ def _beats(
         if trial is best or trial.total() >= bar:
             return False
         if pair not in trial.errors:
-            deviation = run(runner, trial, pair)
+            found = run(runner, trial, pair)
             after_pair(trial)
-            if deviations is not None:
-                deviations.append(deviation)
+            if ends is not None:
+                ends.append(found)
     return trial.total() < bar
 
 
 def _gains(trial: Trial, best: Trial, sure: float) -> bool:
     """Whether a better trial's mean gain over the items is that many of its standard errors."""
-    gains = best.all_errors() ** best.power - trial.all_errors() ** trial.power
+    gains = np.concatenate([best.costs(pair) - trial.costs(pair) for pair in best.errors])
     return len(gains) < 2 or bool(gains.mean() >= sure * gains.std(ddof=1) / np.sqrt(len(gains)))
 
 

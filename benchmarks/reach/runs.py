@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from cotj.nodes.path import Path as StatePath
+from cotj.nodes.path import spread
 from cotj.planner import TrajectoryProfile, flow_to_sigma, sigma_to_flow
 from cotj.predictor.trajectory import TrajectorySketch
 from torch import Tensor
@@ -142,6 +143,11 @@ class Runs:
             known = list(path.strays(self.path(items))[:, None])
             self.store.write(keys, [value for value in known if value is not None])
         return np.concatenate([value for value in known if value is not None])
+
+    def spread(self, items: Items) -> float:
+        """Of the latents that the own long runs end in."""
+        finals = self.references(items)[REFERENCES.index("own")]
+        return spread(finals.flatten(1), self.subject.noise(items).flatten(1))
 
     def reference_run(self, name: str) -> tuple[str, Tensor]:
         """Sampler and sigmas of a reference."""

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from cotj.nodes.path import Path
 from cotj.planner import flow_to_sigma, sigma_to_flow
-from cotj.planner.search import (
-    BLOWN_UP,
-    OBJECTIVES,
-    STEADY,
-    SURE,
-    OutOfCalls,
-    Trial,
-    at_forks,
-    race,
-    refine,
-    run,
-    steadiest,
-)
+from cotj.planner.search import BLOWN_UP, OBJECTIVES, SURE, Ends, OutOfCalls, Trial, at_forks, race, refine
 from torch import Tensor
 
 from . import host
@@ -35,8 +23,8 @@ FloatArray = npt.NDArray[np.float64]
 NAME = "Optimize Sigmas"
 REFERENCE = REFERENCES[0]  # as the node: an Euler run
 OBJECTIVE = "steady"  # as the node
-POWER = OBJECTIVES[OBJECTIVE].power
-FORMAT = 2  # of what is kept; to be raised where a search goes another way
+AIM = OBJECTIVES[OBJECTIVE]
+FORMAT = 3  # of what is kept; to be raised where a search goes another way
 
 
 class Pairs:
@@ -48,8 +36,9 @@ class Pairs:
         self.items = [items[[i for i, p in enumerate(items.prompts) if p == prompt]] for prompt in prompts]
         self.pairs = len(self.items)
         self.size = len(items) / self.pairs
-        self.racing, self.choosing = True, False
+        self.racing = True
         self.calls = 0.0  # of the guided model per item and batch, as Optimize Sigmas counts them
+        self.spread = runs.spread(items)
         self._kept: list[dict[bytes, Tensor]] = [{} for _ in self.items]
         self._run: list[dict[bytes, Tensor]] = [{} for _ in self.items]
 
@@ -58,24 +47,21 @@ class Pairs:
         sigmas = flow_to_sigma(np.append(times, 0), subject.kind).clip(max=float(subject.sampling.sigma_max))
         return torch.from_numpy(sigmas).float()
 
-    def run(self, times: FloatArray, pair: int) -> FloatArray:
+    def run(self, times: FloatArray, pair: int) -> Ends:
         """In a race only errors count, and those are kept on disk: so each item deviates in one value."""
-        self._last = self.sigmas(times)
+        items, sigmas = self.items[pair], self.sigmas(times)
         if self.racing:
-            self._count((len(times)) * len(self.items[pair]))
-            errors = self.runs.mse(self.sampler, self._last, self.items[pair], REFERENCE)
-            return np.sqrt(errors)[:, None].clip(0, BLOWN_UP)
-        final = self._final(self._last, pair)
-        reference = self.runs.references(self.items[pair])[REFERENCES.index(REFERENCE)]
-        deviations = (final - reference.to(final.dtype)).flatten(1).double().numpy()
-        return np.nan_to_num(deviations, nan=BLOWN_UP).clip(-BLOWN_UP, BLOWN_UP)
-
-    def strays(self, pair: int) -> FloatArray:
-        """Kept on disk as well; zeros before the steadiest is looked for, which nothing reads."""
-        items = self.items[pair]
-        if not self.choosing:
-            return np.zeros(len(items))
-        return np.nan_to_num(self.runs.strays(self.sampler, self._last, items), nan=BLOWN_UP).clip(max=BLOWN_UP)
+            self._count(len(times) * len(items))
+            deviations = np.sqrt(self.runs.mse(self.sampler, sigmas, items, REFERENCE))[:, None]
+            strays = self.runs.strays(self.sampler, sigmas, items)
+        else:
+            path = Path(self.runs.subject.kind)
+            final = self._final(sigmas, pair, path)
+            reference = self.runs.references(items)[REFERENCES.index(REFERENCE)]
+            deviations = (final - reference.to(final.dtype)).flatten(1).double().numpy()
+            strays = path.strays(self.runs.path(items))
+        finite = np.nan_to_num(deviations, nan=BLOWN_UP).clip(-BLOWN_UP, BLOWN_UP)
+        return Ends(finite, np.nan_to_num(strays * self.spread, nan=BLOWN_UP).clip(max=BLOWN_UP))
 
     def keep(self) -> None:
         self._kept = list(self._run)
@@ -86,7 +72,7 @@ class Pairs:
         self.calls += calls
 
     @torch.inference_mode()
-    def _final(self, sigmas: Tensor, pair: int) -> Tensor:
+    def _final(self, sigmas: Tensor, pair: int, path: Path) -> Tensor:
         """As Optimize Sigmas runs it: what a run from the same noise asked already is not asked again."""
         items, kept, asked = self.items[pair], self._kept[pair], {}
         denoise = self.runs.subject.denoiser(items)
@@ -99,8 +85,7 @@ class Pairs:
             asked[key] = kept[key] if key in kept else denoise(x, sigma)
             return asked[key]
 
-        subject = self.runs.subject
-        final = host.run(self.sampler, remembered, subject.sampling, subject.noise(items), sigmas)
+        final = self.runs.follow(path, items, self.sampler, sigmas, remembered)
         self._run[pair] = asked
         return final
 
@@ -112,24 +97,16 @@ def optimized(runs: Runs, sampler: str, steps: int, candidates: Sequence[Schedul
     for value in times.values():
         digest.update(value.tobytes())
     calibration = searched_on(runs)
-    how = f"{FORMAT} {sampler} {steps} {REFERENCE} {budget} {POWER} {SURE}"
-    key = f"search {how} {calibration} {digest.hexdigest()}"
-    trials = [Trial(name, value, POWER) for name, value in times.items()]
-    nearest = _kept(runs, calibration, key, lambda: _nearest(Pairs(runs, calibration, sampler, budget), trials))
-    key = f"the steadiest {STEADY} of {nearest.tobytes().hex()}, {key}"
-    found = _kept(runs, calibration, key, lambda: _steadiest(Pairs(runs, calibration, sampler, budget), nearest, times))
-    long_runs = (REFERENCE_STEPS + REFERENCE_STEPS // 2) * len(runs.subject.calibration)
-    return Schedules(NAME, (torch.from_numpy(found[1:].copy()).float(),), long_runs + int(found[0]))
-
-
-def _kept(runs: Runs, calibration: Items, key: str, find: Callable[[], FloatArray]) -> FloatArray:
-    """Calls spent, then sigmas: from disk, or found and written there."""
+    key = f"search {FORMAT} {sampler} {steps} {REFERENCE} {budget} {AIM} {SURE} {calibration} {digest.hexdigest()}"
     keys = runs.keys(key, calibration[:1])
     (known,) = runs.store.read(keys)
     if known is None:
-        known = find()
+        pairs = Pairs(runs, calibration, sampler, budget)
+        best = _search(pairs, [Trial(name, value, AIM) for name, value in times.items()])
+        known = np.concatenate([[pairs.calls], pairs.sigmas(best.times).double().numpy()])
         runs.store.write(keys, [known])
-    return known
+    long_runs = (REFERENCE_STEPS + REFERENCE_STEPS // 2) * len(runs.subject.calibration)
+    return Schedules(NAME, (torch.from_numpy(known[1:].copy()).float(),), long_runs + int(known[0]))
 
 
 def searched_on(runs: Runs) -> Items:
@@ -140,7 +117,7 @@ def searched_on(runs: Runs) -> Items:
     return items[np.flatnonzero(~left_out).tolist()]
 
 
-def _nearest(pairs: Pairs, trials: list[Trial]) -> FloatArray:
+def _search(pairs: Pairs, trials: list[Trial]) -> Trial:
     best: list[Trial] = []
 
     def found(trial: Trial) -> None:
@@ -156,26 +133,7 @@ def _nearest(pairs: Pairs, trials: list[Trial]) -> FloatArray:
         refine(pairs, best[0], found)
     except OutOfCalls:
         pass
-    return np.concatenate([[pairs.calls], pairs.sigmas(best[0].times).double().numpy()])
-
-
-def _steadiest(pairs: Pairs, nearest: FloatArray, times: dict[str, FloatArray]) -> FloatArray:
-    """The race again, from what is kept, and the choice with the calls that were left."""
-    pairs.choosing = True
-    trials = [Trial(name, value, POWER) for name, value in times.items()]
-    with contextlib.suppress(OutOfCalls):
-        race(pairs, trials, _untold)
-    best = Trial("refined", sigma_to_flow(nearest[1:-1], pairs.runs.subject.kind), POWER)
-    pairs.calls = -np.inf  # it was run before
-    for pair in range(pairs.pairs):
-        run(pairs, best, pair)
-    pairs.calls = nearest[0]
-    chosen = steadiest(pairs, best, trials, _untold)
-    return np.concatenate([[pairs.calls], pairs.sigmas(chosen.times).double().numpy()])
-
-
-def _untold(_: Trial) -> None:
-    """Nobody waits for progress here."""
+    return best[0]
 
 
 def _flow_times(runs: Runs, sigmas: Tensor, steps: int) -> FloatArray:

@@ -1,22 +1,17 @@
 """The benchmark of forks, on a small exact mixture."""
 
-import numpy as np
 import pytest
 from cotj.benchmarks import forks
 from cotj.benchmarks.reach.runs import Runs, Store
 from cotj.benchmarks.reach.subjects import Mixture
 
 
-def test_the_steady_rule_weighs_error_and_straying_of_the_nearest():
-    errors, strays = np.array([[1.0, 1], [2, 2], [9, 9]]), np.array([[1.0, 1], [0.5, 0.5], [0.1, 0.1]])
-    np.testing.assert_allclose(forks.steady(errors, strays), [1 + 2, 2 + 1, 9 + 0.2])
-
-
 @pytest.mark.parametrize("kind", ["flow", "ve"])
 def test_the_long_run_itself_does_not_stray_and_a_rule_costs_nothing_or_more(tmp_path, kind):
     runs = Runs(Mixture(3.0, kind, prompts=4, seeds=2), Store(tmp_path / "kept.sqlite"))
     assert runs.strays(*runs.reference_run("own"), runs.subject.calibration).max() < 1e-5
-    (forked, share), found = forks.cell(runs, "dpmpp_2m", 4)
+    (forked, share), added, found = forks.cell(runs, "dpmpp_2m", 4)
+    assert (added > 0).all()
     assert 0 <= forked <= 1 and 0 <= share <= 1
     assert list(found) == list(forks.RULES)
     for rho, regret in found.values():

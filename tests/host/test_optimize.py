@@ -50,20 +50,24 @@ class Optimizing:
         return schedule_file.read(self.server.models / "cotj" / f"{self.name}{schedule_file.SUFFIX}")
 
 
-def test_it_beats_every_candidate_on_its_pairs_and_counts_the_calls_that_the_model_saw(client, server):
-    optimizing = Optimizing(server, "found")
+@pytest.mark.parametrize("objective", ["balanced", "steady"])
+def test_it_beats_every_candidate_on_its_pairs_and_counts_the_calls_that_the_model_saw(client, server, objective):
+    pairs, budget = 3, 900  # of fewer images it is not known how far they are apart
+    optimizing = Optimizing(server, f"found-{objective}", objective=objective, seeds=pairs, budget=budget)
     _, steps, text = optimizing.queue(client)
     search = optimizing.stored.searches[STEPS]
     assert steps == STEPS and len(search.sigmas) == STEPS + 1 and search.sigmas[-1] == 0
-    assert search.calls == optimizing.calls <= 600
-    assert f"with {search.calls} model calls" in text
+    assert search.calls == optimizing.calls <= budget
+    assert f"with {search.calls} model calls" in text and f"the objective '{objective}'" in text
     names = {trial.name for trial in search.trials}
     assert {"simple", "beta", "shift 1", "shift 5", "shift 2 ends 0.7"} <= names
     for trial in search.trials:
-        assert trial.complete(SEEDS) or trial.total() >= search.best.total()
-        if trial.complete(SEEDS):
+        assert trial.complete(pairs) or trial.total() >= search.best.total()
+        if trial.complete(pairs):
             assert search.best.total() <= trial.total()
-    assert search.best.total() < min(trial.total() for trial in search.trials if trial.complete(SEEDS))
+    assert search.best.total() < min(trial.total() for trial in search.trials if trial.complete(pairs))
+    strayed = [forking for trial in search.trials for forking in trial.forking.values()]
+    assert len(strayed) == sum(len(trial.errors) for trial in search.trials) and min(map(np.min, strayed)) > 0
 
 
 def test_a_known_optimum_is_found(client, server):
@@ -168,27 +172,6 @@ def test_cancel_keeps_the_best_so_far_and_the_next_queue_resumes(client, server)
     for old, new in zip(kept.trials, resumed.trials):
         for pair, errors in old.errors.items():
             np.testing.assert_array_equal(new.errors[pair], errors)
-
-
-def test_the_steadiest_is_given_and_stays_so_when_it_is_loaded(client, server):
-    optimizing = Optimizing(server, "steady", seeds=4, budget=2000, objective="steady", check=2)
-    sigmas, _, text = optimizing.queue(client)
-    search = optimizing.stored.searches[STEPS]
-    assert search.calls + search.check_calls == optimizing.calls and "objective 'steady'" in text
-
-    def risk(trial):
-        error = trial.total() / search.best.total(list(trial.errors))
-        return error ** (1 / 0.75) + 3 * trial.strayed(trial.errors) / search.best.strayed(trial.errors)
-
-    assert search.result.complete(4) and risk(search.result) == min(map(risk, [search.best, *search.trials]))
-    assert all(len(trial.strays) == len(trial.errors) for trial in search.trials)
-    assert min(strays.min() for trial in search.trials for strays in trial.strays.values()) > 0
-    graph = Graph()
-    shown = graph.show(load_node(graph, "steady")[0])
-    assert client.run(graph.nodes).outputs[shown[0]]["text"][0] == sigmas
-    np.testing.assert_array_equal(search.checked[0].times, search.result.times)
-    calls = optimizing.calls
-    assert optimizing.queue(client)[2] == text and optimizing.calls == calls
 
 
 def test_several_numbers_of_steps_share_the_long_runs_and_one_file(client, server):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from cotj.nodes.path import Path
+from cotj.nodes.path import Path, spread
 from cotj.planner import flow_to_sigma
 
 
@@ -36,3 +36,13 @@ def test_large_states_are_sketched_and_distances_hold():
     long = path("flow", np.linspace(1, 0.02, 50), size=size, long=True)
     assert long.states[0].shape == (2, 4096)
     np.testing.assert_allclose(path("flow", [1, 0.85, 0.5], off=0.3, size=size).strays(long), 0.3, rtol=0.05)
+
+
+def test_images_are_apart_by_their_deviation_and_noise_left_in_them_does_not_count():
+    noise = torch.from_numpy(np.random.default_rng(1).normal(size=(400, 50)))
+    images = 0.3 * torch.from_numpy(np.random.default_rng(2).normal(size=(400, 50))) + 7
+    assert spread(images, noise) == pytest.approx(0.3, rel=0.01)
+    half = torch.cat([images[:, :25], 5 + 3 * noise[:, 25:]], 1)
+    assert spread(half, noise) == pytest.approx(0.3 / np.sqrt(2), rel=0.02)
+    assert spread(images[:4], noise[:4]) == pytest.approx(0.3, rel=0.3)
+    assert spread(images[:2], noise[:2]) == 0

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from cotj.planner.search import (
     OBJECTIVES,
-    STEADY,
+    Ends,
+    Objective,
     OutOfCalls,
     Trial,
     at_forks,
@@ -14,8 +15,6 @@ from cotj.planner.search import (
     race,
     ratio_interval,
     refine,
-    run,
-    steadiest,
     straying,
     unproven,
 )
@@ -62,17 +61,14 @@ class Gaussian:
         if made < steps:
             raise OutOfCalls
         self.last = times
-        return deviations(self.widths[[pair]], [times])
-
-    def strays(self, pair):
-        return np.zeros(1)
+        return Ends(deviations(self.widths[[pair]], [times]), np.zeros(1))
 
     def keep(self):
         self.kept = self.last
 
 
 def trials(power, **schedules):
-    return [Trial(name, np.array(times), power) for name, times in schedules.items()]
+    return [Trial(name, np.array(times), Objective(power)) for name, times in schedules.items()]
 
 
 def nothing(_):
@@ -117,18 +113,15 @@ def test_a_candidate_that_loses_its_lead_on_the_last_pair_is_found_out_and_the_h
 
         def run(self, times, pair):
             self.runs.append((times[0], pair))
-            return np.sqrt([[self.errors[times[0]][pair]]])
+            return Ends(np.sqrt([[self.errors[times[0]][pair]]]), np.zeros(1))
 
         errors = {0: [4, 3, 2, 1], 1: [1, 1, 1, 9], 2: [2, 2, 2, 1], 3: [50, 50, 50, 50], 4: [4, 2, 2, 0.5]}
-
-        def strays(self, pair):
-            return np.zeros(1)
 
         def keep(self):
             pass
 
     table = Table()
-    candidates = [Trial(str(number), np.array([number]), 1.0) for number in Table.errors]
+    candidates = [Trial(str(number), np.array([number]), Objective(1.0)) for number in Table.errors]
     assert race(table, candidates, nothing).name == "2"
     assert len(table.runs) == len(set(table.runs))
     assert len([run for run in table.runs if run[0] == 3]) == 1
@@ -143,53 +136,47 @@ def test_straying_is_the_mean_distance_over_high_noise_with_calls_in_any_order()
     np.testing.assert_allclose(straying([1.0], np.array([[0.3, 0.5]])), [0.3, 0.5])
 
 
-class Straying:
-    """Schedules of one node: of each the error and the stray, the same on three pairs. Counts runs."""
+class OneNode:
+    """Two items that end at the node less 0.5, with forking of 1, and so much more per unit of the node."""
 
-    pairs = 3
-    table = {0.1: (1.0, 1.0), 0.2: (1.5, 0.5), 0.3: (9.0, 0.1), 0.4: (1.2, 0.9), 0.5: (0.9, 4.0)}
+    pairs = 1
 
-    def __init__(self, runs=10**9):
-        self.left = runs
+    def __init__(self, slope):
+        self.slope = slope
 
     def run(self, times, pair):
-        if not self.left:
-            raise OutOfCalls
-        self.left -= 1
-        self.last = times[0]
-        return np.sqrt([[self.table[times[0]][0] ** (1 / 0.75)]])
+        return Ends(np.full((2, 3), times[1] - 0.5), np.full(2, 1 + self.slope * times[1]))
 
-    def strays(self, pair):
-        return np.array([self.table[self.last][1]])
+    def keep(self):
+        pass
 
 
-def straying_trials(runner, runs):
-    """The nearest, run on all pairs, and the others on so many."""
-    nearest, *others = (Trial(str(time), np.array([time]), 0.75) for time in runner.table)
-    for trial, count in [(nearest, 3), *((other, runs) for other in others)]:
-        for pair in range(count):
-            run(runner, trial, pair)
-    return nearest, others
+@pytest.mark.parametrize("weight, slope", [(0.0, 0.4), (0.5, 0.4), (0.5, -0.2)])
+@pytest.mark.parametrize("power", [1.0, 0.75])
+def test_forks_count_as_much_as_the_objective_says(weight, slope, power):
+    """The least of (x - 0.5)^2 + weight (1 + slope x) is at 0.5 - weight slope / 2, whatever the power of it."""
+    trial = Trial("start", np.array([1, 0.7]), Objective(power, weight))
+    runner = OneNode(slope)
+    race(runner, [trial], nothing)
+    np.testing.assert_allclose(trial.costs(0), (0.04 + weight * (1 + slope * 0.7)) ** power)
+    found = refine(runner, trial, nothing, sure=0)
+    assert found.times[1] == pytest.approx(0.5 - weight * slope / 2, abs=0.012)
 
 
-@pytest.mark.parametrize("runs", [1, 2, 3])
-def test_the_steadiest_has_the_least_of_error_and_straying_and_is_run_on_all_pairs(runs):
-    runner = Straying()
-    nearest, others = straying_trials(runner, runs)
-    before = runner.left
-    chosen = steadiest(runner, nearest, others, nothing)
-    risks = {time: error ** (1 / 0.75) + STEADY * stray for time, (error, stray) in runner.table.items()}
-    assert float(chosen.name) == min(risks, key=risks.get) == 0.2
-    assert chosen.complete(3) and before - runner.left == 3 - runs
+def test_a_steadier_candidate_wins_where_forks_count():
+    """The nearest one is pulled off its long run's path most."""
+    candidates = {"near": (0.1, 1.0), "steady": (0.2, 0.1), "far": (2.0, 0.0)}
 
+    class Table:
+        pairs = 2
 
-def test_without_calls_the_steadiest_is_of_those_that_ran_on_all_pairs():
-    runner = Straying(3 + 4 * 2)
-    nearest, others = straying_trials(runner, 2)
-    assert steadiest(runner, nearest, others, nothing) is nearest
-    whole = ({pair: np.array([value]) for pair in range(3)} for value in (1.2, 0.5))
-    others.append(Trial("0.4", np.array([0.4]), 0.75, *whole))
-    assert steadiest(runner, nearest, others, nothing) is others[-1]
+        def run(self, times, pair):
+            error, forking = candidates[list(candidates)[int(times[0])]]
+            return Ends(np.sqrt([[error]]), np.array([forking]))
+
+    for weight, expected in ((0.0, "near"), (0.25, "steady"), (25.0, "far")):
+        trials = [Trial(name, np.array([i]), Objective(0.75, weight)) for i, name in enumerate(candidates)]
+        assert race(Table(), trials, nothing).name == expected
 
 
 @pytest.mark.parametrize("power", [1.0, 0.5])
@@ -258,10 +245,7 @@ class OneWithAFork:
     pairs = 16
 
     def run(self, times, pair):
-        return np.array([[30 * (times[1] - 0.8) if pair == 0 else times[1] - 0.5]])
-
-    def strays(self, pair):
-        return np.zeros(1)
+        return Ends(np.array([[30 * (times[1] - 0.8) if pair == 0 else times[1] - 0.5]]), np.zeros(1))
 
     def keep(self):
         pass
@@ -284,9 +268,9 @@ def test_a_changed_schedule_runs_from_the_change_on():
             self.spent_by = []
 
         def run(self, times, pair):
-            deviation = super().run(times, pair)
+            ends = super().run(times, pair)
             self.spent_by.append(self.spent)
-            return deviation
+            return ends
 
     runner = Noting()
     [trial] = trials(1.0, default=SCHEDULES["default"])
