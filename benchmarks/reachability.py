@@ -49,7 +49,7 @@ def options() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     args = options().parse_args(argv)
     if args.server:
-        references = REFERENCES[: 1 + bool(args.converged_steps)]
+        references = REFERENCES[: 1 + (args.converged_steps > 0)]
         report(args.output, server.run(args), {}, args.samplers, references)
         return
     if args.quick:

@@ -160,8 +160,8 @@ class Calibration:
 
     @cached_property
     def _spread(self) -> float:
-        finals = torch.cat([reference.finals[0].flatten(1) for reference in self.references[: self.made]])
-        return spread(finals, torch.cat([packed(noise).flatten(1) for noise in self.noises[: self.made]]))
+        finals = [reference.finals[0].flatten(1) for reference in self.references[: self.made]]
+        return spread(finals, [packed(noise).flatten(1) for noise in self.noises[: self.made]])
 
     def keep(self) -> None:
         for memory in self.memories:

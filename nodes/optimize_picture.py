@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..planner.search import Trial
-from .optimize_text import distance, distance_interval, finished_trials, objective, ratio
+from .optimize_text import averaging, distance, distance_interval, finished_trials, ratio
 from .picture import COMPARED, DPI, MEASURED, PLANNED
 from .schedule_file import Search
 
@@ -35,7 +35,7 @@ def figure(search: Search, sampler: str) -> Figure:
     if search.trials[0] not in shown:  # the model's own is what everything is held against
         shown[-1] = search.trials[0]
     _draw_errors(bars, search.best, shown, search.checked)
-    bars.set_xlabel(f"distance from the long run ({objective(search)} mean) and its 95 % interval")
+    bars.set_xlabel(f"distance from the long run ({averaging(search)} mean) and its 95 % interval")
     _draw_schedules(path, search.best, [trials[0], search.trials[0]])
     items = len(search.best.all_errors())
     counts = f"{items} images, {search.calls} model calls"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..planner import FloatArray
-from ..planner.search import OBJECTIVES, Trial, mean_interval, ratio_interval, unproven
+from ..planner.search import OBJECTIVES, Objective, Trial, mean_interval, ratio_interval, unproven
 from .schedule_file import Schedules, Search
 
 SHOWN = 8  # candidates in the list
@@ -13,9 +13,13 @@ FEW_IMAGES = 4  # whose mean has no interval to speak of
 FEW_PAIRS = 16  # `python benchmarks optimizing`: from here on a refined schedule holds on other pairs
 
 
-def objective(search: Search) -> str:
-    """What the search made small."""
-    [name] = [name for name, objective in OBJECTIVES.items() if objective == search.trials[0].objective]
+def averaging(search: Search) -> str:
+    """The objective that averages images as the search did, and counts nothing else."""
+    return _named(Objective(search.trials[0].objective.power))
+
+
+def _named(objective: Objective) -> str:
+    [name] = [name for name, known in OBJECTIVES.items() if known == objective]
     return name
 
 
@@ -25,7 +29,7 @@ def values(trial: Trial) -> FloatArray:
 
 
 def distance(trial: Trial) -> float:
-    """Of the images from their long runs: the power mean that the search made small, per value of a latent."""
+    """Of the images from their long runs, averaged as the search does, per value of a latent; without forking."""
     return float(values(trial).mean() ** _root(trial))
 
 
@@ -63,7 +67,7 @@ def describe_search(name: str, schedules: Schedules, steps: int) -> str:
         *_ratios(search),
         *_check(search),
         "candidates: " + ", ".join(f"{trial.name} {distance(trial):.3g}" for trial in trials[:SHOWN]),
-        f"images are averaged as the objective {objective(search)!r} does",
+        _aim(search),
     ]
     if len(best.errors) < FEW_PAIRS:
         lines.append(f"with fewer than {FEW_PAIRS} pairs it fits these more than others: use more prompts or seeds")
@@ -76,6 +80,17 @@ def describe_search(name: str, schedules: Schedules, steps: int) -> str:
         lines.append("not run on every pair for want of calls: " + ", ".join(trial.name for trial in left))
     lines.append(f"stored as {name}, which holds {', '.join(map(str, schedules.steps()))} steps")
     return "\n".join(lines)
+
+
+def _aim(search: Search) -> str:
+    """What "best" means here, and by what the candidates are in order."""
+    objective = search.trials[0].objective
+    if not objective.forking:
+        return f"images are averaged as the objective {_named(objective)!r} does"
+    known = any(values.any() for values in search.trials[0].forking.values())
+    straying = "straying counts" if known else "straying cannot be told, and counts not"
+    how = f"images are averaged as {averaging(search)!r} does"
+    return f"the best by the objective {_named(objective)!r}: {how}, and {straying}"
 
 
 def rivals(search: Search) -> list[tuple[Trial, str]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -11,7 +14,10 @@ from ..planner.search import FORK_TIMES, TINY, straying
 from ..predictor.sketch import CountSketch
 
 FEWEST = 3  # items whose variance can be told, with the noise taken out
-BINS = 4096  # of a sketched state: distances are within 1 % or so, and 32 long runs take 26 MB
+SAME = 1e-6  # difference of flow times that is rounding
+BINS = 4096  # of a sketched state: distances are within 1 % or so, and 32 long runs of 50 steps take 26 MB
+SKETCH = CountSketch()  # its signs are as large as a latent
+SLICE = 1 << 16  # values at a time, since a video's may be many
 
 
 class Path:
@@ -25,17 +31,18 @@ class Path:
         self.times: list[float] = []
         self.states: list[torch.Tensor] = []
         self.size = 1
-        self._sketch = CountSketch()
 
     def note(self, x: torch.Tensor, sigma: torch.Tensor) -> None:
-        """Told every call of a run, see `Rollout.final`."""
-        if self.times and self.times[-1] < FORK_TIMES[0] and not self.long:
-            return
+        """Told every call of a run, see `Rollout.final`. Of two at one sigma the last counts, as in Heun's method."""
         time = float(sigma_to_flow(float(sigma.flatten()[0]), self.kind))
+        if self.times and abs(self.times[-1] - time) < SAME:
+            del self.times[-1], self.states[-1]
+        elif self.times and self.times[-1] < FORK_TIMES[0] and not self.long:
+            return
         values = x.detach().flatten(1).float().cpu() * (1 - time if self.kind == "ve" else 1)
         self.size = values.shape[1]
         self.times.append(time)
-        self.states.append(self._sketch(values, BINS))
+        self.states.append(SKETCH(values, BINS))
 
     def strays(self, long: Path) -> FloatArray:
         """(items,) mean distance from the path of a long run from the same noise, see `straying`."""
@@ -50,14 +57,18 @@ class Path:
         return torch.lerp(self.states[above], self.states[above + 1], place - above)
 
 
-def spread(finals: torch.Tensor, noises: torch.Tensor) -> float:
+def spread(finals: Sequence[torch.Tensor], noises: Sequence[torch.Tensor]) -> float:
     """How far images are apart: the root of their variance, without noise that a model leaves in its latents.
 
-    finals, noises: (items, values), what runs end in and start from. 0 for too few items.
+    finals, noises: what runs end in and start from, batches of (items, values). 0 for too few items.
     """
-    if len(finals) < FEWEST:
+    items, size = sum(map(len, finals)), finals[0].shape[1]
+    if items < FEWEST:
         return 0.0
-    images, noise = (values.double() - values.double().mean(0) for values in (finals, noises))
-    share = (images * noise).sum(0) / noise.square().sum(0).clamp(min=TINY)
-    left = (images - share * noise).square().sum(0) / (len(images) - 2)
-    return float(left.mean().sqrt())
+    total = 0.0
+    for start in range(0, size, SLICE):
+        values = (torch.cat([one[:, start : start + SLICE].cpu() for one in batches]) for batches in (finals, noises))
+        images, noise = (part.double() - part.double().mean(0) for part in values)
+        share = (images * noise).sum(0) / noise.square().sum(0).clamp(min=TINY)
+        total += float((images - share * noise).square().sum())
+    return math.sqrt(total / (items - 2) / size)

@@ -149,12 +149,12 @@ def _trial_to_dict(trial: Trial) -> dict[str, Any]:
 
 
 def _trial(data: dict[str, Any]) -> Trial:
-    objective = Objective(**data.get("objective", {"power": data.get("power")}))  # files had powers alone before
+    objective = data.get("objective") or {"power": data["power"]}  # files had powers alone before, and no forking
     errors, forking = (
-        {int(pair): np.array(values, dtype=np.float64) for pair, values in data.get(what, {}).items()}
-        for what in ("errors", "forking")
+        {int(pair): np.array(values, dtype=np.float64) for pair, values in found.items()}
+        for found in (data["errors"], data.get("forking", {}))
     )
-    return Trial(data["name"], np.array(data["times"], dtype=np.float64), objective, errors, forking)
+    return Trial(data["name"], np.array(data["times"], dtype=np.float64), Objective(**objective), errors, forking)
 
 
 def _search_to_dict(search: Search) -> dict[str, Any]:

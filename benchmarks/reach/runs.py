@@ -147,7 +147,7 @@ class Runs:
     def spread(self, items: Items) -> float:
         """Of the latents that the own long runs end in."""
         finals = self.references(items)[REFERENCES.index("own")]
-        return spread(finals.flatten(1), self.subject.noise(items).flatten(1))
+        return spread([finals.flatten(1)], [self.subject.noise(items).flatten(1)])
 
     def reference_run(self, name: str) -> tuple[str, Tensor]:
         """Sampler and sigmas of a reference."""

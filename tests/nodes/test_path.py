@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from cotj.nodes import path as path_module
 from cotj.nodes.path import Path, spread
 from cotj.planner import flow_to_sigma
 
@@ -10,12 +11,16 @@ from cotj.planner import flow_to_sigma
 def path(kind, times, off=0.0, size=50, long=False):
     """Of two items along a straight line in flow scale, `off` it from one side to the other."""
     found = Path(kind, long)
-    direction = torch.linspace(-1, 1, size)
     for time in times:
-        state = torch.stack([time * direction, 2 * time * direction]) + off
-        x = state if kind == "flow" else state / (1 - time)
-        found.note(x.reshape(2, 1, size), torch.full((2,), float(flow_to_sigma(time, kind))))
+        note(found, time, off, size)
     return found
+
+
+def note(found, time, off=0.0, size=50):
+    direction = torch.linspace(-1, 1, size)
+    state = torch.stack([time * direction, 2 * time * direction]) + off
+    x = state if found.kind == "flow" else state / (1 - time)
+    found.note(x.reshape(2, 1, size), torch.full((2,), float(flow_to_sigma(time, found.kind))))
 
 
 @pytest.mark.parametrize("kind", ["flow", "ve"])
@@ -38,11 +43,25 @@ def test_large_states_are_sketched_and_distances_hold():
     np.testing.assert_allclose(path("flow", [1, 0.85, 0.5], off=0.3, size=size).strays(long), 0.3, rtol=0.05)
 
 
-def test_images_are_apart_by_their_deviation_and_noise_left_in_them_does_not_count():
+def test_images_are_apart_by_their_deviation_and_noise_left_in_them_does_not_count(monkeypatch):
     noise = torch.from_numpy(np.random.default_rng(1).normal(size=(400, 50)))
     images = 0.3 * torch.from_numpy(np.random.default_rng(2).normal(size=(400, 50))) + 7
-    assert spread(images, noise) == pytest.approx(0.3, rel=0.01)
+    assert spread([images], [noise]) == pytest.approx(0.3, rel=0.01)
     half = torch.cat([images[:, :25], 5 + 3 * noise[:, 25:]], 1)
-    assert spread(half, noise) == pytest.approx(0.3 / np.sqrt(2), rel=0.02)
-    assert spread(images[:4], noise[:4]) == pytest.approx(0.3, rel=0.3)
-    assert spread(images[:2], noise[:2]) == 0
+    assert spread([half], [noise]) == pytest.approx(0.3 / np.sqrt(2), rel=0.02)
+    few = [one.split(2) for one in (images[:4], noise[:4])]
+    assert spread(*few) == pytest.approx(0.3, rel=0.3)
+    assert spread([images[:2]], [noise[:2]]) == 0
+    monkeypatch.setattr(path_module, "SLICE", 7)
+    assert spread(*few) == pytest.approx(spread([images[:4]], [noise[:4]]))
+
+
+@pytest.mark.parametrize("times", [[1, 0.95, 0.88, 0.5, 0.2], [1, 0.6, 0.2]])
+def test_a_state_that_is_corrected_does_not_count(times):
+    """As in Heun's method, which calls the model at the end of an Euler step, and again where it goes on from."""
+    found = Path("flow")
+    for time in times:
+        note(found, time, off=0.5 if time < 1 else 0.0)
+        note(found, time)
+    np.testing.assert_allclose(found.strays(path("flow", np.linspace(1, 0.02, 50), long=True)), 0, atol=1e-5)
+    assert found.times == path("flow", times).times
