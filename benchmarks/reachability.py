@@ -13,10 +13,12 @@ from pathlib import Path
 
 import torch
 from cotj.demo.bootstrap import cache_dir
+from cotj.planner.search import OBJECTIVES
 
 from .reach import picture, predictions, server, tables
 from .reach.cells import Bench, Cell, Settings
 from .reach.runs import REFERENCES, Runs, Store
+from .reach.search import OBJECTIVE
 from .reach.subjects import subjects
 
 STEPS = (4, 5, 6, 8, 10, 16, 25)
@@ -38,6 +40,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument(
         "--budget", type=int, default=200, help="least calls of a search per calibration run; 0: no search"
     )
+    parser.add_argument("--objective", choices=list(OBJECTIVES), default=OBJECTIVE, help="of the search")
     parser.add_argument("--quick", action="store_true", help="a minute: one model and guidance, two samplers")
     parser.add_argument("--cells-only", action="store_true", help="no rank correlations")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of reachability.txt and .png")
@@ -65,7 +68,8 @@ def main(argv: list[str] | None = None) -> None:
             runs = Runs(make(), store)
             # Peers of the demo that are far off need not run on all prompts: a call takes 5 to 10 ms.
             screen = 8 if name == "demo" else 0
-            bench = Bench(runs, Settings(tuple(args.samplers), tuple(args.steps), screen, budget=args.budget))
+            samplers, steps = tuple(args.samplers), tuple(args.steps)
+            bench = Bench(runs, Settings(samplers, steps, screen, budget=args.budget, objective=args.objective))
             title = f"{runs.subject.name}, guidance {runs.subject.guidance:g}"
             for cell in bench.cells():
                 cells.append(cell)

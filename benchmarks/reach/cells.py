@@ -80,6 +80,7 @@ class Cell:
 class Settings:
     """screen: items that every peer runs on; those whose error there is over `within` times the least, against either
     reference, go no further (0: all run on all). budget: calls of a search per calibration run, 0 for no search.
+    objective: of that search.
     """
 
     samplers: tuple[str, ...]
@@ -87,6 +88,7 @@ class Settings:
     screen: int = 0
     within: float = 1.5
     budget: int = 200
+    objective: str = search.OBJECTIVE
 
 
 class Bench:
@@ -139,7 +141,7 @@ class Bench:
             budget = search_budget(self.settings.budget, steps) * len(runs.subject.calibration)
             tried = (*plain, *peers[-2:], *own, *search_candidates(runs, steps))
             candidates = [one for one in tried if len(one.sigmas[0]) == steps + 1]
-            pick = search.optimized(runs, sampler, steps, candidates, budget)
+            pick = search.optimized(runs, sampler, steps, candidates, budget, self.settings.objective)
             figures[search.NAME] = pick.figures(runs, sampler, test)
             found.append(pick)
         return Cell(

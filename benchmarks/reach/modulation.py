@@ -18,6 +18,7 @@ from .statistics import Comparison, compare
 
 FloatArray = npt.NDArray[np.float64]
 
+OBJECTIVE = "balanced"  # of the schedules that are bent
 STRENGTHS = (-0.5, 0.25, 0.5, 1.0)
 FINE = 1000
 
@@ -43,7 +44,7 @@ def modulations(bench: Bench, sampler: str, counts: Sequence[int]) -> list[Modul
         tried = [*host_peers(runs, sampler, steps), *search_candidates(runs, steps)]
         candidates = [one for one in tried if len(one.sigmas[0]) == steps + 1]
         budget = search_budget(bench.settings.budget, steps) * len(runs.subject.calibration)
-        [best] = search.optimized(runs, sampler, steps, candidates, budget).sigmas
+        [best] = search.optimized(runs, sampler, steps, candidates, budget, OBJECTIVE).sigmas
         plain = runs.mse(sampler, best, test, search.REFERENCE)
         times = sigma_to_flow(best[:-1].double().numpy(), runs.subject.kind)
         for strength in STRENGTHS:

@@ -23,7 +23,6 @@ FloatArray = npt.NDArray[np.float64]
 NAME = "Optimize Sigmas"
 REFERENCE = REFERENCES[0]  # as the node: an Euler run
 OBJECTIVE = "steady"  # as the node
-AIM = OBJECTIVES[OBJECTIVE]
 FORMAT = 3  # of what is kept; to be raised where a search goes another way
 
 
@@ -90,19 +89,27 @@ class Pairs:
         return final
 
 
-def optimized(runs: Runs, sampler: str, steps: int, candidates: Sequence[Schedules], budget: int) -> Schedules:
+def optimized(
+    runs: Runs,
+    sampler: str,
+    steps: int,
+    candidates: Sequence[Schedules],
+    budget: int,
+    objective: str = OBJECTIVE,
+) -> Schedules:
     """The schedule that the search finds on the calibration items with that many calls; kept on disk."""
     times = {one.name: _flow_times(runs, one.sigmas[0], steps) for one in candidates}
     digest = hashlib.blake2b(digest_size=12)
     for value in times.values():
         digest.update(value.tobytes())
     calibration = searched_on(runs)
-    key = f"search {FORMAT} {sampler} {steps} {REFERENCE} {budget} {AIM} {SURE} {calibration} {digest.hexdigest()}"
+    aim = OBJECTIVES[objective]
+    key = f"search {FORMAT} {sampler} {steps} {REFERENCE} {budget} {aim} {SURE} {calibration} {digest.hexdigest()}"
     keys = runs.keys(key, calibration[:1])
     (known,) = runs.store.read(keys)
     if known is None:
         pairs = Pairs(runs, calibration, sampler, budget)
-        best = _search(pairs, [Trial(name, value, AIM) for name, value in times.items()])
+        best = _search(pairs, [Trial(name, value, aim) for name, value in times.items()])
         known = np.concatenate([[pairs.calls], pairs.sigmas(best.times).double().numpy()])
         runs.store.write(keys, [known])
     long_runs = (REFERENCE_STEPS + REFERENCE_STEPS // 2) * len(runs.subject.calibration)

@@ -88,6 +88,7 @@ class Session:
     top: float
     reference_steps: int = 50
     converged_steps: int = 0
+    objective: str = OBJECTIVE
 
     @property
     def references(self) -> tuple[int, ...]:
@@ -192,7 +193,7 @@ class Session:
                 other_steps="",
                 reference_steps=self.reference_steps,
                 check=0,
-                objective=OBJECTIVE,
+                objective=self.objective,
                 search_again=False,
                 dna=mean,
             )
@@ -208,7 +209,7 @@ class Session:
 
         It uses a stored result without a look at the prompts, and held-out ones may be among those of another run.
         """
-        found_on = repr((self.model, self.calibration, self.reference_steps))
+        found_on = repr((self.model, self.calibration, self.reference_steps, self.objective))
         digest = hashlib.blake2b(found_on.encode(), digest_size=6).hexdigest()
         plain = f"benchmark-{self.model.name[:40]}-{sampler}-{self.guidance:g}"
         return f"{re.sub(r'[^A-Za-z0-9_.+-]', '_', plain)}-{digest}"
@@ -259,6 +260,7 @@ def measure(
     budget: int,
     reference_steps: int = 50,
     converged_steps: int = 0,
+    objective: str = OBJECTIVE,
     tell: Callable[[str], None] = print,
 ) -> list[Cell]:
     """Cells with one reference, or two: see `Session`. SystemExit for a sampler with which no peer can be measured."""
@@ -267,7 +269,7 @@ def measure(
     schedulers = combo(info, "BasicScheduler", "scheduler")
     session = Session(model, guidance, known, unknown, budget, "flow", 1.0, reference_steps)
     kind, top = noise_levels(client, session)
-    session = replace(session, kind=kind, top=top, converged_steps=converged_steps)
+    session = replace(session, kind=kind, top=top, converged_steps=converged_steps, objective=objective)
     found: dict[tuple[str, int], list[dict[str, FloatArray]]] = {
         (one, count): [] for one in samplers for count in steps
     }
@@ -428,5 +430,6 @@ def run(args: argparse.Namespace) -> list[Cell]:
                 args.budget,
                 args.reference_steps,
                 args.converged_steps,
+                args.objective,
             )
     return cells

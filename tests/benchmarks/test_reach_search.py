@@ -6,6 +6,7 @@ from cotj.benchmarks.reach import search
 from cotj.benchmarks.reach.runs import REFERENCE_STEPS, Runs, Store
 from cotj.benchmarks.reach.schedules import host_peers
 from cotj.benchmarks.reach.subjects import Mixture
+from cotj.planner.search import OBJECTIVES
 
 SAMPLER, STEPS, BUDGET = "dpmpp_2m", 4, 800
 
@@ -20,21 +21,23 @@ def candidates(runs):
     return [one for one in host_peers(runs, SAMPLER, STEPS) if len(one.sigmas[0]) == STEPS + 1]
 
 
-def total(runs, one):
+def total(runs, one, aim):
     """The objective, over the calibration items."""
     items = search.searched_on(runs)
     errors = runs.mse(SAMPLER, one.sigmas[0], items, search.REFERENCE)
     forking = runs.strays(SAMPLER, one.sigmas[0], items) * runs.spread(items)
-    return ((errors + search.AIM.forking * forking) ** search.AIM.power).sum()
+    return ((errors + aim.forking * forking) ** aim.power).sum()
 
 
-def test_no_candidate_is_better_and_calls_are_counted_and_all_is_kept(runs, candidates):
-    found = search.optimized(runs, SAMPLER, STEPS, candidates, BUDGET)
-    assert total(runs, found) < min(total(runs, one) for one in candidates)
+@pytest.mark.parametrize("objective", ["steady", "distance"])
+def test_no_candidate_is_better_and_calls_are_counted_and_all_is_kept(runs, candidates, objective):
+    found = search.optimized(runs, SAMPLER, STEPS, candidates, BUDGET, objective)
+    aim = OBJECTIVES[objective]
+    assert total(runs, found, aim) < min(total(runs, one, aim) for one in candidates)
     long_runs = 4 * (REFERENCE_STEPS + REFERENCE_STEPS // 2)
     assert long_runs + 4 * STEPS < found.calls <= long_runs + BUDGET
     before = runs.calls
-    again = search.optimized(runs, SAMPLER, STEPS, candidates, BUDGET)
+    again = search.optimized(runs, SAMPLER, STEPS, candidates, BUDGET, objective)
     np.testing.assert_array_equal(again.sigmas[0], found.sigmas[0])
     assert again.calls == found.calls and runs.calls == before
 
