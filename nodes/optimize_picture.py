@@ -39,7 +39,7 @@ def figure(search: Search, sampler: str) -> Figure:
     _draw_schedules(path, search.best, [trials[0], search.trials[0]])
     items = len(search.best.all_errors())
     counts = f"{items} images, {search.calls} model calls"
-    lines = [f"the {len(trials)} of {len(search.trials)} candidates that ran on every pair"]
+    lines = [f"the {len(trials)} of {len(search.trials)} candidates that ran on every pair, in the objective's order"]
     if search.checked:
         best, *others = search.checked
         for other in others:
