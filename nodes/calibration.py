@@ -48,6 +48,7 @@ class Calibration:
     """Pairs of prompt and noise with the latents that long runs end in: the `Runner` of a search.
 
     pairs: to search on; those of which every item was left out are not among them. check_pairs: with the next seeds.
+    searched: what number each of the pairs has among all that are made. items: by that number, those not left out.
     """
 
     def __init__(
@@ -91,15 +92,15 @@ class Calibration:
 
     @property
     def pairs(self) -> int:
-        return len(self._searched)
+        return len(self.searched)
 
     def leave_out(self, images: list[list[int]]) -> None:
         """Search on the others. images: [pair, item of it] of each; pairs are numbered anew from 0 on."""
         kept = np.full((self.made, self.about["items"]), True)
         for pair, item in images:
             kept[pair, item] = False
-        self._searched = np.flatnonzero(kept.any(axis=1)).tolist()
-        self._items = {pair: np.flatnonzero(kept[pair]) for pair in self._searched}
+        self.searched = np.flatnonzero(kept.any(axis=1)).tolist()
+        self.items = {pair: np.flatnonzero(kept[pair]) for pair in self.searched}
 
     def at_forks(self) -> list[list[int]]:
         """Which images to search on tell nothing of schedules: [pair, item] of each. All references are to be there."""
@@ -119,8 +120,8 @@ class Calibration:
             for pair in range(saved, pairs):
                 runs = self.long_runs[: 1 if pair in self.check_pairs else 2]
                 path = Path(self.kind, long=True)
-                ends = [self._final(euler, runs[0], pair, path=path)]
-                finals = torch.stack(ends + [self._final(euler, sigmas, pair) for sigmas in runs[1:]])
+                ends = [self.final(euler, runs[0], pair, path=path)]
+                finals = torch.stack(ends + [self.final(euler, sigmas, pair) for sigmas in runs[1:]])
                 if not finals.isfinite().all():
                     raise ValueError(
                         f"{NODE}, input 'guider': the long run is not finite. Use a higher precision for this model "
@@ -141,7 +142,7 @@ class Calibration:
     def check_sampler(self, times: FloatArray) -> None:
         """ValueError where the same run from another seed of the sampler ends elsewhere: it has no one long run."""
         sigmas = self.sigmas(times)
-        one, other = (self._final(self.sampler, sigmas, 0, seed) for seed in (self.first_seed, self.first_seed + 1))
+        one, other = (self.final(self.sampler, sigmas, 0, seed) for seed in (self.first_seed, self.first_seed + 1))
         if float((one - other).square().mean()) > NOISE * float(np.median(self._changes())):
             raise ValueError(
                 f"{NODE}, input 'sampler': this sampler adds noise of its own, so its images are no approximations of "
@@ -151,10 +152,10 @@ class Calibration:
     def run(self, times: FloatArray, pair: int) -> Ends:
         items: Any = slice(None)
         if pair not in self.check_pairs:
-            pair = self._searched[pair]
-            items = self._items[pair]
+            pair = self.searched[pair]
+            items = self.items[pair]
         path, reference = Path(self.kind), self.references[pair]
-        final = self._final(self.sampler, self.sigmas(times), pair, memory=self.memories[pair], path=path)
+        final = self.final(self.sampler, self.sigmas(times), pair, memory=self.memories[pair], path=path)
         deviations = (final - reference.finals[0]).flatten(1).numpy()[items]
         return Ends(_bounded(deviations), _bounded(path.strays(reference.path)[items] * self._spread))
 
@@ -172,7 +173,7 @@ class Calibration:
         sigmas = flow_to_sigma(np.append(times, 0), self.kind).clip(max=float(self.model_sampling.sigma_max))
         return torch.from_numpy(sigmas).float()
 
-    def _final(
+    def final(
         self,
         sampler: comfy.samplers.Sampler,
         sigmas: torch.Tensor,

@@ -20,16 +20,16 @@ HAIR = 1e-3  # relative, by which a schedule may pass the model's own range
 
 
 def candidates(
-    model_sampling: Any, steps: int, sampler: str, dna: DiffusionDNA | None, stored: list[float]
+    model_sampling: Any, steps: int, sampler: str, dna: DiffusionDNA | None, known: dict[str, list[float]]
 ) -> dict[str, FloatArray]:
-    """Flow times by name: the host's schedulers and tables, shifts, the DNA's plans for this sampler, what is stored.
+    """Flow times by name: the host's schedulers and tables, shifts, the DNA's plans for this sampler, what is known.
 
     Those that make another number of steps, or leave the model's range of sigmas, are left out; so are doubles.
     """
     kind = host.noise_kind(model_sampling)
     lowest, top = float(model_sampling.sigma_min), float(model_sampling.sigma_max)
     found: dict[str, FloatArray] = {}
-    for name, sigmas in _schedules(model_sampling, steps, sampler, dna, stored):
+    for name, sigmas in _schedules(model_sampling, steps, sampler, dna, known):
         whole = len(sigmas) == steps + 1 and sigmas[-1] == 0 and (np.diff(sigmas) < 0).all()
         if whole and sigmas[0] <= (1 + HAIR) * top and sigmas[-2] >= (1 - HAIR) * lowest:
             times = sigma_to_flow(sigmas[:-1], kind)
@@ -39,11 +39,10 @@ def candidates(
 
 
 def _schedules(
-    model_sampling: Any, steps: int, sampler: str, dna: DiffusionDNA | None, stored: list[float]
+    model_sampling: Any, steps: int, sampler: str, dna: DiffusionDNA | None, known: dict[str, list[float]]
 ) -> Iterator[tuple[str, list[float]]]:
     yield DEFAULT, comfy.samplers.calculate_sigmas(model_sampling, DEFAULT, steps).tolist()
-    if stored:
-        yield STORED, stored
+    yield from known.items()
     for name in comfy.samplers.SCHEDULER_NAMES:
         yield name, comfy.samplers.calculate_sigmas(model_sampling, name, steps).tolist()
     for name, sigmas in node_sigmas(model_sampling, steps).items():

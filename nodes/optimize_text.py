@@ -71,6 +71,8 @@ def describe_search(name: str, schedules: Schedules, steps: int) -> str:
     ]
     if len(best.errors) < FEW_PAIRS:
         lines.append(f"with fewer than {FEW_PAIRS} pairs it fits these more than others: use more prompts or seeds")
+    if pairs := about.get("student_pairs"):
+        lines.append(f"the candidate optimal-steps was found on {_pairs(pairs)}")
     if left_out := len(about.get("left_out", [])):
         lines.append(
             f"{_images(left_out)} left out: half as many steps as the long run's end in another image "
@@ -138,6 +140,10 @@ def ratio(best: Trial, rival: Trial) -> tuple[float, float, float]:
 
 def _images(count: int) -> str:
     return "1 image" if count == 1 else f"{count} images"
+
+
+def _pairs(count: int) -> str:
+    return "1 pair" if count == 1 else f"{count} pairs"
 
 
 def _prompts(about: dict[str, Any]) -> str:

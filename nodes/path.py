@@ -50,6 +50,11 @@ class Path:
         distances = torch.stack([(one.square().sum(1) / self.size).sqrt() for one in off])
         return straying(self.times, distances.double().numpy())
 
+    def at(self, sigma: float) -> torch.Tensor:
+        """(items, bins) sketches of the states as the model sees them, not in flow scale."""
+        time = float(sigma_to_flow(sigma, self.kind))
+        return self.state_at(time) / (1 - time if self.kind == "ve" else 1)
+
     def state_at(self, time: float) -> torch.Tensor:
         """(items, bins), linear between two calls."""
         place = float(np.interp(-time, -np.array(self.times), np.arange(len(self.times))))

@@ -11,8 +11,8 @@ from typing import Any
 import folder_paths
 
 from ..planner import DiffusionDNA
-from ..planner.search import Objective, OutOfCalls, Trial, race, refine, run
-from . import __version__, schedule_file
+from ..planner.search import OPTIMAL_STEPS_SHARE, Objective, OutOfCalls, Trial, race, refine, run
+from . import __version__, schedule_file, students
 from .calibration import NODE, Calibration
 from .candidates import DEFAULT, STORED, candidates
 from .files import FOLDER, save_folder
@@ -83,10 +83,7 @@ def search_schedule(
     try:
         calibration.make_references(calibration.made)
         calibration.leave_out(search.about.setdefault("left_out", calibration.at_forks()))
-        if not search.trials:
-            found = candidates(calibration.model_sampling, steps, sampler_name(calibration.sampler), dna, stored)
-            calibration.check_sampler(found[DEFAULT])
-            search.trials = [Trial(name, times, objective) for name, times in found.items()]
+        _add_candidates(calibration, search, steps, budget, objective, dna, stored)
         _race_and_refine(calibration, search, save)
         search.finished = True
     except OutOfCalls:
@@ -99,6 +96,29 @@ def search_schedule(
             f"{NODE}, input 'budget': {budget} model calls are too few to {aim} on all {calibration.made} pairs. "
             "Raise it to 275 or more per pair, or use fewer prompts or seeds."
         )
+
+
+def _add_candidates(
+    calibration: Calibration,
+    search: Search,
+    steps: int,
+    budget: int,
+    objective: Objective,
+    dna: DiffusionDNA | None,
+    stored: list[float],
+) -> None:
+    """Those that are not there yet: all, or what a larger budget or a DNA brings to a search that goes on."""
+    known = {STORED: stored} if stored else {}
+    sampler = sampler_name(calibration.sampler)
+    if sampler == students.SAMPLER and not search.about.get("student_pairs"):
+        calls = min(OPTIMAL_STEPS_SHARE * budget, budget - calibration.budget.spent)
+        if planned := students.plan(calibration, steps, calls):
+            known[students.NAME], search.about["student_pairs"] = planned
+    found = candidates(calibration.model_sampling, steps, sampler, dna, known)
+    if not search.trials:
+        calibration.check_sampler(found[DEFAULT])
+    names = {trial.name for trial in search.trials}
+    search.trials += [Trial(name, times, objective) for name, times in found.items() if name not in names]
 
 
 def _surpasses_stored(search: Search) -> bool:

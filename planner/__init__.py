@@ -9,7 +9,7 @@ from .diagnose import Diagnosis, diagnose
 from .dna import DiffusionDNA, Kind, flow_to_sigma, mean_dna, sigma_to_flow
 from .gits import Gits
 from .graph import Graph, Planner
-from .optimal_steps import OptimalSteps, optimal_steps
+from .optimal_steps import OptimalSteps, affordable, optimal_steps, student_calls
 from .plan import Plan
 from .planning import CURVE_STEPS, Start, plan_adaptive, plan_fixed, plan_target
 from .profile import TrajectoryProfile, mean_profile, profile_of
@@ -41,6 +41,7 @@ __all__ = [
     "Start",
     "TimeShift",
     "TrajectoryProfile",
+    "affordable",
     "best_planner",
     "diagnose",
     "flow_to_sigma",
@@ -56,4 +57,5 @@ __all__ = [
     "shortest_paths",
     "sigma_to_flow",
     "stretch",
+    "student_calls",
 ]

@@ -6,13 +6,16 @@ far: so this is a beam search of width one, and no global optimum. It needs the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from .arrays import FloatArray, vector
-from .samplers import Denoise
+
+COARSE = 3  # nodes of a reference run per step, from which on every second one is enough
+States = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +23,7 @@ class OptimalSteps:
     """What `optimal_steps` found. Entry k - 1 belongs to schedules of k steps.
 
     schedules: (k + 1,) sigmas each, descending, last 0. errors: mean squares between what the student reached and the
-    reference's end. calls: of the denoiser, for all states of a batch at once.
+    reference's end. calls: of the denoiser, for all items at once.
     """
 
     schedules: tuple[FloatArray, ...]
@@ -28,13 +31,34 @@ class OptimalSteps:
     calls: int
 
 
+def student_calls(nodes: int, max_steps: int) -> int:
+    """How many calls `optimal_steps` makes: after s steps a student stands at every node but the first s."""
+    return 1 + sum(nodes - steps for steps in range(1, max_steps))
+
+
+def affordable(nodes: int, steps: int, calls: float) -> tuple[int, int]:
+    """How many calls of the denoiser buy: which nodes of a reference run, as every so many-th, and on how many runs.
+
+    For schedules of `steps` steps along a run of as many `nodes`. No runs where there are too few calls or nodes.
+    """
+    every = 2 if COARSE * steps <= nodes else 1
+    kept = -(-nodes // every)
+    return every, int(calls // student_calls(kept, steps)) if steps <= kept else 0
+
+
 def optimal_steps(
-    denoise: Denoise, sigmas: npt.ArrayLike, reference: npt.NDArray[np.floating], max_steps: int
+    denoise: Callable[[States, FloatArray], States],
+    sigmas: npt.ArrayLike,
+    start: States,
+    reference: States,
+    max_steps: int,
+    seen: Callable[[States], States] = lambda states: states,
 ) -> OptimalSteps:
     """Euler schedules of exactly 1, 2, ... `max_steps` steps over the nodes of a reference run, from its first state.
 
-    denoise: x and sigma to the clean guess. sigmas: (N + 1,) of the reference run, descending, last 0. reference:
-    (N + 1, ...) its states, the final latent last.
+    denoise: (n, items, ...) states at sigmas (n,) to their clean guesses. sigmas: (N + 1,) of the reference run,
+    descending, last 0. start: (items, ...) its first state. reference: (N + 1, ...) all its states, the final latent
+    last, as `seen` shows them: a linear map of (n, items, ...) states, such as a sketch, by which they are compared.
 
     A student's state at a node is that of its cheapest way there in so many steps, by its mean square distance from the
     reference's state. ValueError for shapes that do not match, or more steps than the reference has.
@@ -45,27 +69,35 @@ def optimal_steps(
         raise ValueError("the reference needs a state for every sigma, and sigmas that descend to 0")
     if not 1 <= max_steps <= last:
         raise ValueError(f"max_steps must lie between 1 and the reference's {last}, not {max_steps}")
-    states: dict[int, npt.NDArray[np.floating]] = {0: reference[0]}
+    nodes, states = [0], start[None]
     came_from: list[dict[int, int]] = []
-    schedules, errors, calls = [], [], 0
+    schedules, errors = [], []
     for steps in range(1, max_steps + 1):
-        reached: dict[int, npt.NDArray[np.floating]] = {}
+        guesses = denoise(states, levels[nodes])
+        seen_states, seen_guesses = seen(states), seen(guesses)
         costs: dict[int, float] = {}
         before: dict[int, int] = {}
-        for node, state in states.items():
-            guess = denoise(state, float(levels[node]))
-            calls += 1
+        for row, node in enumerate(nodes):
             for target in range(node + 1, last + 1):
-                share = levels[target] / levels[node]
-                end = share * state + (1 - share) * guess
+                end = _euler(seen_states[row], seen_guesses[row], levels[target] / levels[node])
                 cost = float(np.mean(np.square(end - reference[target])))
-                if cost < costs.get(target, np.inf):
-                    reached[target], costs[target], before[target] = end, cost, node
+                if target not in costs or cost < costs[target]:
+                    costs[target], before[target] = cost, node
         came_from.append(before)
         path = [last]
         for level in range(steps - 1, -1, -1):
             path.append(came_from[level][path[-1]])
         schedules.append(levels[path[::-1]])
         errors.append(costs[last])
-        states = {node: state for node, state in reached.items() if node < last}
-    return OptimalSteps(tuple(schedules), np.array(errors), calls)
+        if steps < max_steps:
+            rows = {node: row for row, node in enumerate(nodes)}
+            ways = sorted((target, node) for target, node in before.items() if target < last)
+            ends = (_euler(states[rows[node]], guesses[rows[node]], levels[to] / levels[node]) for to, node in ways)
+            states = np.stack(list(ends))
+            nodes = [target for target, _ in ways]
+    return OptimalSteps(tuple(schedules), np.array(errors), student_calls(last, max_steps))
+
+
+def _euler(state: States, guess: States, share: float) -> States:
+    """share: of the sigma that is left. As a Python float, so that single precision stays single."""
+    return float(share) * state + (1 - float(share)) * guess

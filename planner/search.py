@@ -19,6 +19,7 @@ from .arrays import FloatArray
 PROBE = 0.05  # share of the smaller neighbouring gap by which a node is moved to take a derivative
 LEAST_GAP = 0.4  # of what it was, that a joint step leaves of a gap between two nodes
 FIRST_MOVE, LAST_MOVE = 0.15, 0.07  # shares of a gap that coordinate moves start and end with
+OPTIMAL_STEPS_SHARE = 1 / 8  # of all calls, that `optimal_steps` may take at most to find one more candidate
 SURE = 1.0  # standard errors of the mean gain over items that a refinement must gain to be taken
 
 
@@ -39,9 +40,7 @@ OBJECTIVES = {
     "distance": Objective(0.5),
     "mean square": Objective(1.0),
 }
-FORK_TIMES = np.linspace(
-    0.8, 1, 21
-)  # flow times over which a run strays: where paths fork, by `python benchmarks forks`
+FORK_TIMES = np.linspace(0.8, 1, 21)  # flow, over which a run strays: where paths fork, by `python benchmarks forks`
 FORK = 100  # times the median error of long runs, above which one has gone another way
 TINY = 1e-12  # below every error that is told from 0
 BLOWN_UP = 1e6  # the deviation of a run that is not finite; far above any other, and its squares still add up

@@ -107,7 +107,7 @@ class Bench:
         calls = (REFERENCE_STEPS + GRID_POINTS) * len(subject.calibration)
         self.own = OwnPlans(self.dna, calls)
         euler = "euler" in settings.samplers
-        self.optimal = optimal_steps_schedules(runs, max(settings.steps)) if euler else []
+        self.optimal = optimal_steps_schedules(runs, subject.calibration, max(settings.steps)) if euler else []
 
     @property
     def dna(self) -> DiffusionDNA:
@@ -126,9 +126,8 @@ class Bench:
         runs, test = self.runs, self.test
         plain = host_peers(runs, sampler, steps)
         peers = [*plain, *cotj_peers(self.dnas, self.calibration, steps)]
-        own = self.own.schedules(sampler, steps)
-        if sampler == "euler":
-            own.append(self.optimal[steps - 1])
+        plans = self.own.schedules(sampler, steps)
+        own = plans + (self.optimal[steps - 1 : steps] if sampler == "euler" else [])
         figures = {}
         for one in self._screened(sampler, peers):
             figures[one.name] = one.figures(runs, sampler, test)
@@ -139,7 +138,8 @@ class Bench:
         found = [*peers, *own]
         if self.settings.budget:
             budget = search_budget(self.settings.budget, steps) * len(runs.subject.calibration)
-            tried = (*plain, *peers[-2:], *own, *search_candidates(runs, steps))
+            students = search.students(runs, steps, budget) if sampler == "euler" else []
+            tried = (*plain, *peers[-2:], *plans, *students, *search_candidates(runs, steps))
             candidates = [one for one in tried if len(one.sigmas[0]) == steps + 1]
             pick = search.optimized(runs, sampler, steps, candidates, budget, self.settings.objective)
             figures[search.NAME] = pick.figures(runs, sampler, test)

@@ -36,6 +36,7 @@ FloatArray = npt.NDArray[np.float64]
 SHIFTS = CANDIDATE_SHIFTS
 PUBLISHED = "CoTj"  # per prompt, as published
 AUTO = "auto"
+OPTIMAL_STEPS = "optimal-steps"
 SHIFT = "shift "  # and how much
 
 
@@ -163,25 +164,29 @@ class OwnPlans:
         ]
 
 
-def optimal_steps_schedules(runs: Runs, max_steps: int) -> list[Schedules]:
-    """Entry k - 1 is the schedule of k steps that the search of OptimalSteps finds on the calibration items."""
-    subject = runs.subject
-    items, size = subject.calibration, subject.batch
-    key = runs.keys(f"optimal steps {max_steps} {items}", items[:1])
+def optimal_steps_schedules(runs: Runs, items: Items, max_steps: int, every: int = 1) -> list[Schedules]:
+    """Entry k - 1 is the schedule of k steps that the search of OptimalSteps finds on every so many-th node."""
+    size = runs.subject.batch
+    where = f" every {every}" if every > 1 else ""
+    key = runs.keys(f"optimal steps {max_steps} {items}{where}", items[:1])
     (known,) = runs.store.read(key)
     if known is None:
         states = np.concatenate([runs.states(items[i : i + size]) for i in range(0, len(items), size)], 1)
-        denoise = subject.denoiser(items)
+        states = np.concatenate([states[:-1:every], states[-1:]])
+        denoise = runs.subject.denoiser(items)
         _, sigmas = runs.reference_run("own")
+        nodes = np.append(sigmas[:-1:every].double().numpy(), 0)
 
-        def guess(x: FloatArray, sigma: float) -> FloatArray:
-            return denoise(torch.from_numpy(x).float(), sigma).double().numpy()
+        def guess(at: FloatArray, levels: FloatArray) -> FloatArray:
+            states = torch.from_numpy(at).float()
+            return np.stack([denoise(x, float(sigma)).double().numpy() for x, sigma in zip(states, levels)])
 
         with torch.inference_mode():
-            found = optimal_steps(guess, sigmas.double().numpy(), states, max_steps)
+            found = optimal_steps(guess, nodes, states[0], states, max_steps)
+        runs.calls += found.calls * len(items)
         known = np.concatenate([[found.calls * len(items)], *found.schedules])
         runs.store.write(key, [known])
     ends = np.cumsum([steps + 1 for steps in range(1, max_steps + 1)])
     parts = np.split(known[1:], ends[:-1])
     calls = int(known[0]) + REFERENCE_STEPS * len(items)
-    return [Schedules("optimal-steps", (torch.from_numpy(part.copy()).float(),), calls) for part in parts]
+    return [Schedules(OPTIMAL_STEPS, (torch.from_numpy(part.copy()).float(),), calls) for part in parts]

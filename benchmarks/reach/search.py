@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from cotj.nodes.path import Path
-from cotj.planner import flow_to_sigma, sigma_to_flow
-from cotj.planner.search import BLOWN_UP, OBJECTIVES, SURE, Ends, OutOfCalls, Trial, at_forks, race, refine
+from cotj.planner import affordable, flow_to_sigma, sigma_to_flow
+from cotj.planner.search import (
+    BLOWN_UP,
+    OBJECTIVES,
+    OPTIMAL_STEPS_SHARE,
+    SURE,
+    Ends,
+    OutOfCalls,
+    Trial,
+    at_forks,
+    race,
+    refine,
+)
 from torch import Tensor
 
 from . import host
 from .runs import REFERENCE_STEPS, REFERENCES, Runs
-from .schedules import Schedules
+from .schedules import OPTIMAL_STEPS, Schedules, optimal_steps_schedules
 from .subjects import Items
 
 FloatArray = npt.NDArray[np.float64]
@@ -112,8 +124,23 @@ def optimized(
         best = _search(pairs, [Trial(name, value, aim) for name, value in times.items()])
         known = np.concatenate([[pairs.calls], pairs.sigmas(best.times).double().numpy()])
         runs.store.write(keys, [known])
-    long_runs = (REFERENCE_STEPS + REFERENCE_STEPS // 2) * len(runs.subject.calibration)
-    return Schedules(NAME, (torch.from_numpy(known[1:].copy()).float(),), long_runs + int(known[0]))
+    calls = _long_calls(runs) + int(known[0]) + sum(one.calls for one in candidates if one.name == OPTIMAL_STEPS)
+    return Schedules(NAME, (torch.from_numpy(known[1:].copy()).float(),), calls)
+
+
+def students(runs: Runs, steps: int, budget: int) -> list[Schedules]:
+    """What OptimalSteps' search finds with its share of all calls, of which the race and refinement have `budget`."""
+    items = searched_on(runs)
+    calls = OPTIMAL_STEPS_SHARE / (1 - OPTIMAL_STEPS_SHARE) * (budget + _long_calls(runs))
+    every, count = affordable(REFERENCE_STEPS, steps, calls)
+    if not count:
+        return []
+    found = optimal_steps_schedules(runs, items[:count], steps, every)[-1]
+    return [replace(found, calls=found.calls - REFERENCE_STEPS * len(items[:count]))]  # the long runs are there
+
+
+def _long_calls(runs: Runs) -> int:
+    return (REFERENCE_STEPS + REFERENCE_STEPS // 2) * len(runs.subject.calibration)
 
 
 def searched_on(runs: Runs) -> Items:

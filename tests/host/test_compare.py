@@ -105,6 +105,43 @@ def test_calls_are_counted_whatever_the_sampler(client, graph):
     assert found["schedules"][0]["psnr"] is None
 
 
+def test_a_reference_that_is_there_is_not_made_again(client, graph):
+    """Measure DNA's: the figures are those of the same long run, made here."""
+    run = DemoRun(graph, batch=2)
+    euler = graph.add("KSamplerSelect", sampler_name="euler")[0]
+    measuring = {"guider": run.guider, "noise": run.noise, "sampler": euler, "latent_image": run.latent}
+    known = run.measure(reference_steps=12)[1]
+    nodes = [compare(graph, schedule(graph, run.model, 4), **measuring, **more) for more in ({}, {"reference": known})]
+    result = client.run(graph.nodes)
+    made, given = (result.outputs[node.id]["cotj_comparison"][0] for node in nodes)
+    np.testing.assert_allclose(given["schedules"][0]["mse"], made["schedules"][0]["mse"], rtol=1e-5)
+    assert given["schedules"][0]["calls"] == 4
+    assert given["reference"]["steps"] is given["reference"]["sigmas"] is given["reference"]["sampler"] is None
+    assert given["reference"]["seed"] == made["reference"]["seed"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "reason"),
+    [
+        ({"batch": 3}, r"its size is \[\[3, 16, 32, 32\]\], and that of the runs \[\[2, 16, 32, 32\]\]"),
+        ({"reference_sigmas": "1, 0.5, 0"}, "reference_sigmas are for nothing. Disconnect one of the two"),
+        ({"guider": None}, "it is missing"),
+    ],
+)
+def test_a_reference_that_cannot_be_one_is_refused(client, server, graph, inputs, reason):
+    run = DemoRun(graph, batch=2)
+    euler = graph.add("KSamplerSelect", sampler_name="euler")[0]
+    measuring = {"guider": run.guider, "noise": run.noise, "sampler": euler, "latent_image": run.latent}
+    reference = graph.add("EmptySD3LatentImage", width=256, height=256, batch_size=inputs.get("batch", 2))[0]
+    if "reference_sigmas" in inputs:
+        measuring["reference_sigmas"] = graph.add("ManualSigmas", sigmas=inputs["reference_sigmas"])[0]
+    if "guider" in inputs:
+        measuring = {"dna": graph.add("CoTjLoadDNA", name="compare")[0]}
+    compare(graph, schedule(graph, run.model, 4), reference=reference, **measuring)
+    with server.expect_traceback("Compare Schedules, input"), pytest.raises(NodeError, match=reason):
+        client.run(graph.nodes)
+
+
 @pytest.mark.parametrize(
     ("inputs", "reason"),
     [

@@ -36,6 +36,14 @@ def test_only_what_is_at_high_noise_is_kept_and_the_first_call_below():
     assert len(path("flow", [1, 0.9, 0.7, 0.5, 0.3], long=True).times) == 5
 
 
+@pytest.mark.parametrize("kind", ["flow", "ve"])
+def test_states_are_given_back_as_the_model_saw_them(kind):
+    long = path(kind, np.linspace(0.95, 0.05, 19), long=True)
+    sigma, direction = float(flow_to_sigma(0.65, kind)), torch.linspace(-1, 1, 50)
+    expected = torch.stack([direction, 2 * direction]) * (0.65 if kind == "flow" else sigma)
+    np.testing.assert_allclose(long.at(sigma), expected, rtol=1e-4, atol=1e-5)
+
+
 def test_large_states_are_sketched_and_distances_hold():
     size = 100_000
     long = path("flow", np.linspace(1, 0.02, 50), size=size, long=True)

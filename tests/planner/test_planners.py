@@ -15,6 +15,7 @@ from cotj.planner import (
     Multistep,
     Propagated,
     Smooth,
+    affordable,
     best_planner,
     flow_to_sigma,
     optimal_steps,
@@ -23,6 +24,7 @@ from cotj.planner import (
     planner_named,
     profile_of,
     sigma_to_flow,
+    student_calls,
 )
 from cotj.planner.defects import band_variances, survival
 from cotj.planner.samplers import is_multistep, sample, solver_of
@@ -313,9 +315,11 @@ class Counted:
     def __init__(self, model):
         self.model, self.calls = model, 0
 
-    def __call__(self, x, sigma):
-        self.calls += 1
-        return self.model.guess(x, sigma, np.zeros(len(x), dtype=int))
+    def __call__(self, states, sigmas):
+        assert len(states) == len(sigmas)
+        self.calls += len(states)
+        prompts = np.zeros(states.shape[1], dtype=int)
+        return np.stack([self.model.guess(x, float(sigma), prompts) for x, sigma in zip(states, sigmas)])
 
 
 def test_optimal_steps_by_brute_force(kind):
@@ -326,8 +330,8 @@ def test_optimal_steps_by_brute_force(kind):
     states, _, final = long_run(model, noise, prompts, sigmas)
     reference = np.concatenate([states, final[None]])
     denoise = Counted(model)
-    found = optimal_steps(denoise, sigmas, reference, 8)
-    assert denoise.calls == found.calls <= 8 + 8 * 8
+    found = optimal_steps(denoise, sigmas, reference[0], reference, 8)
+    assert denoise.calls == found.calls == student_calls(8, 8) == 1 + 7 * 8 // 2
 
     def error(schedule):
         end = sample("euler", lambda x, s: model.guess(x, s, prompts), noise, schedule, kind)
@@ -344,9 +348,53 @@ def test_optimal_steps_by_brute_force(kind):
     assert found.errors[-1] == pytest.approx(0, abs=1e-20)
 
 
+def test_optimal_steps_compares_what_is_seen_of_states():
+    """What keeps distances changes nothing; what hides some values makes only the others count; precision stays."""
+    model = mixture(side=4, modes=8, prompts=1, kind="flow")
+    noise, sigmas = model.noise(3, 0), uniform_sigmas(model, 8)
+    states, _, final = long_run(model, noise, np.zeros(3, dtype=int), sigmas)
+    reference = np.concatenate([states, final[None]]).astype(np.float32)
+    plain = optimal_steps(Counted(model), sigmas, reference[0], reference, 5)
+    turn = np.linalg.qr(np.random.default_rng(0).standard_normal((noise[0].size,) * 2))[0]
+
+    def turned(states):
+        return states.reshape(*states.shape[:2], -1) @ turn
+
+    def first(states):
+        assert states.dtype == np.float32
+        return states[:, :1]
+
+    same = optimal_steps(Counted(model), sigmas, reference[0], turned(reference), 5, turned)
+    np.testing.assert_allclose(same.errors, plain.errors, rtol=1e-4)
+    for one, other in zip(same.schedules, plain.schedules):
+        np.testing.assert_array_equal(one, other)
+
+    def single(states, sigmas):
+        return Counted(model)(states, sigmas).astype(np.float32)
+
+    of_first = optimal_steps(single, sigmas, reference[0], reference[:, :1], 5, first)
+    alone = optimal_steps(single, sigmas, reference[0, :1], reference[:, :1], 5)
+    np.testing.assert_allclose(of_first.errors, alone.errors, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "steps", "calls", "expected"),
+    [(50, 6, 111, (2, 1)), (50, 6, 110, (2, 0)), (50, 16, 1024, (2, 4)), (50, 17, 2000, (1, 3)), (7, 2, 100, (2, 25))],
+)
+def test_what_calls_buy_of_optimal_steps(nodes, steps, calls, expected):
+    every, runs = affordable(nodes, steps, calls)
+    assert (every, runs) == expected
+    kept = len(range(0, nodes, every))
+    assert runs * student_calls(kept, steps) <= calls < (runs + 1) * student_calls(kept, steps)
+
+
+def test_no_calls_buy_more_steps_than_there_are_nodes():
+    assert affordable(8, 8, 1e6)[1] > 0 == affordable(8, 9, 1e6)[1]
+
+
 def test_optimal_steps_refuses():
     states = np.zeros((4, 1, 2))
     with pytest.raises(ValueError, match="between 1 and the reference's 3"):
-        optimal_steps(lambda x, s: x, [1, 0.6, 0.3, 0], states, 4)
+        optimal_steps(lambda x, s: x, [1, 0.6, 0.3, 0], states[0], states, 4)
     with pytest.raises(ValueError, match="a state for every sigma"):
-        optimal_steps(lambda x, s: x, [1, 0.6, 0], states, 2)
+        optimal_steps(lambda x, s: x, [1, 0.6, 0], states[0], states, 2)
