@@ -52,16 +52,16 @@ def options() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     args = options().parse_args(argv)
     if args.server:
-        references = REFERENCES[: 1 + (args.converged_steps > 0)]
-        report(args.output, server.run(args), {}, args.samplers, references)
+        cells, ranks = server.run(args)
+        ranked = f"runs (of {server.RANKED_PROMPTS} prompts)"
+        report(args.output, cells, ranks, args.samplers, ranked, REFERENCES[: 1 + (args.converged_steps > 0)])
         return
     if args.quick:
         args.models, args.guidance = ["mixture-flow"], [3.0]
         args.samplers, args.steps = args.samplers[:2], [step for step in args.steps if step in (4, 6, 8, 10)]
     torch.set_num_threads(1)
     store = Store(args.cache)
-    cells: list[Cell] = []
-    ranks: dict[tuple[str, str], dict[str, predictions.Ranks]] = {}
+    cells, ranks = [], {}
     for name in args.models:
         for make in subjects(args.guidance, int(args.prompts), args.calibration)[name]:
             started = time.monotonic()
@@ -86,7 +86,7 @@ def main(argv: list[str] | None = None) -> None:
                 f"{bench.drift:.1g}; {runs.calls} model calls now, the rest was kept from before",
                 flush=True,
             )
-    report(args.output, cells, ranks, args.samplers)
+    report(args.output, cells, ranks, args.samplers, "runs (8 of the demo model, 4 of each prompt of the mixture)")
 
 
 def report(
@@ -94,9 +94,10 @@ def report(
     cells: Sequence[Cell],
     ranks: dict[tuple[str, str], dict[str, predictions.Ranks]],
     samplers: Sequence[str],
+    ranked: str,
     references: Sequence[str] = REFERENCES,
 ) -> None:
-    """Print what matters, write everything."""
+    """Print what matters, write everything. ranked: what the ranks are of."""
     parts = [tables.summary(cells, references)]
     for model, found in tables.by_model(cells):
         for reference in references:
@@ -105,8 +106,8 @@ def report(
     if ranks:
         parts.append(
             f"Rank correlation (Spearman) of predicted and measured error, {predictions.RANDOM_SCHEDULES} random "
-            f"schedules of {predictions.RANDOM_STEPS} calls, reference own: with the mean error of the runs (8 of the "
-            "demo model, 4 of each prompt of the mixture), and with the geometric mean\n"
+            f"schedules of {predictions.RANDOM_STEPS} calls, reference own: with the mean error of the {ranked}, and "
+            "with the geometric mean\n"
             f"{predictions.correlation_table(ranks)}"
         )
     text = "\n\n".join(parts)

@@ -13,7 +13,7 @@ import torch
 
 from ..planner import FloatArray, flow_to_sigma
 from ..planner.dna import Kind
-from ..planner.search import BLOWN_UP, Ends, OutOfCalls, at_forks
+from ..planner.search import Ends, OutOfCalls, at_forks, bounded
 from . import host, schedule_file
 from .digest import digest_of
 from .files import save_folder
@@ -157,7 +157,7 @@ class Calibration:
         path, reference = Path(self.kind), self.references[pair]
         final = self.final(self.sampler, self.sigmas(times), pair, memory=self.memories[pair], path=path)
         deviations = (final - reference.finals[0]).flatten(1).numpy()[items]
-        return Ends(_bounded(deviations), _bounded(path.strays(reference.path)[items] * self._spread))
+        return Ends(bounded(deviations), bounded(path.strays(reference.path)[items] * self._spread))
 
     @cached_property
     def _spread(self) -> float:
@@ -208,10 +208,6 @@ class Budget:
 
     def after_call(self) -> None:
         self.progress.call_done()
-
-
-def _bounded(values: FloatArray) -> FloatArray:
-    return np.nan_to_num(values, nan=BLOWN_UP, posinf=BLOWN_UP, neginf=-BLOWN_UP).clip(-BLOWN_UP, BLOWN_UP)
 
 
 def _noises(noise: Any, latent: dict[str, Any], count: int) -> list[torch.Tensor]:

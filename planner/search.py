@@ -63,6 +63,11 @@ class Ends(NamedTuple):
     forking: FloatArray
 
 
+def bounded(values: FloatArray) -> FloatArray:
+    """Values of which none is above BLOWN_UP in size, nor NaN: for `Ends` of runs that may have blown up."""
+    return np.nan_to_num(values, nan=BLOWN_UP, posinf=BLOWN_UP, neginf=-BLOWN_UP).clip(-BLOWN_UP, BLOWN_UP)
+
+
 class Runner(Protocol):
     @property
     def pairs(self) -> int:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from cotj.planner import CoTj, Planner, TimeShift, flow_to_sigma, sigma_to_flow
+from cotj.planner import CoTj, Kind, Planner, TimeShift, flow_to_sigma, sigma_to_flow
 from torch import Tensor
 
 from .cells import Bench
-from .runs import Runs
+from .schedules import OwnPlans
 from .statistics import rank_correlation
 from .subjects import Items
 
@@ -28,30 +29,34 @@ class Ranks(NamedTuple):
     typical: float
 
 
-def random_schedules(runs: Runs, count: int, steps: int, seed: int = 0) -> list[Tensor]:
-    """From the model's top to 0, jumps by chance in the schedule time of a shift by chance, 0.7 to 6."""
+def random_schedules(kind: Kind, top: float, seed: int = 0) -> list[Tensor]:
+    """From a model's top to 0, jumps by chance in the schedule time of a shift by chance, 0.7 to 6."""
     rng = np.random.default_rng(seed)
-    subject = runs.subject
-    top = float(subject.sampling.sigma_max)
+    steps = RANDOM_STEPS
     found = []
-    for _ in range(count):
+    for _ in range(RANDOM_SCHEDULES):
         warp = TimeShift("static", float(np.exp(rng.uniform(np.log(0.7), np.log(6)))))
         jumps = rng.dirichlet(np.full(steps, 4.0))
-        u = float(warp.times(sigma_to_flow(top, subject.kind))) * np.append(1 - np.cumsum(jumps)[:-1], 0)
-        sigmas = np.append(top, flow_to_sigma(warp.sigmas(u), subject.kind))
+        u = float(warp.times(sigma_to_flow(top, kind))) * np.append(1 - np.cumsum(jumps)[:-1], 0)
+        sigmas = np.append(top, flow_to_sigma(warp.sigmas(u), kind))
         found.append(torch.from_numpy(sigmas).float())
     return found
 
 
 def correlations(bench: Bench, items: Items, sampler: str, reference: str) -> dict[str, Ranks]:
     """Spearman's rho between what each planner predicts for random schedules, and where their runs end."""
-    runs, dna = bench.runs, bench.dna
-    schedules = random_schedules(runs, RANDOM_SCHEDULES, RANDOM_STEPS)
+    runs = bench.runs
+    schedules = random_schedules(runs.subject.kind, float(runs.subject.sampling.sigma_max))
     errors = np.stack([runs.mse(sampler, sigmas, items, reference) for sigmas in schedules])
-    planners: dict[str, Planner] = {"cotj": CoTj(), **bench.own.planners(sampler)}
+    return ranks_of(bench.own, sampler, schedules, errors)
+
+
+def ranks_of(own: OwnPlans, sampler: str, schedules: Sequence[Tensor], errors: FloatArray) -> dict[str, Ranks]:
+    """Of every planner. errors: (schedules, runs), measured."""
+    planners: dict[str, Planner] = {"cotj": CoTj(), **own.planners(sampler)}
     found = {}
     for name, planner in planners.items():
-        predicted = [planner.error(dna, sigmas.double().numpy()) for sigmas in schedules]
+        predicted = [planner.error(own.dna, sigmas.double().numpy()) for sigmas in schedules]
         found[name] = Ranks(
             rank_correlation(predicted, errors.mean(1)), rank_correlation(predicted, np.log(errors).mean(1))
         )

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from cotj.nodes.path import Path as StatePath
 from cotj.nodes.path import spread
-from cotj.planner import TrajectoryProfile, flow_to_sigma, sigma_to_flow
+from cotj.planner import Kind, TrajectoryProfile, flow_to_sigma, sigma_to_flow
 from cotj.predictor.trajectory import TrajectorySketch
 from torch import Tensor
 
@@ -28,11 +28,19 @@ FloatArray = npt.NDArray[np.float64]
 
 REFERENCES = ("own", "converged")
 REFERENCE_STEPS = 50
-CONVERGED_STEPS = 200
+CONVERGED_STEPS, CONVERGED_SAMPLER = 200, "dpmpp_2m"
 ENOUGH = 2_000_000_000  # bytes, so that profiles are exact
 MEASURES = ("mse", "psnr", "ssim")
 GRID_POINTS = 100
 FORMAT = 1  # of what is kept; to be raised where the same key would mean another figure
+
+
+def dense_sigmas(kind: Kind, top: float, steps: int) -> Tensor:
+    """(steps + 1,) of the converged run: dense at both ends, where a guided model turns and where fine detail forms."""
+    times = float(sigma_to_flow(top, kind)) * (1 + np.cos(np.linspace(0, np.pi, steps + 1))) / 2
+    sigmas = torch.from_numpy(flow_to_sigma(times, kind)).float()
+    sigmas[0], sigmas[-1] = top, 0
+    return sigmas
 
 
 class Store:
@@ -153,19 +161,14 @@ class Runs:
         """Sampler and sigmas of a reference."""
         if name == "own":
             return "euler", host.scheduler_sigmas(self.subject.sampling, "simple", REFERENCE_STEPS)
-        return "dpmpp_2m", self._dense(CONVERGED_STEPS)
+        return CONVERGED_SAMPLER, self._dense(CONVERGED_STEPS)
 
     def convergence(self, items: Items) -> FloatArray:
         """(items,) how far the converged reference still is from a run of half its steps."""
-        return self.mse("dpmpp_2m", self._dense(CONVERGED_STEPS // 2), items, "converged")
+        return self.mse(CONVERGED_SAMPLER, self._dense(CONVERGED_STEPS // 2), items, "converged")
 
     def _dense(self, steps: int) -> Tensor:
-        """Dense at both ends, where a guided model turns and where fine detail forms."""
-        kind, top = self.subject.kind, float(self.subject.sampling.sigma_max)
-        times = float(sigma_to_flow(top, kind)) * (1 + np.cos(np.linspace(0, np.pi, steps + 1))) / 2
-        sigmas = torch.from_numpy(flow_to_sigma(times, kind)).float()
-        sigmas[0], sigmas[-1] = top, 0
-        return sigmas
+        return dense_sigmas(self.subject.kind, float(self.subject.sampling.sigma_max), steps)
 
     @cached_property
     def probe_sigmas(self) -> FloatArray:

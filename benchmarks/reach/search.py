@@ -12,7 +12,6 @@ import torch
 from cotj.nodes.path import Path
 from cotj.planner import affordable, flow_to_sigma, sigma_to_flow
 from cotj.planner.search import (
-    BLOWN_UP,
     OBJECTIVES,
     OPTIMAL_STEPS_SHARE,
     SURE,
@@ -20,6 +19,7 @@ from cotj.planner.search import (
     OutOfCalls,
     Trial,
     at_forks,
+    bounded,
     race,
     refine,
 )
@@ -71,8 +71,7 @@ class Pairs:
             reference = self.runs.references(items)[REFERENCES.index(REFERENCE)]
             deviations = (final - reference.to(final.dtype)).flatten(1).double().numpy()
             strays = path.strays(self.runs.path(items))
-        finite = np.nan_to_num(deviations, nan=BLOWN_UP).clip(-BLOWN_UP, BLOWN_UP)
-        return Ends(finite, np.nan_to_num(strays * self.spread, nan=BLOWN_UP).clip(max=BLOWN_UP))
+        return Ends(bounded(deviations), bounded(strays * self.spread))
 
     def keep(self) -> None:
         self._kept = list(self._run)

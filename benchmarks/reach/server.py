@@ -7,222 +7,27 @@ this many calls, is left out.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from cotj.demo.host.client import ComfyClient, NodeError, Result, Workflow
-from cotj.planner import PLANNER_NAMES, Clock, Kind, flow_to_sigma, sigma_to_flow
-from cotj.planner.samplers import is_multistep
+from cotj.demo.host.client import ComfyClient, NodeError, Result
+from cotj.nodes import dna_json
+from cotj.planner import PLANNER_NAMES, DiffusionDNA, Kind
 
-from .cells import COTJ, Cell, FloatArray, search_budget
-from .runs import MEASURES
-from .schedules import AUTO, PUBLISHED, SHIFTS
+from .cells import COTJ, Cell, FloatArray, search_limit
+from .predictions import Ranks, random_schedules, ranks_of
+from .runs import CONVERGED_SAMPLER, CONVERGED_STEPS, MEASURES
+from .schedules import AUTO, PUBLISHED, OwnPlans
 from .search import NAME as SEARCHED
-from .search import OBJECTIVE
+from .workflow import GRID_POINTS, Graph, Link, Model, Session, given
 
-Link = list[Any]
-
-GRID_POINTS = 100
 FIRST_SEED = 1000  # of the held-out prompts; calibration counts from 1
-NODE_TABLES = {  # of a kind of model: which of the host's nodes have tables in its noise levels
-    "flow": [("OptimalStepsScheduler", name) for name in ("FLUX", "Wan", "Chroma")],
-    "ve": [("AlignYourStepsScheduler", name) for name in ("SD1", "SDXL")] + [("GITSScheduler", None)],
-}
-SD_TOP = 14.6146
-
-
-@dataclass(frozen=True)
-class Model:
-    """What the server loads, by its file names: a checkpoint, or the three parts."""
-
-    checkpoint: str = ""
-    diffusion_model: str = ""
-    text_encoder: str = ""
-    clip_type: str = "stable_diffusion"
-    vae: str = ""
-    size: tuple[int, int] = (1024, 1024)
-    latent: str = "EmptySD3LatentImage"
-
-    @property
-    def name(self) -> str:
-        return Path(self.checkpoint or self.diffusion_model).stem
-
-
-@dataclass
-class Graph:
-    """A growing workflow; the same inputs are the same node, so that the server finds again what it made before."""
-
-    nodes: Workflow = field(default_factory=dict)
-    known: dict[str, str] = field(default_factory=dict)
-
-    def add(self, class_type: str, **inputs: Any) -> str:
-        key = repr((class_type, sorted(inputs.items())))
-        if key not in self.known:
-            self.known[key] = str(len(self.nodes) + 1)
-            self.nodes[self.known[key]] = {"class_type": class_type, "inputs": inputs}
-        return self.known[key]
-
-    def link(self, class_type: str, **inputs: Any) -> Link:
-        return [self.add(class_type, **inputs), 0]
-
-
-@dataclass(frozen=True)
-class Session:
-    """How one model is measured. calibration, test: prompts. kind: "flow" or "ve". top: its highest sigma.
-
-    converged_steps: of the run that stands for the converged solution; 0 for no such reference.
-    """
-
-    model: Model
-    guidance: float
-    calibration: tuple[str, ...]
-    test: tuple[str, ...]
-    budget: int
-    kind: Kind
-    top: float
-    reference_steps: int = 50
-    converged_steps: int = 0
-    objective: str = OBJECTIVE
-
-    @property
-    def references(self) -> tuple[int, ...]:
-        """Euler steps of each, in the order of `REFERENCES`."""
-        return (self.reference_steps, self.converged_steps)[: 1 + (self.converged_steps > 0)]
-
-    def parts(self, graph: Graph) -> tuple[Link, Link, Link]:
-        """MODEL, CLIP and VAE."""
-        model = self.model
-        if model.checkpoint:
-            loader = graph.add("CheckpointLoaderSimple", ckpt_name=model.checkpoint)
-            return [loader, 0], [loader, 1], [loader, 2]
-        return (
-            graph.link("UNETLoader", unet_name=model.diffusion_model, weight_dtype="default"),
-            graph.link("CLIPLoader", clip_name=model.text_encoder, type=model.clip_type),
-            graph.link("VAELoader", vae_name=model.vae),
-        )
-
-    def guider(self, graph: Graph, prompt: str) -> Link:
-        model, clip, _ = self.parts(graph)
-        positive = graph.link("CLIPTextEncode", clip=clip, text=prompt)
-        if self.guidance == 1:
-            return graph.link("BasicGuider", model=model, conditioning=positive)
-        negative = graph.link("CLIPTextEncode", clip=clip, text="")
-        return graph.link("CFGGuider", model=model, positive=positive, negative=negative, cfg=self.guidance)
-
-    def run_inputs(self, graph: Graph, prompt: str, seed: int) -> dict[str, Link]:
-        width, height = self.model.size
-        return {
-            "guider": self.guider(graph, prompt),
-            "noise": graph.link("RandomNoise", noise_seed=seed),
-            "latent_image": graph.link(self.model.latent, width=width, height=height, batch_size=1),
-        }
-
-    def dna(self, graph: Graph, prompt: str, seed: int) -> Link:
-        inputs = self.run_inputs(graph, prompt, seed)
-        options = {"reference_steps": self.reference_steps, "grid_points": GRID_POINTS, "profile": True}
-        return graph.link("CoTjMeasureDNA", probe_noise="same as the run", **options, **inputs)
-
-    def mean_dna(self, graph: Graph) -> Link:
-        dnas = [self.dna(graph, prompt, seed) for seed, prompt in enumerate(self.calibration, 1)]
-        return graph.link("CoTjAverageDNA", **{f"dnas.dna{i}": dna for i, dna in enumerate(dnas)})
-
-    def sampler(self, graph: Graph, name: str) -> Link:
-        if name == "ucgm":
-            return graph.link("CoTjUCGMSampler", kappa_mode="adaptive", kappa=0.4)
-        return graph.link("KSamplerSelect", sampler_name=name)
-
-    def peers(self, graph: Graph, schedulers: Sequence[str], steps: int, prompt: str, seed: int) -> dict[str, Link]:
-        model, _, _ = self.parts(graph)
-        found = {
-            name: graph.link("BasicScheduler", model=model, scheduler=name, steps=steps, denoise=1.0)
-            for name in schedulers
-        }
-        if self.kind == "flow" or math.isclose(self.top, SD_TOP, rel_tol=1e-3):
-            for node, table in NODE_TABLES[self.kind]:
-                named = {"model_type": table} if table else {"coeff": 1.2}
-                label = f"{node.removesuffix('Scheduler')} {table or 'node'}"
-                found[label] = graph.link(node, steps=steps, denoise=1.0, **named)
-        for shift in SHIFTS:
-            sigmas = self.shifted(shift, steps).astype(np.float32)
-            text = ", ".join(np.format_float_positional(sigma, trim="-") for sigma in sigmas)  # it knows no exponents
-            found[f"shift {shift:g}"] = graph.link("ManualSigmas", sigmas=text)
-        lever = "schedule" if self.kind == "flow" else "flow"
-        own, mean = self.dna(graph, prompt, seed), self.mean_dna(graph)
-        for name, dna, options in zip(
-            COTJ, (own, mean, mean), ({"start": "free", "lever": lever}, {"start": "free", "lever": lever}, {})
-        ):
-            found[name] = self.plan(graph, dna, steps, "cotj", "euler", **options)
-        return found
-
-    def shifted(self, shift: float, steps: int) -> FloatArray:
-        """(steps + 1,) sigmas, uniform in the schedule time of a plain shift, from the model's top to 0."""
-        clock = Clock(shift, 0, float(sigma_to_flow(self.top, self.kind)))
-        sigmas = flow_to_sigma(np.append(clock.schedule(steps), 0), self.kind)
-        sigmas[0] = self.top
-        return sigmas
-
-    def plan(self, graph: Graph, dna: Link, steps: int, planner: str, sampler: str, **options: str) -> Link:
-        values = {"denoise": 1.0, "lever": "flow", "start": "top"} | options
-        return graph.link("CoTjPlanSigmas", dna=dna, steps=steps, planner=planner, sampler=sampler, **values)
-
-    def ours(self, graph: Graph, sampler: str, steps: int) -> dict[str, Link]:
-        mean = self.mean_dna(graph)
-        unfit = {"cotj"} if is_multistep(sampler) else {"cotj", "multistep"}  # cotj is a peer
-        names = [AUTO, *(name for name in PLANNER_NAMES if name not in unfit)]
-        found = {name: self.plan(graph, mean, steps, name, sampler) for name in names}
-        if self.budget:
-            inputs = self.run_inputs(graph, self.calibration[0], 1)
-            prompts = [
-                graph.link("CLIPTextEncode", clip=self.parts(graph)[1], text=prompt) for prompt in self.calibration
-            ]
-            found[SEARCHED] = graph.link(
-                "CoTjOptimizeSigmas",
-                **inputs,
-                **{f"prompts.prompt{i}": prompt for i, prompt in enumerate(prompts)},
-                sampler=self.sampler(graph, sampler),
-                steps=steps,
-                seeds=1,
-                budget=self.search_calls(steps),
-                name=self.stored_name(sampler),
-                other_steps="",
-                reference_steps=self.reference_steps,
-                check=0,
-                objective=self.objective,
-                search_again=False,
-                dna=mean,
-            )
-        return found
-
-    def search_calls(self, steps: int) -> int:
-        """The budget of Optimize Sigmas: its long runs count there, but come on top of a search in this process."""
-        long_runs = self.reference_steps + self.reference_steps // 2
-        return (search_budget(self.budget, steps) + long_runs) * len(self.calibration)
-
-    def stored_name(self, sampler: str) -> str:
-        """A file name for what Optimize Sigmas finds; another one for whatever else it would find it on.
-
-        It uses a stored result without a look at the prompts, and held-out ones may be among those of another run.
-        """
-        found_on = repr((self.model, self.calibration, self.reference_steps, self.objective))
-        digest = hashlib.blake2b(found_on.encode(), digest_size=6).hexdigest()
-        plain = f"benchmark-{self.model.name[:40]}-{sampler}-{self.guidance:g}"
-        return f"{re.sub(r'[^A-Za-z0-9_.+-]', '_', plain)}-{digest}"
-
-    def compare(
-        self, graph: Graph, prompt: str, seed: int, sampler: str, schedules: dict[str, Link], reference_steps: int
-    ) -> str:
-        """The node that measures them. At most 32 at once."""
-        inputs = self.run_inputs(graph, prompt, seed) | {"sampler": self.sampler(graph, sampler)}
-        inputs |= {f"schedules.sigmas{i}": sigmas for i, sigmas in enumerate(schedules.values())}
-        labels = "\n".join(name.replace(",", ";") for name in schedules)
-        _, _, vae = self.parts(graph)
-        return graph.add("CoTjCompareSchedules", labels=labels, reference_steps=reference_steps, vae=vae, **inputs)
+AT_ONCE = 25  # random schedules in a node that compares them
+RANKED_PROMPTS = 8  # that they run on, as on the demo model
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -237,7 +42,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--latent", default="EmptySD3LatentImage", help="the node that makes an empty latent")
     group.add_argument("--reference-steps", type=int, default=50, help="Euler steps of the long runs")
     group.add_argument(
-        "--converged-steps", type=int, default=0, help="Euler steps of a second reference, such as 400; 0: none"
+        "--converged-steps",
+        type=int,
+        default=CONVERGED_STEPS,
+        help="steps of the second reference; 0 for none, with which all runs are made once instead of twice",
     )
 
 
@@ -249,69 +57,125 @@ def split(prompts: Sequence[str], calibration: int) -> tuple[tuple[str, ...], tu
     return tuple(prompts[:count]), tuple(prompts[count:])
 
 
+@dataclass
+class Measured:
+    """What comes back of one model at a guidance. figures, is_peer: of a sampler and number of steps, by schedule.
+
+    drifts: how far half the steps move the converged reference, prompt by prompt; none without that reference.
+    dna: of the model, with a profile; None until the server has planned with it.
+    """
+
+    session: Session
+    figures: dict[tuple[str, int], list[dict[str, FloatArray]]]
+    is_peer: dict[str, dict[str, bool]]
+    drifts: list[float] = field(default_factory=list)
+    dna: DiffusionDNA | None = None
+
+    def cells(self) -> list[Cell]:
+        """Of the prompts whose converged reference is one."""
+        session, kept = self.session, self.kept()
+        cells = []
+        for (sampler, steps), every in self.figures.items():
+            rows = [every[i] for i in kept]
+            whole = [name for name in self.is_peer[sampler] if all(name in row for row in rows)]
+            cells.append(
+                Cell(
+                    model=session.model.name,
+                    guidance=session.guidance,
+                    sampler=sampler,
+                    steps=steps,
+                    prompts=tuple(kept),
+                    figures={name: np.stack([row[name] for row in rows]) for name in whole},
+                    peers=[name for name in whole if self.is_peer[sampler][name]],
+                    calls=calibration_calls(session, whole, sampler, steps),
+                )
+            )
+        return cells
+
+    def kept(self) -> list[int]:
+        drifts = np.array(self.drifts or [0.0] * len(self.session.test))
+        return np.flatnonzero(drifts <= search_limit(drifts)).tolist()
+
+
 def measure(
     client: ComfyClient,
-    model: Model,
-    guidance: float,
-    prompts: Sequence[str],
-    calibration: int,
+    session: Session,
     samplers: Sequence[str],
     steps: Sequence[int],
-    budget: int,
-    reference_steps: int = 50,
-    converged_steps: int = 0,
-    objective: str = OBJECTIVE,
     tell: Callable[[str], None] = print,
-) -> list[Cell]:
-    """Cells with one reference, or two: see `Session`. SystemExit for a sampler with which no peer can be measured."""
-    known, unknown = split(prompts, calibration)
-    info = client.object_info()
-    schedulers = combo(info, "BasicScheduler", "scheduler")
-    session = Session(model, guidance, known, unknown, budget, "flow", 1.0, reference_steps)
+) -> Measured:
+    """All schedules on every held-out prompt. SystemExit for a sampler with which no peer can be measured."""
+    schedulers = combo(client.object_info(), "BasicScheduler", "scheduler")
     kind, top = noise_levels(client, session)
-    session = replace(session, kind=kind, top=top, converged_steps=converged_steps, objective=objective)
-    found: dict[tuple[str, int], list[dict[str, FloatArray]]] = {
-        (one, count): [] for one in samplers for count in steps
-    }
+    session = replace(session, kind=kind, top=top)
     refused: dict[str, set[str]] = {sampler: set() for sampler in samplers}
-    names: dict[str, dict[str, bool]] = {sampler: {} for sampler in samplers}
-    for number, prompt in enumerate(unknown):  # outermost: what fails, fails before much was measured
+    found = Measured(session, {(one, count): [] for one in samplers for count in steps}, {one: {} for one in samplers})
+    for number, prompt in enumerate(session.test):  # outermost: what fails, fails before much was measured
         for sampler in samplers:
             for count in steps:
-                figures, is_peer = one_prompt(
+                run = one_prompt(
                     client, session, schedulers, sampler, count, prompt, FIRST_SEED + number, refused[sampler]
                 )
-                if number == 0 and not any(is_peer[name] for name in figures):
+                if number == 0 and not any(run.is_peer[name] for name in run.figures):
                     raise SystemExit(
                         f"With {sampler} none of the host's schedules of {count} steps can be measured, since it makes "
                         "more than one model call a step, or no finite images: leave it out of --samplers."
                     )
-                found[sampler, count].append(figures)
-                names[sampler] |= is_peer
-            tell(f"  {model.name}, {sampler}: {number + 1} of {len(unknown)} prompts")
-    cells = []
-    for (sampler, count), rows in found.items():
-        whole = [name for name in names[sampler] if all(name in row for row in rows)]
-        cells.append(
-            Cell(
-                model=model.name,
-                guidance=guidance,
-                sampler=sampler,
-                steps=count,
-                prompts=tuple(range(len(unknown))),
-                figures={name: np.stack([row[name] for row in rows]) for name in whole},
-                peers=[name for name in whole if names[sampler][name]],
-                calls=calibration_calls(session, whole, count),
-            )
-        )
-    return cells
+                found.figures[sampler, count].append(run.figures)
+                found.is_peer[sampler] |= run.is_peer
+                found.dna = found.dna or run.dna
+            tell(f"  {session.model.name}, {sampler}: {number + 1} of {len(session.test)} prompts")
+        if session.converged_steps:
+            found.drifts.append(drift(client, session, prompt, FIRST_SEED + number))
+    return found
 
 
-def calibration_calls(session: Session, names: Sequence[str], steps: int) -> dict[str, str]:
+def drift(client: ComfyClient, session: Session, prompt: str, seed: int) -> float:
+    """Mean squared difference that half the steps make to the converged reference."""
+    graph = Graph()
+    half = {"half": session.dense(graph, session.converged_steps // 2)}
+    node = session.compare(graph, prompt, seed, CONVERGED_SAMPLER, half, "converged", pictures=False)
+    return float(errors_of(client.run(graph.nodes), node)[0])
+
+
+def correlations(client: ComfyClient, found: Measured, sampler: str, prompts: int) -> dict[str, Ranks]:
+    """As in this process: Spearman's rho of predicted and measured errors, on the first so many held-out prompts."""
+    session = found.session
+    assert found.dna is not None
+    schedules = random_schedules(session.kind, session.top)
+    errors = []
+    for number, prompt in enumerate(session.test[:prompts]):
+        graph = Graph()
+        nodes = []
+        for begin in range(0, len(schedules), AT_ONCE):
+            part = {str(begin + i): given(graph, one.numpy()) for i, one in enumerate(schedules[begin:][:AT_ONCE])}
+            nodes.append(session.compare(graph, prompt, FIRST_SEED + number, sampler, part, "own", pictures=False))
+        result = client.run(graph.nodes)
+        errors.append(np.concatenate([errors_of(result, node) for node in nodes]))
+    return ranks_of(OwnPlans(found.dna, 0), sampler, schedules, np.stack(errors, 1))
+
+
+def errors_of(result: Result, node: str) -> FloatArray:
+    """Mean squared errors of what a node compared; SystemExit where one is not finite."""
+    values = [row["mse"][0] for row in result.outputs[node]["cotj_comparison"][0]["schedules"]]
+    if None in values:
+        raise SystemExit("A run gave no finite image. Use a higher precision for this model, such as bf16.")
+    return np.array(values)
+
+
+def calibration_calls(session: Session, names: Sequence[str], sampler: str, steps: int) -> dict[str, str]:
     dna = session.reference_steps + GRID_POINTS
     of_dna = dict.fromkeys((AUTO, *PLANNER_NAMES, *COTJ[1:]), str(dna * len(session.calibration)))
-    calls = of_dna | {PUBLISHED: f"{dna} a prompt", SEARCHED: f"at most {session.search_calls(steps)}"}
+    calls = of_dna | {PUBLISHED: f"{dna} a prompt", SEARCHED: f"at most {session.search_calls(sampler, steps)}"}
     return {name: calls[name] for name in names if name in calls}
+
+
+class OnePrompt(NamedTuple):
+    """figures: (references, measures) by schedule. is_peer: by schedule. dna: of the model, if a plan was made."""
+
+    figures: dict[str, FloatArray]
+    is_peer: dict[str, bool]
+    dna: DiffusionDNA | None
 
 
 def one_prompt(
@@ -323,8 +187,8 @@ def one_prompt(
     prompt: str,
     seed: int,
     refused: set[str],
-) -> tuple[dict[str, FloatArray], dict[str, bool]]:
-    """By schedule, (references, measures), and which are peers; `refused` collects schedules that make an error."""
+) -> OnePrompt:
+    """`refused` collects schedules that make an error."""
     while True:
         graph = Graph()
         peers = session.peers(graph, schedulers, steps, prompt, seed)
@@ -334,7 +198,7 @@ def one_prompt(
         nodes = []
         for begin in range(0, len(names), 16):
             part = {name: wanted[name] for name in names[begin : begin + 16]}
-            by_reference = [session.compare(graph, prompt, seed, sampler, part, steps) for steps in session.references]
+            by_reference = [session.compare(graph, prompt, seed, sampler, part, name) for name in session.references]
             nodes.append((list(part), by_reference))
         try:
             result = client.run(graph.nodes)
@@ -344,7 +208,19 @@ def one_prompt(
                 raise
             refused.add(f"{bad} {steps}")
             continue
-        return figures_of(result, nodes, steps), {name: name in peers for name in names}
+        is_peer = {name: name in peers for name in names}
+        return OnePrompt(figures_of(result, nodes, steps), is_peer, planned_with(result, ours))
+
+
+def planned_with(result: Result, plans: dict[str, Link]) -> DiffusionDNA | None:
+    """The DNA that plans were made of, as they are told to the live widget; None if it is too large for that."""
+    for node, _ in plans.values():
+        for told in result.outputs.get(node, {}).get("cotj_plan", []):
+            try:
+                return dna_json.from_json(told["request"]["dna"])
+            except ValueError:
+                return None
+    return None
 
 
 def blamed(error: NodeError, graph: Graph, wanted: dict[str, Link]) -> str | None:
@@ -381,7 +257,8 @@ def noise_levels(client: ComfyClient, session: Session) -> tuple[Kind, float]:
     graph = Graph()
     model, _, _ = session.parts(graph)
     sigmas = graph.link("BasicScheduler", model=model, scheduler="simple", steps=2, denoise=1.0)
-    node = session.compare(graph, session.calibration[0], 1, "euler", {"simple": sigmas}, 2)
+    inputs = session.run_inputs(graph, session.calibration[0], 1) | {"sampler": session.sampler(graph, "euler")}
+    node = graph.add("CoTjCompareSchedules", labels="", reference_steps=2, **inputs, **{"schedules.sigmas0": sigmas})
     (claims,) = client.run(graph.nodes).outputs[node]["cotj_comparison"]
     top = float(claims["schedules"][0]["sigmas"][0])
     return ("flow" if top <= 1 else "ve"), top
@@ -407,29 +284,40 @@ def model_of(args: argparse.Namespace) -> Model:
     )
 
 
-def run(args: argparse.Namespace) -> list[Cell]:
-    """What the command line asks for."""
+def run(args: argparse.Namespace) -> tuple[list[Cell], dict[tuple[str, str], dict[str, Ranks]]]:
+    """What the command line asks for: cells, and rank correlations by model and sampler."""
     model = model_of(args)
     try:
         text = Path(args.prompts).read_text(encoding="utf-8")
         prompts = [line.strip() for line in text.splitlines() if line.strip()]
-        split(prompts, args.calibration)
+        known, unknown = split(prompts, args.calibration)
     except (OSError, ValueError) as error:
         raise SystemExit(f"--prompts is a file of prompts, one a line: {error}") from error
-    cells = []
+    cells: list[Cell] = []
+    ranks = {}
     with ComfyClient(args.server, timeout=3600) as client:
         for guidance in args.guidance:
-            cells += measure(
-                client,
+            session = Session(
                 model,
                 guidance,
-                prompts,
-                args.calibration,
-                args.samplers,
-                args.steps,
+                known,
+                unknown,
                 args.budget,
-                args.reference_steps,
-                args.converged_steps,
-                args.objective,
+                reference_steps=args.reference_steps,
+                converged_steps=args.converged_steps,
+                objective=args.objective,
             )
-    return cells
+            found = measure(client, session, args.samplers, args.steps)
+            cells += found.cells()
+            title = f"{model.name}, guidance {guidance:g}"
+            left_out = len(unknown) - len(found.kept())
+            print(f"{title}: {len(unknown)} prompts, {left_out} left out, whose converged reference is none")
+            if args.cells_only:
+                continue
+            if found.dna is None:
+                print(f"  no rank correlations: the server gives a DNA of at most {dna_json.MAX_CALLS} reference steps")
+                continue
+            for sampler in args.samplers[:2]:
+                ranks[title, sampler] = correlations(client, found, sampler, RANKED_PROMPTS)
+                print(f"  {title}, {sampler}: ranks of random schedules")
+    return cells, ranks

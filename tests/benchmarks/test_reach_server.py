@@ -5,18 +5,21 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from cotj.benchmarks.reach import schedules, server, tables
+from cotj.benchmarks.mixture import mixture, profiled
+from cotj.benchmarks.reach import predictions, schedules, server, tables, workflow
 from cotj.benchmarks.reach.cells import Cell, search_budget
 from cotj.nodes.dna_file import name_fault
+from cotj.nodes.dna_json import to_json
+from cotj.planner import CoTj, DiffusionDNA
 
 PROMPTS = ("a red circle", "a blue square", "a green star", "two red circles")
-SD = server.Model(checkpoint="sd [v1.5] (pruned).safetensors", size=(512, 512))
-SESSION = server.Session(SD, 3.0, PROMPTS[:2], PROMPTS[2:], 30, "ve", 14.6146, 8)
+SD = workflow.Model(checkpoint="sd [v1.5] (pruned).safetensors", size=(512, 512))
+SESSION = workflow.Session(SD, 3.0, PROMPTS[:2], PROMPTS[2:], 30, "ve", 14.6146, 8)
 
 
 def asked(session, sampler, steps):
     """Class and inputs of what is asked for, by the schedule's name."""
-    graph = server.Graph()
+    graph = workflow.Graph()
     found = session.peers(graph, ["simple"], steps, PROMPTS[2], 5) | session.ours(graph, sampler, steps)
     return {name: graph.nodes[node]["inputs"] for name, (node, _) in found.items()}
 
@@ -45,10 +48,12 @@ def test_a_result_is_stored_under_what_it_was_found_on():
 
 
 def test_a_search_has_as_many_calls_as_one_in_this_process():
+    """And with euler what OptimalSteps' search may take besides, an eighth of all."""
     assert search_budget(30, 6) == 120
-    for steps, calls in ((6, 2 * (120 + 8 + 4)), (2, 2 * (40 + 8 + 4))):
-        assert asked(SESSION, "euler", steps)["Optimize Sigmas"]["budget"] == calls
-        assert server.calibration_calls(SESSION, ["Optimize Sigmas"], steps) == {"Optimize Sigmas": f"at most {calls}"}
+    for sampler, steps, calls in (("ucgm", 6, 2 * 132), ("ucgm", 2, 2 * 52), ("euler", 6, 302), ("euler", 2, 119)):
+        assert asked(SESSION, sampler, steps)["Optimize Sigmas"]["budget"] == calls
+        told = server.calibration_calls(SESSION, ["Optimize Sigmas"], sampler, steps)
+        assert told == {"Optimize Sigmas": f"at most {calls}"}
 
 
 @pytest.mark.parametrize("kind, top", [("flow", 1.0), ("ve", 14.614643), ("ve", 4518.8)])
@@ -65,8 +70,8 @@ def test_plain_shifts_are_those_of_this_process(kind, top):
 class Server:
     """Where heun makes two calls a step but for the last, and all images are alike. runs: what was asked of it."""
 
-    def __init__(self):
-        self.runs = []
+    def __init__(self, dna=None):
+        self.runs, self.dna = [], dna
 
     def object_info(self):
         return {"BasicScheduler": {"input": {"required": {"scheduler": [["simple", "beta"]]}}}}
@@ -76,32 +81,47 @@ class Server:
         outputs = {}
         for key, node in nodes.items():
             if node["class_type"] == "CoTjCompareSchedules":
-                calls = 7 if nodes[node["inputs"]["sampler"][0]]["inputs"]["sampler_name"] == "heun" else 4
-                row = {
-                    "calls": calls,
-                    "mse": [0.1 * node["inputs"]["reference_steps"]],
-                    "psnr": None,
-                    "ssim": None,
-                    "sigmas": [1.0, 0.5, 0.0],
-                }
-                outputs[key] = {"cotj_comparison": [{"schedules": [row] * len(node["inputs"]["labels"].split("\n"))}]}
+                links = [link for name, link in node["inputs"].items() if name.startswith("schedules.")]
+                rows = [self.row(nodes, node["inputs"], link) for link in links]
+                outputs[key] = {"cotj_comparison": [{"schedules": rows}]}
+            if node["class_type"] == "CoTjPlanSigmas" and self.dna:
+                outputs[key] = {"cotj_plan": [{"request": {"dna": to_json(self.dna)}}]}
         return SimpleNamespace(outputs=outputs)
+
+    def row(self, nodes, inputs, link):
+        calls = 7 if nodes[inputs["sampler"][0]]["inputs"]["sampler_name"] == "heun" else 4
+        return {"calls": calls, "mse": [self.error(nodes, inputs, link)], "psnr": None, "ssim": None, "sigmas": [1, 0]}
+
+    def error(self, nodes, inputs, link):
+        """As many tenths as the reference has steps."""
+        if "reference" not in inputs:
+            return 0.1 * inputs["reference_steps"]
+        return 0.1 * steps_of(nodes[nodes[inputs["reference"][0]]["inputs"]["sigmas"][0]]["inputs"])
+
+
+def steps_of(inputs):
+    """Of a schedule by its node."""
+    return inputs["steps"] if "steps" in inputs else len(inputs["sigmas"].split(", ")) - 1
+
+
+def session_of(converged_steps=0, **options):
+    return workflow.Session(SD, 1.0, PROMPTS[:2], PROMPTS[2:], 30, converged_steps=converged_steps, **options)
 
 
 def test_a_sampler_without_peers_ends_it_before_much_was_measured():
     host = Server()
     with pytest.raises(SystemExit, match="^With heun none .* of 4 steps .*: leave it out of --samplers.$"):
-        server.measure(host, SD, 1.0, PROMPTS, 2, ["euler", "heun"], [4], 0)
+        server.measure(host, session_of(), ["euler", "heun"], [4])
     assert len(host.runs) == 3  # the noise levels, and the first prompt with either sampler
 
 
 @pytest.mark.parametrize("converged_steps", [0, 200])
 def test_all_samplers_and_steps_are_measured_on_every_prompt_against_one_reference_or_two(converged_steps):
     host = Server()
-    cells = server.measure(host, SD, 1.0, PROMPTS, 2, ["euler", "dpmpp_2m"], [4, 5], 30, 50, converged_steps)
+    cells = server.measure(host, session_of(converged_steps), ["res_multistep", "dpmpp_2m"], [4, 5]).cells()
     references = (50, 200)[: 1 + bool(converged_steps)]
     assert [(cell.sampler, cell.steps) for cell in cells] == [
-        (name, steps) for name in ("euler", "dpmpp_2m") for steps in (4, 5)
+        (name, steps) for name in ("res_multistep", "dpmpp_2m") for steps in (4, 5)
     ]
     for cell in cells:
         assert {figures.shape for figures in cell.figures.values()} == {(2, len(references), 3)}
@@ -109,6 +129,43 @@ def test_all_samplers_and_steps_are_measured_on_every_prompt_against_one_referen
             np.testing.assert_array_equal(figures[:, :, 0], [[0.1 * steps for steps in references]] * 2, name)
         assert "beta" in cell.peers and "auto" not in cell.peers
         assert cell.calls["Optimize Sigmas"] == f"at most {2 * (20 * cell.steps + 75)}"
+
+
+def test_a_prompt_whose_converged_reference_is_none_is_left_out():
+    """By the same limit as in this process."""
+
+    class Forking(Server):
+        def error(self, nodes, inputs, link):
+            half = steps_of(nodes[link[0]]["inputs"]) == 100
+            prompt = nodes[nodes[inputs["guider"][0]]["inputs"]["conditioning"][0]]["inputs"]["text"]
+            return 0.9 if half and prompt == PROMPTS[2] else 0.0002
+
+    session = replace(session_of(200), test=(*PROMPTS[1:], "a blue star"))
+    found = server.measure(Forking(), session, ["dpmpp_2m"], [4])
+    assert found.kept() == [0, 2, 3] == list(found.cells()[0].prompts)
+    assert {len(figures) for figures in found.cells()[0].figures.values()} == {3}
+
+
+def test_predictions_are_ranked_by_what_the_server_measures():
+    """One that ranks as the paper's cost model does."""
+    model = mixture(side=4, modes=4, prompts=1, kind="flow")
+    profile, _ = profiled(model, model.noise(4, 0), np.zeros(4, dtype=int), steps=14)
+    dna = DiffusionDNA(profile.sigmas, np.linspace(0.1, 1, 14), profile=profile)
+
+    class Predicted(Server):
+        def error(self, nodes, inputs, link):
+            sigmas = [float(value) for value in nodes[link[0]]["inputs"].get("sigmas", "1, 0").split(", ")]
+            return CoTj().error(dna, sigmas)
+
+    host = Predicted(dna)
+    found = server.measure(host, session_of(), ["dpmpp_2m"], [4])
+    ranks = server.correlations(host, found, "dpmpp_2m", 2)
+    assert set(ranks) == {"cotj", "auto", "smooth", "gits", "propagated", "multistep"}
+    assert ranks["cotj"] == pytest.approx((1, 1), abs=1e-3)
+    assert all(abs(one.mean) < 0.999 for name, one in ranks.items() if name != "cotj")
+    asked = [node for node in host.runs[-1].values() if node["class_type"] == "ManualSigmas"]
+    assert len(asked) == predictions.RANDOM_SCHEDULES
+    assert {steps_of(node["inputs"]) for node in asked} == {predictions.RANDOM_STEPS}
 
 
 @pytest.mark.parametrize("missing", ["simple", "CoTj", "auto"])

@@ -1,10 +1,12 @@
 """The reachability benchmark against a real server: the same figures as in this process, and any model a user names."""
 
+import re
+
 import pytest
 import safetensors.torch
 import torch
 from cotj.benchmarks import reachability
-from cotj.benchmarks.reach import host, server
+from cotj.benchmarks.reach import host, predictions, server, workflow
 from cotj.benchmarks.reach.runs import Runs, Store
 from cotj.benchmarks.reach.subjects import Demo, Items, demo_captions
 from cotj.demo.models import DIFFUSION_MODEL, TEXT_ENCODER, VAE
@@ -42,7 +44,8 @@ def test_runs_in_this_process_end_where_the_hosts_do(client, tmp_path, sampler):
     assert off < 1e-5  # a thousandth of what so short a schedule is off the long run, and less
 
 
-def test_a_users_model_is_measured_over_http(client, tmp_path, capsys):
+def test_a_users_model_is_measured_over_http(client, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(predictions, "RANDOM_SCHEDULES", 24)
     prompts = tmp_path / "prompts.txt"
     prompts.write_text("\n".join(PROMPTS), encoding="utf-8")
     parts = ["--diffusion-model", DIFFUSION_MODEL, "--text-encoder", TEXT_ENCODER, "--clip-type", "sd3", "--vae", VAE]
@@ -56,6 +59,9 @@ def test_a_users_model_is_measured_over_http(client, tmp_path, capsys):
     for name in (*peers, *ours, "Optimize Sigmas"):
         assert f" {name} " in text or f"*{name} " in text.replace("* ", "*"), name
     assert "at most 184" in text  # twice the 80 of a search of 4 steps, and its long runs of 8 and 4
+    ranks = re.search(r"^Rank correlation .*\n.*\n.*guidance 1 +ucgm +(.*)$", text, re.MULTILINE)
+    values = [float(value) for value in ranks[1].split()]
+    assert len(values) == 2 * 6 and len(set(values)) > 6 and max(map(abs, values)) <= 1
     for reference in ("own", "converged"):
         assert (tmp_path / f"reachability-{reference}.png").stat().st_size > 10_000
 
@@ -63,17 +69,25 @@ def test_a_users_model_is_measured_over_http(client, tmp_path, capsys):
 def test_http_figures_are_those_of_this_process(client, tmp_path):
     """One prompt, by both ways: the error of the model's own schedule against its own long run."""
     number = 1001
-    model = server.Model(
+    model = workflow.Model(
         diffusion_model=DIFFUSION_MODEL, text_encoder=TEXT_ENCODER, clip_type="sd3", vae=VAE, size=(256, 256)
     )
-    session = server.Session(model, 1.0, (), (), 0, "flow", 1.0)
-    graph = server.Graph()
+    session = workflow.Session(model, 1.0, (), (), 0)
+    graph = workflow.Graph()
     loaded, _, _ = session.parts(graph)
     sigmas = graph.link("BasicScheduler", model=loaded, scheduler="simple", steps=6, denoise=1.0)
-    node = session.compare(graph, demo_captions()[number], 5, "dpmpp_2m", {"simple": sigmas}, 50)
+    node = session.compare(graph, demo_captions()[number], 5, "dpmpp_2m", {"simple": sigmas}, "own")
     found = server.figures_of(client.run(graph.nodes), [(["simple"], [node])], 6)["simple"][0]
     runs = Runs(Demo(1.0), Store(tmp_path / "kept.sqlite"))
     schedule = host.scheduler_sigmas(runs.subject.sampling, "simple", 6)
     expected = runs.figures("dpmpp_2m", schedule, Items((number,), (5,)))[0, 0]
     assert found[0] == pytest.approx(expected[0] * 3 / 16, rel=0.02)  # over all channels, of which 13 agree
     assert found[1] == pytest.approx(expected[1], abs=0.2)
+
+    more = workflow.Graph()
+    loaded, _, _ = session.parts(more)
+    sigmas = more.link("BasicScheduler", model=loaded, scheduler="beta", steps=6, denoise=1.0)
+    session.compare(more, demo_captions()[number], 5, "dpmpp_2m", {"beta": sigmas}, "own")
+    [long_run] = [key for key, node in more.nodes.items() if node["class_type"] == "SamplerCustomAdvanced"]
+    [cached] = client.run(more.nodes).of("execution_cached")
+    assert long_run in cached["nodes"]  # it is made once a prompt
