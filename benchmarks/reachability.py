@@ -23,7 +23,7 @@ from .reach.subjects import subjects
 
 STEPS = (4, 5, 6, 8, 10, 16, 25)
 SAMPLERS = ("euler", "dpmpp_2m", "res_multistep", "uni_pc", "ucgm")
-MODELS = ("mixture-flow", "mixture-eps", "demo")
+MODELS = ("mixture-flow", "mixture-eps", "demo", "demo-eps")
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -67,7 +67,8 @@ def main(argv: list[str] | None = None) -> None:
             started = time.monotonic()
             runs = Runs(make(), store)
             # Peers of the demo that are far off need not run on all prompts: a call takes 5 to 10 ms.
-            screen = 8 if name == "demo" else 0
+            is_demo = name.startswith("demo")
+            screen = 8 if is_demo else 0
             samplers, steps = tuple(args.samplers), tuple(args.steps)
             bench = Bench(runs, Settings(samplers, steps, screen, budget=args.budget, objective=args.objective))
             title = f"{runs.subject.name}, guidance {runs.subject.guidance:g}"
@@ -76,8 +77,8 @@ def main(argv: list[str] | None = None) -> None:
                 minutes = (time.monotonic() - started) / 60
                 print(f"  {title}: {cell.sampler}, {cell.steps} calls; {minutes:.1f} min", flush=True)
             if not args.cells_only:
-                items = bench.test[:8] if name == "demo" else bench.test[::4]
-                for sampler in args.samplers[:2] if name == "demo" else args.samplers:
+                items = bench.test[:8] if is_demo else bench.test[::4]
+                for sampler in args.samplers[:2] if is_demo else args.samplers:
                     ranks[title, sampler] = predictions.correlations(bench, items, sampler, "own")
             print(
                 f"{title}: {len(bench.test)} runs of {len(set(bench.test.prompts))} held-out prompts "

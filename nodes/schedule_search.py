@@ -113,12 +113,14 @@ def _add_candidates(
     if sampler == students.SAMPLER and not search.about.get("student_pairs"):
         calls = min(OPTIMAL_STEPS_SHARE * budget, budget - calibration.budget.spent)
         if planned := students.plan(calibration, steps, calls):
-            known[students.NAME], search.about["student_pairs"] = planned
+            known[students.NAME], pairs = planned
     found = candidates(calibration.model_sampling, steps, sampler, dna, known)
     if not search.trials:
         calibration.check_sampler(found[DEFAULT])
     names = {trial.name for trial in search.trials}
     search.trials += [Trial(name, times, objective) for name, times in found.items() if name not in names]
+    if students.NAME in known:
+        search.about["student_pairs"] = pairs  # only now: what is stopped before makes it again
 
 
 def _surpasses_stored(search: Search) -> bool:

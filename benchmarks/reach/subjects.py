@@ -27,6 +27,7 @@ from torch import Tensor
 from . import host
 from .host import Denoise
 
+DEMO = "demo model"
 HELD_OUT = 1000  # the number of the first held-out caption of the demo
 CALIBRATION_SEED, TEST_SEED = 2_000_000, 3_000_000  # none that the demo's predictor was trained with
 
@@ -91,18 +92,23 @@ class Subject(Protocol):
 
 @dataclass
 class Demo:
-    """The demo model, in the plain torch that its tests hold against the host's own class."""
+    """The demo model, in the plain torch that its tests hold against the host's own class.
+
+    kind "ve": the same trained network as an eps model, with SD1's noise levels. What a flow model makes of
+    `x / (1 + sigma)` at time `sigma / (1 + sigma)` is its clean guess for x at sigma.
+    """
 
     guidance: float
     prompts: int = 32
     calibration_prompts: int = 16
-    name: str = "demo model"
     kind: Kind = "flow"
     batch: int = 32
+    name: str = field(init=False)
     calibration: Items = field(init=False)
     test: Items = field(init=False)
 
     def __post_init__(self) -> None:
+        self.name = DEMO if self.kind == "flow" else f"{DEMO}, eps"
         known, unknown = range(self.calibration_prompts), range(HELD_OUT, HELD_OUT + self.prompts)
         self.calibration = items(known, 1, CALIBRATION_SEED)
         self.test = items(unknown, 1, TEST_SEED)
@@ -113,7 +119,7 @@ class Demo:
 
     @property
     def shift(self) -> TimeShift | None:
-        return TimeShift("static", SHIFT)
+        return TimeShift("static", SHIFT) if self.kind == "flow" else None
 
     @property
     def fingerprint(self) -> str:
@@ -123,6 +129,10 @@ class Demo:
         return run_noise(list(items.seeds))
 
     def denoiser(self, items: Items) -> Denoise:
+        denoise = self._flow_denoiser(items)
+        return denoise if self.kind == "flow" else lambda x, sigma: denoise(x / (1 + sigma), sigma / (1 + sigma))
+
+    def _flow_denoiser(self, items: Items) -> Denoise:
         """At guidance 1 as the host: the empty prompt is not asked."""
         model, encode, captions = _demo()
         contexts = encode([captions[prompt] for prompt in items.prompts])
@@ -244,6 +254,7 @@ def subjects(guidances: Sequence[float], prompts: int, calibration: int) -> dict
     """Constructors by the name that the command line knows a model by."""
     return {
         "demo": [lambda g=g: Demo(g, prompts, calibration) for g in guidances],
+        "demo-eps": [lambda g=g: Demo(g, prompts, calibration, "ve") for g in guidances],
         "mixture-flow": [lambda g=g: Mixture(g, "flow", seeds=16) for g in guidances],
         "mixture-eps": [lambda g=g: Mixture(g, "ve", seeds=16) for g in guidances],
     }

@@ -89,6 +89,13 @@ def test_the_text_tells_of_images_that_were_left_out(search):
     assert f"found on {PAIRS} images of 4 prompts" in text(search) and "\n2 images left out: " in text(search)
 
 
+def test_the_text_tells_what_optimal_steps_was_found_on(search):
+    assert "optimal-steps" not in text(search)
+    for pairs, words in ((1, "1 pair"), (7, "7 pairs")):
+        search.about["student_pairs"] = pairs
+        assert f"\nthe candidate optimal-steps was found on {words}\n" in text(search)
+
+
 def test_a_candidate_that_nothing_beats_is_named_and_held_against_the_models_own(search):
     search.best = search.trials[1]
     assert "it is the candidate beta" in text(search) and "0.75 times that of simple" in text(search)
