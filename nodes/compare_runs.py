@@ -69,7 +69,7 @@ class Runs:
             )
         if not all(part.isfinite().all() for part in host.parts(reference)):
             raise error("reference", "it is not finite. Use a higher precision for the model that made it")
-        return reference.to(comfy.model_management.intermediate_device())  # where runs end; a file's is on the CPU
+        return reference.to(comfy.model_management.intermediate_device())
 
     def measure(
         self, rows: list[Scored], schedules: list[torch.Tensor], reference: Any, vae: Any = None

@@ -9,6 +9,7 @@ from ..planner.search import OBJECTIVES, Objective, Trial, mean_interval, ratio_
 from .schedule_file import Schedules, Search
 
 SHOWN = 8  # candidates in the list
+OPTIMAL_STEPS = "optimal-steps"  # the candidate that students were led to
 FEW_IMAGES = 4  # whose mean has no interval to speak of
 FEW_PAIRS = 16  # `python benchmarks optimizing`: from here on a refined schedule holds on other pairs
 
@@ -71,8 +72,9 @@ def describe_search(name: str, schedules: Schedules, steps: int) -> str:
     ]
     if len(best.errors) < FEW_PAIRS:
         lines.append(f"with fewer than {FEW_PAIRS} pairs it fits these more than others: use more prompts or seeds")
-    if pairs := about.get("student_pairs"):
-        lines.append(f"the candidate optimal-steps was found on {_pairs(pairs)}")
+    pairs = about.get("student_pairs")
+    if pairs and any(trial.name == OPTIMAL_STEPS for trial in search.trials):
+        lines.append(f"the candidate {OPTIMAL_STEPS} was found on {_pairs(pairs)}")
     if left_out := len(about.get("left_out", [])):
         lines.append(
             f"{_images(left_out)} left out: half as many steps as the long run's end in another image "

@@ -60,7 +60,8 @@ class Rollout:
             memory.begin()
         try:
             with exact_sigmas():
-                return self.guider.sample(noise, latent, sampler, sigmas, disable_pbar=True, seed=seed)
+                final = self.guider.sample(noise, latent, sampler, sigmas, disable_pbar=True, seed=seed)
+                return final.to(comfy.model_management.intermediate_device())
         finally:
             self._memory = self._on_state = None
 

@@ -16,7 +16,7 @@ from . import __version__, schedule_file, students
 from .calibration import NODE, Calibration
 from .candidates import DEFAULT, STORED, candidates
 from .files import FOLDER, save_folder
-from .optimize_text import rivals
+from .optimize_text import OPTIMAL_STEPS, rivals
 from .sampled_with import sampler_name
 from .schedule_file import Schedules, Search
 
@@ -110,17 +110,25 @@ def _add_candidates(
     """Those that are not there yet: all, or what a larger budget or a DNA brings to a search that goes on."""
     known = {STORED: stored} if stored else {}
     sampler = sampler_name(calibration.sampler)
+    pairs = 0
     if sampler == students.SAMPLER and not search.about.get("student_pairs"):
-        calls = min(OPTIMAL_STEPS_SHARE * budget, budget - calibration.budget.spent)
-        if planned := students.plan(calibration, steps, calls):
-            known[students.NAME], pairs = planned
+        known[OPTIMAL_STEPS], pairs = _plan_with_students(calibration, search, steps, budget)
     found = candidates(calibration.model_sampling, steps, sampler, dna, known)
     if not search.trials:
         calibration.check_sampler(found[DEFAULT])
     names = {trial.name for trial in search.trials}
     search.trials += [Trial(name, times, objective) for name, times in found.items() if name not in names]
-    if students.NAME in known:
+    if pairs:
         search.about["student_pairs"] = pairs  # only now: what is stopped before makes it again
+
+
+def _plan_with_students(calibration: Calibration, search: Search, steps: int, budget: int) -> tuple[list[float], int]:
+    """Sigmas and the pairs that they were found on, both nothing where what is left of its share is too little."""
+    before, spent = search.about.get("student_calls", 0), calibration.budget.spent
+    try:
+        return students.plan(calibration, steps, min(OPTIMAL_STEPS_SHARE * budget - before, budget - spent))
+    finally:
+        search.about["student_calls"] = before + calibration.budget.spent - spent
 
 
 def _surpasses_stored(search: Search) -> bool:

@@ -12,21 +12,21 @@ import torch
 from ..planner import FloatArray, affordable, optimal_steps
 from .calibration import Calibration
 from .path import BINS, SKETCH
+from .rollout import packed
 
-NAME = "optimal-steps"
 SAMPLER = "euler"  # whose steps these are
 
 
-def plan(calibration: Calibration, steps: int, calls: float) -> tuple[list[float], int] | None:
-    """Sigmas, and on how many pairs they were found; None where so many model calls are too few even for one.
+def plan(calibration: Calibration, steps: int, calls: float) -> tuple[list[float], int]:
+    """Sigmas, and on how many pairs they were found: none where so many model calls are too few even for one.
 
     The long runs are to be there.
     """
     levels = calibration.long_runs[0].double().numpy()
-    every, runs = affordable(len(levels) - 1, steps, calls)
+    every, runs = affordable(len(levels) - 1, steps, calls, packed(calibration.noises[0]).numel())
     pairs = min(calibration.pairs, runs)
     if not pairs:
-        return None
+        return [], 0
     students = Students(calibration, pairs)
     levels = np.append(levels[:-1:every], 0)
     found = optimal_steps(
@@ -68,7 +68,8 @@ class Students:
         return torch.stack([*above, SKETCH(finals, BINS)]).numpy()[:, self.kept]
 
     def _ask(self, pair: int, sampler: Asking) -> np.ndarray:
-        self.calibration.final(sampler, self.calibration.long_runs[0], pair)
+        # Without the 0, as no run ends here: Record DNA would take it for one.
+        self.calibration.final(sampler, self.calibration.long_runs[0][:-1], pair)
         return sampler.answer.numpy()
 
 

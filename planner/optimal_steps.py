@@ -15,6 +15,7 @@ import numpy.typing as npt
 from .arrays import FloatArray, vector
 
 COARSE = 3  # nodes of a reference run per step, from which on every second one is enough
+MEMORY = 1 << 29  # bytes of the states at all nodes, in single precision; guesses and copies take some times as much
 States = npt.NDArray[np.floating]
 
 
@@ -36,14 +37,19 @@ def student_calls(nodes: int, max_steps: int) -> int:
     return 1 + sum(nodes - steps for steps in range(1, max_steps))
 
 
-def affordable(nodes: int, steps: int, calls: float) -> tuple[int, int]:
-    """How many calls of the denoiser buy: which nodes of a reference run, as every so many-th, and on how many runs.
+def affordable(nodes: int, steps: int, calls: float, values: int = 1) -> tuple[int, int]:
+    """What so many calls of the denoiser buy: which nodes of a reference run, as every so many-th, and how many runs.
 
     For schedules of `steps` steps along a run of as many `nodes`. No runs where there are too few calls or nodes.
+    values: of a state of one run; no more runs are taken than whose states take `MEMORY`, but one of four times that.
     """
     every = 2 if COARSE * steps <= nodes else 1
     kept = -(-nodes // every)
-    return every, int(calls // student_calls(kept, steps)) if steps <= kept else 0
+    if steps > kept:
+        return every, 0
+    size = 4 * values * kept
+    fit = MEMORY // size or int(size <= 4 * MEMORY)
+    return every, min(max(0, int(calls // student_calls(kept, steps))), fit)
 
 
 def optimal_steps(
@@ -81,6 +87,7 @@ def optimal_steps(
             for target in range(node + 1, last + 1):
                 end = _euler(seen_states[row], seen_guesses[row], levels[target] / levels[node])
                 cost = float(np.mean(np.square(end - reference[target])))
+                cost = cost if np.isfinite(cost) else np.inf  # a student that blew up is left by any other way
                 if target not in costs or cost < costs[target]:
                     costs[target], before[target] = cost, node
         came_from.append(before)

@@ -169,7 +169,7 @@ class Bench:
 
 def search_limit(drift: FloatArray) -> float:
     """Above this an item's reference is not converged: it passes near a fork, where any change decides the way."""
-    return max(1e-3, 100 * float(np.median(drift)))
+    return max(1e-3, 100 * float(np.nanmedian(drift)))
 
 
 def search_budget(calls: int, steps: int) -> int:

@@ -20,7 +20,7 @@ from cotj.planner import PLANNER_NAMES, DiffusionDNA, Kind
 
 from .cells import COTJ, Cell, FloatArray, search_limit
 from .predictions import Ranks, random_schedules, ranks_of
-from .runs import CONVERGED_SAMPLER, CONVERGED_STEPS, MEASURES
+from .runs import CONVERGED_STEPS, MEASURES
 from .schedules import AUTO, PUBLISHED, OwnPlans
 from .search import NAME as SEARCHED
 from .workflow import GRID_POINTS, Graph, Link, Model, Session, given
@@ -61,7 +61,7 @@ def split(prompts: Sequence[str], calibration: int) -> tuple[tuple[str, ...], tu
 class Measured:
     """What comes back of one model at a guidance. figures, is_peer: of a sampler and number of steps, by schedule.
 
-    drifts: how far half the steps move the converged reference, prompt by prompt; none without that reference.
+    drifts: how far half the steps move the converged reference, prompt by prompt; 0 without that reference.
     dna: of the model, with a profile; None until the server has planned with it.
     """
 
@@ -93,7 +93,7 @@ class Measured:
         return cells
 
     def kept(self) -> list[int]:
-        drifts = np.array(self.drifts or [0.0] * len(self.session.test))
+        drifts = np.array(self.drifts)
         return np.flatnonzero(drifts <= search_limit(drifts)).tolist()
 
 
@@ -113,8 +113,9 @@ def measure(
     for number, prompt in enumerate(session.test):  # outermost: what fails, fails before much was measured
         for sampler in samplers:
             for count in steps:
+                is_last = (sampler, count) == (samplers[-1], steps[-1])
                 run = one_prompt(
-                    client, session, schedulers, sampler, count, prompt, FIRST_SEED + number, refused[sampler]
+                    client, session, schedulers, sampler, count, prompt, FIRST_SEED + number, refused[sampler], is_last
                 )
                 if number == 0 and not any(run.is_peer[name] for name in run.figures):
                     raise SystemExit(
@@ -125,42 +126,36 @@ def measure(
                 found.is_peer[sampler] |= run.is_peer
                 found.dna = found.dna or run.dna
             tell(f"  {session.model.name}, {sampler}: {number + 1} of {len(session.test)} prompts")
-        if session.converged_steps:
-            found.drifts.append(drift(client, session, prompt, FIRST_SEED + number))
+        found.drifts.append(run.drift)
     return found
 
 
-def drift(client: ComfyClient, session: Session, prompt: str, seed: int) -> float:
-    """Mean squared difference that half the steps make to the converged reference."""
-    graph = Graph()
-    half = {"half": session.dense(graph, session.converged_steps // 2)}
-    node = session.compare(graph, prompt, seed, CONVERGED_SAMPLER, half, "converged", pictures=False)
-    return float(errors_of(client.run(graph.nodes), node)[0])
-
-
 def correlations(client: ComfyClient, found: Measured, sampler: str, prompts: int) -> dict[str, Ranks]:
-    """As in this process: Spearman's rho of predicted and measured errors, on the first so many held-out prompts."""
+    """As in this process: Spearman's rho of predicted and measured errors, on the first so many prompts that are kept.
+
+    Without the schedules of which a run is not finite.
+    """
     session = found.session
     assert found.dna is not None
     schedules = random_schedules(session.kind, session.top)
     errors = []
-    for number, prompt in enumerate(session.test[:prompts]):
-        graph = Graph()
+    for number in found.kept()[:prompts]:
+        graph, prompt = Graph(), session.test[number]
         nodes = []
         for begin in range(0, len(schedules), AT_ONCE):
             part = {str(begin + i): given(graph, one.numpy()) for i, one in enumerate(schedules[begin:][:AT_ONCE])}
             nodes.append(session.compare(graph, prompt, FIRST_SEED + number, sampler, part, "own", pictures=False))
         result = client.run(graph.nodes)
         errors.append(np.concatenate([errors_of(result, node) for node in nodes]))
-    return ranks_of(OwnPlans(found.dna, 0), sampler, schedules, np.stack(errors, 1))
+    measured = np.stack(errors, 1)
+    whole = np.flatnonzero(np.isfinite(measured).all(1))
+    return ranks_of(OwnPlans(found.dna, 0), sampler, [schedules[i] for i in whole], measured[whole])
 
 
 def errors_of(result: Result, node: str) -> FloatArray:
-    """Mean squared errors of what a node compared; SystemExit where one is not finite."""
+    """Mean squared errors of what a node compared, NaN of a run that is not finite."""
     values = [row["mse"][0] for row in result.outputs[node]["cotj_comparison"][0]["schedules"]]
-    if None in values:
-        raise SystemExit("A run gave no finite image. Use a higher precision for this model, such as bf16.")
-    return np.array(values)
+    return np.array([math.nan if value is None else value for value in values])
 
 
 def calibration_calls(session: Session, names: Sequence[str], sampler: str, steps: int) -> dict[str, str]:
@@ -171,11 +166,15 @@ def calibration_calls(session: Session, names: Sequence[str], sampler: str, step
 
 
 class OnePrompt(NamedTuple):
-    """figures: (references, measures) by schedule. is_peer: by schedule. dna: of the model, if a plan was made."""
+    """figures: (references, measures) by schedule. is_peer: by schedule. dna: of the model, if a plan was made.
+
+    drift: mean squared difference that half the steps make to the converged reference; 0 where that was not asked.
+    """
 
     figures: dict[str, FloatArray]
     is_peer: dict[str, bool]
     dna: DiffusionDNA | None
+    drift: float
 
 
 def one_prompt(
@@ -187,8 +186,9 @@ def one_prompt(
     prompt: str,
     seed: int,
     refused: set[str],
+    is_last: bool,
 ) -> OnePrompt:
-    """`refused` collects schedules that make an error."""
+    """refused: collects schedules that make an error. is_last: of this prompt, so that the drift is asked for too."""
     while True:
         graph = Graph()
         peers = session.peers(graph, schedulers, steps, prompt, seed)
@@ -200,6 +200,7 @@ def one_prompt(
             part = {name: wanted[name] for name in names[begin : begin + 16]}
             by_reference = [session.compare(graph, prompt, seed, sampler, part, name) for name in session.references]
             nodes.append((list(part), by_reference))
+        half = session.drift(graph, prompt, seed) if is_last and session.converged_steps else None
         try:
             result = client.run(graph.nodes)
         except NodeError as error:
@@ -209,7 +210,8 @@ def one_prompt(
             refused.add(f"{bad} {steps}")
             continue
         is_peer = {name: name in peers for name in names}
-        return OnePrompt(figures_of(result, nodes, steps), is_peer, planned_with(result, ours))
+        moved = 0.0 if half is None else float(errors_of(result, half)[0])
+        return OnePrompt(figures_of(result, nodes, steps), is_peer, planned_with(result, ours), moved)
 
 
 def planned_with(result: Result, plans: dict[str, Link]) -> DiffusionDNA | None:

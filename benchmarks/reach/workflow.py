@@ -31,6 +31,7 @@ NODE_TABLES = {  # of a kind of model: which of the host's nodes have tables in 
     "ve": [("AlignYourStepsScheduler", name) for name in ("SD1", "SDXL")] + [("GITSScheduler", None)],
 }
 SD_TOP = 14.6146
+SEARCH_FORMAT = 2  # of a stored search; to be raised where Optimize Sigmas would find something else
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,7 @@ class Session:
 
         It uses a stored result without a look at the prompts, and held-out ones may be among those of another run.
         """
-        found_on = repr((self.model, self.calibration, self.reference_steps, self.objective))
+        found_on = repr((SEARCH_FORMAT, self.model, self.calibration, self.reference_steps, self.objective))
         digest = hashlib.blake2b(found_on.encode(), digest_size=6).hexdigest()
         plain = f"benchmark-{self.model.name[:40]}-{sampler}-{self.guidance:g}"
         return f"{re.sub(r'[^A-Za-z0-9_.+-]', '_', plain)}-{digest}"
@@ -218,6 +219,11 @@ class Session:
             sampler, sigmas = CONVERGED_SAMPLER, self.dense(graph, self.converged_steps)
         inputs = self.run_inputs(graph, prompt, seed) | {"sampler": self.sampler(graph, sampler), "sigmas": sigmas}
         return graph.link("SamplerCustomAdvanced", **inputs)
+
+    def drift(self, graph: Graph, prompt: str, seed: int) -> str:
+        """The node that measures what half the steps make of the converged reference."""
+        half = {"half": self.dense(graph, self.converged_steps // 2)}
+        return self.compare(graph, prompt, seed, CONVERGED_SAMPLER, half, "converged", pictures=False)
 
     def dense(self, graph: Graph, steps: int) -> Link:
         return given(graph, dense_sigmas(self.kind, self.top, steps).numpy())

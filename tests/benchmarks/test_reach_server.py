@@ -67,6 +67,15 @@ def test_plain_shifts_are_those_of_this_process(kind, top):
         assert sigmas[0] == np.float32(top)
 
 
+def with_profile():
+    model = mixture(side=4, modes=4, prompts=1, kind="flow")
+    profile, _ = profiled(model, model.noise(4, 0), np.zeros(4, dtype=int), steps=14)
+    return DiffusionDNA(profile.sigmas, np.linspace(0.1, 1, 14), profile=profile)
+
+
+DNA = with_profile()
+
+
 class Server:
     """Where heun makes two calls a step but for the last, and all images are alike. runs: what was asked of it."""
 
@@ -136,28 +145,30 @@ def test_a_prompt_whose_converged_reference_is_none_is_left_out():
 
     class Forking(Server):
         def error(self, nodes, inputs, link):
-            half = steps_of(nodes[link[0]]["inputs"]) == 100
+            half = steps_of(nodes[link[0]]["inputs"]) == 100  # of the converged run's 200
             prompt = nodes[nodes[inputs["guider"][0]]["inputs"]["conditioning"][0]]["inputs"]["text"]
             return 0.9 if half and prompt == PROMPTS[2] else 0.0002
 
-    session = replace(session_of(200), test=(*PROMPTS[1:], "a blue star"))
-    found = server.measure(Forking(), session, ["dpmpp_2m"], [4])
-    assert found.kept() == [0, 2, 3] == list(found.cells()[0].prompts)
+    session = replace(session_of(200), test=(PROMPTS[2], PROMPTS[1], "a blue star", PROMPTS[3]))
+    found = server.measure(Forking(), session, ["dpmpp_2m", "res_multistep"], [4, 5])
+    assert found.kept() == [1, 2, 3] == list(found.cells()[0].prompts)
     assert {len(figures) for figures in found.cells()[0].figures.values()} == {3}
+    found.dna = DNA
+    host = Forking()
+    assert server.correlations(host, found, "dpmpp_2m", 2)
+    asked = {node["inputs"]["text"] for run in host.runs for node in run.values() if "text" in node["inputs"]}
+    assert asked == {PROMPTS[1], "a blue star"}  # the first two that are kept
 
 
 def test_predictions_are_ranked_by_what_the_server_measures():
     """One that ranks as the paper's cost model does."""
-    model = mixture(side=4, modes=4, prompts=1, kind="flow")
-    profile, _ = profiled(model, model.noise(4, 0), np.zeros(4, dtype=int), steps=14)
-    dna = DiffusionDNA(profile.sigmas, np.linspace(0.1, 1, 14), profile=profile)
 
     class Predicted(Server):
         def error(self, nodes, inputs, link):
             sigmas = [float(value) for value in nodes[link[0]]["inputs"].get("sigmas", "1, 0").split(", ")]
-            return CoTj().error(dna, sigmas)
+            return CoTj().error(DNA, sigmas)
 
-    host = Predicted(dna)
+    host = Predicted(DNA)
     found = server.measure(host, session_of(), ["dpmpp_2m"], [4])
     ranks = server.correlations(host, found, "dpmpp_2m", 2)
     assert set(ranks) == {"cotj", "auto", "smooth", "gits", "propagated", "multistep"}

@@ -138,6 +138,21 @@ def test_what_is_no_whole_run_is_not_recorded(client, data, what):
     assert counted(data) == 0
 
 
+def test_what_optimize_sigmas_asks_at_states_that_no_run_ends_from_is_not_recorded(client, data):
+    """Its runs are; what is asked on the way to the candidate optimal-steps has no final image to be held against."""
+    graph, run = recorded(data, max_pairs=1000)
+    euler = graph.add("KSamplerSelect", sampler_name="euler")[0]
+    links = {"guider": run.guider, "noise": run.noise, "sampler": euler, "latent_image": run.latent}
+    options = {"steps": 3, "seeds": 1, "budget": 250, "name": "recorded", "other_steps": "", "reference_steps": 10}
+    options |= {"check": 0, "objective": "steady", "search_again": False}
+    node = graph.add("CoTjOptimizeSigmas", **links, **options)
+    shown = graph.show(node[3])
+    [text] = (client.run(graph.nodes).outputs[key]["text"][0] for key in shown)
+    assert "optimal-steps was found on 1 pair" in text
+    errors = data.load("realised").errors
+    assert len(errors) > 20 and errors[:, 0].max() < 0.3  # against noise they are above 1
+
+
 def test_the_cap_holds(client, data):
     for seed in range(4):
         graph, run = recorded(data, max_pairs=2, seed=seed)

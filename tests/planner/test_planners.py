@@ -388,6 +388,33 @@ def test_what_calls_buy_of_optimal_steps(nodes, steps, calls, expected):
     assert runs * student_calls(kept, steps) <= calls < (runs + 1) * student_calls(kept, steps)
 
 
+def test_students_that_blow_up_lead_nobody():
+    """At one node of ten, for one of three items."""
+    model = mixture(side=4, modes=8, prompts=1, kind="flow")
+    noise, sigmas = model.noise(3, 0), uniform_sigmas(model, 10)
+    states, _, final = long_run(model, noise, np.zeros(3, dtype=int), sigmas)
+    reference = np.concatenate([states, final[None]])
+
+    def blows_up(at, levels):
+        guesses = Counted(model)(at, levels)
+        guesses[levels == sigmas[1], 0] = np.nan
+        return guesses
+
+    found = optimal_steps(blows_up, sigmas, reference[0], reference, 4)
+    sound = optimal_steps(Counted(model), sigmas, reference[0], reference, 4)
+    assert np.isfinite(found.errors).all()
+    assert all(sigmas[1] not in one for one in found.schedules)
+    assert found.errors[-1] < 2 * sound.errors[-1] + 1e-9
+
+
+def test_large_states_are_kept_of_few_runs():
+    image, video = 16 * 128 * 128, 16 * 21 * 90 * 160
+    assert [affordable(50, 6, 2000, values)[1] for values in (1, image, video)] == [18, 18, 1]
+    assert affordable(50, 6, 100, video)[1] == 0
+    assert affordable(50, 6, 2000, 5 * video)[1] == 0  # not even of one
+    assert affordable(50, 6, -1000)[1] == 0
+
+
 def test_no_calls_buy_more_steps_than_there_are_nodes():
     assert affordable(8, 8, 1e6)[1] > 0 == affordable(8, 9, 1e6)[1]
 
