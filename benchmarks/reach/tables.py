@@ -103,7 +103,8 @@ def ratio_over_cells(
 
 def summary(cells: Sequence[Cell], references: Sequence[str] = REFERENCES) -> str:
     """The goals, model by model and reference by reference."""
-    head = f"{'':<29}{'reference':<11}{'':<17}{'best peer, in hindsight':<27}{'chosen on other prompts':<27}"
+    wide = max(27, 2 + max(len(model) for model, _ in by_model(cells)))
+    head = f"{'':<{wide}}{'reference':<11}{'':<17}{'best peer, in hindsight':<27}{'chosen on other prompts':<27}"
     lines = [head + f"{'single peer':<25}{'medians':>9}{'best shift':>13}{'published CoTj':>16}"]
     for model, found in by_model(cells):
         for reference in references:
@@ -120,7 +121,7 @@ def summary(cells: Sequence[Cell], references: Sequence[str] = REFERENCES) -> st
                 medians = ratio_over_cells(found, name, single, reference, np.median)
                 shifts = [ratio_over_cells([cell], name, cell.best_shift(reference), reference) for cell in found]
                 lines.append(
-                    f"{model:<29}{reference:<11}{name:<17}{verdicts(hindsight):<27}{verdicts(chosen):<27}"
+                    f"{model:<{wide}}{reference:<11}{name:<17}{verdicts(hindsight):<27}{verdicts(chosen):<27}"
                     f"{f'{ratio:.2f} {single}':<25}{medians:>9.2f}{ratio_text(geometric_mean(shifts), '>13.2f')}"
                     f"{ratio_text(published, '>16.2f')}"
                 )
