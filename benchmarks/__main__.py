@@ -6,13 +6,15 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.append(str(HERE.parent / "demo"))  # for bootstrap
+sys.path.append(str(HERE.parent / "harness"))  # for environment alone: its other modules are named as the host's are
 
-from bootstrap import enter_environment, load_pack  # noqa: E402
+from environment import enter_environment, load_pack  # noqa: E402
+
+sys.path.pop()
 
 
 def summary(name: str) -> str:
-    """The first line of a benchmark's docstring, read without running it."""
+    """Read the first line of a benchmark's docstring without running it."""
     docstring = ast.get_docstring(ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8"))) or ""
     return docstring.partition("\n")[0]
 

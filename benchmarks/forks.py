@@ -14,14 +14,14 @@ from typing import NamedTuple
 import numpy as np
 import scipy.stats
 import torch
-from cotj.demo.bootstrap import cache_dir
-from cotj.planner import FloatArray
+from cotj.harness.environment import cache_dir
+from cotj.planner import FloatArray, Kind
 from cotj.planner.search import OBJECTIVES
 
-from .reach.runs import Runs, Store
-from .reach.schedules import host_peers
-from .reach.statistics import geometric_mean
-from .reach.subjects import Mixture
+from .lab.models import MixtureSubject
+from .lab.runs import Runs, Store
+from .lab.schedules import host_peers
+from .lab.statistics import geometric_mean
 
 STEADY = OBJECTIVES["steady"]
 FORKED = 100  # times the median error, from which a run has ended in another image
@@ -48,9 +48,10 @@ def main(argv: list[str] | None = None) -> None:
     print("mean error less the geometric mean, over strays times the spread of images. Of each rule: rank correlation")
     print("with the mean error of other runs, and that of the schedule it chooses over the least.")
     print(f"{'':<28}{'forked':>8}{'share':>8}{'added':>8}" + "".join(f"{rule:>20}" for rule in RULES))
-    for kind, name in (("flow", "flow"), ("ve", "eps")):
+    kinds: dict[Kind, str] = {"flow": "flow", "ve": "eps"}
+    for kind, name in kinds.items():
         for guidance in (1.0, 3.0):
-            runs = Runs(Mixture(guidance, kind, seeds=16), store)
+            runs = Runs(MixtureSubject(guidance, kind, seeds=16), store)
             cells = [cell(runs, sampler, steps) for sampler in args.samplers for steps in args.steps]
             forked, share = np.mean([found.forked for found in cells], axis=0)
             added = geometric_mean(np.concatenate([found.added for found in cells]))

@@ -9,7 +9,7 @@ import numpy as np
 from cotj.planner import CoTj, DiffusionDNA, flow_to_sigma, plan_fixed, sigma_to_flow
 from cotj.planner.arrays import FloatArray
 from cotj.planner.dna import Kind
-from cotj.planner.grid import measuring_grid
+from cotj.planner.measuring_grid import measuring_grid
 
 STEPS = (4, 8, 16, 24)
 CLOSEST = 1e-4  # to flow time 1 that a grid in log-SNR goes
@@ -25,12 +25,12 @@ class Bands:
         self.deviations = deviations[:, None]
 
     def guess(self, state: FloatArray, t: FloatArray) -> FloatArray:
-        """The clean data expected at states `(1 - t) x0 + t n`."""
+        """Return the clean data expected at states `(1 - t) x0 + t n`."""
         variance = self.deviations**2
         return state * variance * (1 - t) / ((1 - t) ** 2 * variance + t**2)
 
     def run(self, times: FloatArray) -> FloatArray:
-        """Where Euler ends from pure noise, (bands, 1)."""
+        """Run Euler from pure noise, (bands, 1)."""
         state = np.full_like(self.deviations, times[0])
         for t, to in zip(times, np.append(times[1:], 0)):
             state = to / t * state + (1 - to / t) * self.guess(state, t)
@@ -41,7 +41,7 @@ class Bands:
         return self.run(np.append(top, fine[fine < top]))
 
     def errors(self, times: FloatArray, top: float) -> FloatArray:
-        """The DNA at these flow times."""
+        """Return the DNA at these flow times."""
         clean = self.reference(top)
         return np.asarray(((self.guess((1 - times) * clean + times, times) - clean) ** 2).mean(0))
 
@@ -54,7 +54,7 @@ WORLDS = {
 
 
 def discrete_sigmas(zero_terminal_snr: bool = False) -> FloatArray:
-    """SD1.5's thousand noise levels; where asked, rescaled as the host does it."""
+    """Return SD1.5's thousand noise levels; where asked, rescaled as the host does it."""
     betas = np.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2
     signal = np.sqrt(np.cumprod(1 - betas))
     if zero_terminal_snr:
@@ -81,7 +81,8 @@ MODELS: dict[str, tuple[Kind, FloatArray]] = {  # with all the noise levels that
 
 def log_snr(levels: FloatArray, points: int) -> FloatArray:
     ends = np.array([levels[0], min(levels[-1], 1 - CLOSEST)])
-    odds = np.linspace(*np.log(ends / (1 - ends)), points)
+    first, last = np.log(ends / (1 - ends)).tolist()
+    odds = np.linspace(first, last, points)
     return np.append(1 / (1 + np.exp(-odds[:-1])), levels[-1])
 
 
@@ -95,14 +96,14 @@ GRIDS: dict[str, Callable[[FloatArray, int], FloatArray]] = {
 
 
 def every_node(levels: FloatArray) -> FloatArray:
-    """A grid that has nodes wherever any of the others has."""
+    """Make a grid that has nodes wherever any of the others has."""
     nodes = np.concatenate([grid(levels, 300) for grid in GRIDS.values()])
     nodes = np.unique(nodes.clip(levels[0], levels[-1]))
     return nodes[np.append(np.diff(nodes) > 1e-6, True)]
 
 
 def losses(world: Bands, kind: Kind, levels: FloatArray, points: int) -> dict[str, tuple[FloatArray, FloatArray]]:
-    """By grid, for each of STEPS: the ratio of its plan to the best plan there is, predicted and in truth."""
+    """Return by grid, for each of STEPS, the ratio of its plan to the best plan there is, predicted and in truth."""
     top = float(levels[-1])
 
     def dna_on(times: FloatArray) -> DiffusionDNA:

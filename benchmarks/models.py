@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 
 import psutil
-from cotj.demo.host.client import ComfyClient
-from cotj.demo.host.server import ComfyServer
+from cotj.harness.client import ComfyClient
+from cotj.harness.server import ComfyServer
 from cotj.tests.host.workflows import Graph, plan
 from cotj.tests.small_models import install_nodes
 from cotj.tests.small_models.run import RECIPES, SmallRun, install_for
@@ -32,7 +32,7 @@ class Architecture:
         self.seeds = itertools.count()
 
     def measure(self) -> tuple[int, float, float]:
-        """Model calls of measuring, its seconds, and the milliseconds of planning 10 steps, as the host runs them."""
+        """Count model calls of measuring, its seconds, and milliseconds of planning 10 steps, as the host runs them."""
         graph = Graph()
         run = SmallRun(graph, self.name)
         # First once with other noise, so that the model is loaded and nothing is from a cache.
@@ -42,15 +42,17 @@ class Architecture:
             planned = plan(graph, measured[0], steps=min(10, points))
             graph.show(planned[0])
             calls: list[float] = []
-            result = self.client.run(
-                graph.nodes,
-                lambda node, _, most, of=measured.id, calls=calls: calls.append(most) if node == of else None,
-            )
+
+            def note(node: str, _: float, most: float, of: str = measured.id, calls: list[float] = calls) -> None:
+                if node == of:
+                    calls.append(most)
+
+            result = self.client.run(graph.nodes, note)
         self.call = result.seconds(measured.id) / calls[-1]
         return int(calls[-1]), result.seconds(measured.id), 1000 * result.seconds(planned.id)
 
     def run(self, steps: int, planned: bool = True) -> None:
-        """One KSampler on a model with a plan of that many steps, and a stopwatch on each side of it; or without."""
+        """Build one KSampler on a model with a plan of that many steps, and a stopwatch on each side; or without."""
         graph = Graph()
         run = SmallRun(graph, self.name)
         model = graph.add("SmallModelsStopwatch", model=run.model, file="outside")[0]
@@ -76,7 +78,7 @@ class Architecture:
         self.client.forget()
 
     def overhead(self, steps: int, repeats: int) -> tuple[float, float]:
-        """Seconds of a run, and the share of them that is the pack's own: medians. Both are taken in the same run."""
+        """Return medians of a run's seconds and of the pack's own share of them, both taken in the same run."""
         for name in ("outside", "inside"):
             (self.output / name).unlink(missing_ok=True)
         for _ in range(repeats + 1):
@@ -88,7 +90,7 @@ class Architecture:
         return statistics.median(outside), statistics.median(1 - i / o for o, i in zip(outside, inside))
 
     def growth(self, steps: int, runs: int, planned: bool) -> float:
-        """MB that the host grows by over that many runs, each from other noise and with another plan than the last.
+        """Return MB that the host grows by over that many runs, each from other noise and with another plan.
 
         Between the least of the first and of the last fifth of them: a block that an allocator takes and gives back
         from one run to the next is no growth.

@@ -7,17 +7,19 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-from cotj.benchmarks.mixture import Mixture, long_run, mixture, uniform_sigmas
+import numpy.typing as npt
+from cotj.benchmarks.lab.mixture import Mixture, long_run, mixture, uniform_sigmas
 from cotj.planner import FloatArray
-from cotj.planner.samplers import Solver, sample
-from cotj.planner.search import OBJECTIVES, Ends, Trial, race, ratio_interval, refine
+from cotj.planner.intervals import ratio_interval
+from cotj.planner.search import OBJECTIVES, Ends, Trial, race, refine
+from cotj.planner.solvers.formulas import Solver, sample
 
 HELD_OUT = 512
 SHIFTS = (1, 1.5, 2, 2.5, 3, 4, 5, 6)
 
 
 @dataclass
-class Pairs:
+class MixturePairs:
     """Prompts and noises of a model, each with the end of its long run: a `Runner`, an item a pair.
 
     one_prompt: all pairs are of one, another for another seed.
@@ -52,13 +54,13 @@ class Pairs:
         self.kept = dict(self.last)
 
     def errors(self, times: FloatArray) -> FloatArray:
-        """Of every pair, at once."""
+        """Return errors of every pair, at once."""
         return np.square(self._ends(times, slice(None))).mean(1)
 
     def _ends(self, times: FloatArray, which: slice) -> FloatArray:
         prompts = self.prompts[which]
 
-        def denoise(x: FloatArray, sigma: float) -> FloatArray:
+        def denoise(x: npt.NDArray[np.floating], sigma: float) -> FloatArray:
             return self.model.guess(x, sigma, prompts)
 
         ends = sample(self.solver, denoise, self.noises[which], np.append(times, 0), self.model.kind)
@@ -82,7 +84,7 @@ def nothing(_: Trial) -> None:
 
 
 def ratios(errors: FloatArray, others: FloatArray) -> str:
-    """Of mean squares and of mean distances, each with its interval; both (repeats, pairs), pairs resampled."""
+    """Return ratios of mean squares and of mean distances with intervals; both (repeats, pairs), resampled."""
     found = []
     for ours, theirs in ((errors, others), (np.sqrt(errors), np.sqrt(others))):
         low, high = ratio_interval(ours.mean(0), theirs.mean(0))
@@ -104,7 +106,7 @@ def main(arguments: list[str]) -> None:
     print(HEAD)
     objectives = [(name, aim) for name, aim in OBJECTIVES.items() if not aim.forking]
     for solver in ("euler", "dpmpp_2m"):
-        held_out = Pairs(model, solver, 999, HELD_OUT)
+        held_out = MixturePairs(model, solver, 999, HELD_OUT)
         known = {shift: held_out.errors(shifted(shift, options.steps)) for shift in SHIFTS}
         best = min(known.values(), key=lambda errors: np.sqrt(errors).mean())
         for count, (name, aim), one_prompt in itertools.product(options.pairs, objectives, (False, True)):
@@ -112,7 +114,7 @@ def main(arguments: list[str]) -> None:
                 continue
             picked, found, calls = [], [], []
             for repeat in range(1, options.repeats + 1):  # not 0: the noise of that seed is the model's own modes
-                pairs = Pairs(model, solver, repeat, count, one_prompt)
+                pairs = MixturePairs(model, solver, repeat, count, one_prompt)
                 trials = [Trial(f"shift {shift:g}", shifted(shift, options.steps), aim) for shift in SHIFTS]
                 winner = race(pairs, trials, nothing)
                 picked.append(held_out.errors(winner.times))

@@ -1,4 +1,4 @@
-"""Planning time: one pass for every number of steps, against Bellman-Ford in networkx, and its growth with the grid."""
+"""Planning time: every number of steps in one pass, against Bellman-Ford in networkx and by grid; a planned cache."""
 
 from __future__ import annotations
 
@@ -10,37 +10,47 @@ from functools import partial
 
 import networkx as nx
 import numpy as np
-from cotj.planner import CoTj, DiffusionDNA, FloatArray, plan_fixed, shortest_paths
+from cotj.planner import CoTj, DiffusionDNA, FloatArray, plan_cache, plan_fixed, shortest_paths
+
+from .lab.mixture import mixture, profiled, uniform_sigmas
 
 NODES, STEPS = 100, 50
 GROWTH = (50, 100, 200, 500, 1000)
+CACHED_STEPS, CACHE_CALLS = 50, (6, 10, 17, 25, 40)
 
 
 def make_dna(nodes: int) -> DiffusionDNA:
-    """A rising DNA with some noise on it, on a uniform grid."""
+    """Make a rising DNA with some noise on it, on a uniform grid."""
     sigmas = np.linspace(1 / nodes, 1, nodes)
     return DiffusionDNA(sigmas, sigmas**3 * np.random.default_rng(0).uniform(0.9, 1.1, nodes))
 
 
+def profiled_dna(steps: int) -> tuple[DiffusionDNA, FloatArray]:
+    """A DNA with the profile of long runs of the mixture, in the bands of its images; and the runs' sigmas."""
+    model, prompts = mixture(guidance=3.0), np.arange(8)
+    profile, _ = profiled(model, model.noise(len(prompts), 1), prompts, steps)
+    return DiffusionDNA(profile.sigmas, profile.sigmas**2, profile=profile), uniform_sigmas(model, steps)
+
+
 def median_ms(call: Callable[[], object], repeats: int) -> float:
-    """Median wall time of a call in milliseconds, after one that is not counted."""
+    """Time a call: the median of its processor time in milliseconds, after one that is not counted."""
     call()
     seconds = []
     for _ in range(repeats):
-        begin = time.perf_counter()
+        begin = time.process_time()
         call()
-        seconds.append(time.perf_counter() - begin)
+        seconds.append(time.process_time() - begin)
     return 1000 * statistics.median(seconds)
 
 
 def graph_of(dna: DiffusionDNA) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Edge, start and stop costs of the paper's graph, in which a path may start anywhere."""
+    """Return edge, start and stop costs of the paper's graph, in which a path may start anywhere."""
     graph = CoTj().graph(dna)
     return graph.edges, graph.start, graph.stop
 
 
 def layered(edges: FloatArray, start: FloatArray, stop: FloatArray, steps: int) -> nx.DiGraph:
-    """The same graph with a copy of the grid per step, so that a path to ("stop", k) has exactly k nodes."""
+    """Copy the grid once per step, so that a path to ("stop", k) has exactly k nodes."""
     graph = nx.DiGraph()
     for k in range(1, steps + 1):
         for j in range(len(start)):
@@ -68,7 +78,7 @@ def main(argv: list[str] | None = None) -> None:
     costs = [lengths["stop", k] for k in range(1, STEPS + 1)]
     assert np.allclose(costs, shortest_paths(*graph_of(dna), STEPS).costs, rtol=0, atol=1e-12)
 
-    print(f"T = {NODES} nodes, every k to {STEPS}; medians on one core")
+    print(f"T = {NODES} nodes, every k to {STEPS}; medians of processor time")
     print(f"{'shortest_paths, one pass':<44} {one_pass:>8.2f} ms")
     print(f"{'plan_fixed, edge costs and curve included':<44} {one_plan:>8.2f} ms")
     print(f"{'networkx, building its graph':<44} {building:>8.0f} ms")
@@ -79,3 +89,9 @@ def main(argv: list[str] | None = None) -> None:
     for nodes in GROWTH:
         elapsed = median_ms(partial(shortest_paths, *graph_of(make_dna(nodes)), STEPS), max(1, repeats // 10))
         print(f"{nodes:>6}  {elapsed:>14.2f} ms")
+
+    print(f"\n{'calls':>6}  planned cache of {CACHED_STEPS} steps, its profile met before")
+    dna, sigmas = profiled_dna(CACHED_STEPS)
+    for calls in CACHE_CALLS:
+        elapsed = median_ms(partial(plan_cache, dna, sigmas, calls=calls), max(1, repeats // 10))
+        print(f"{calls:>6}  {elapsed:>14.2f} ms")

@@ -7,17 +7,17 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
-from cotj.demo.host.find import find_comfyui
-from cotj.demo.models import WEIGHTS
+from cotj.demo.models import PREDICTOR, WEIGHTS
 from cotj.demo.training.dna import GRID, denoiser, error, euler, measure, pooled, run_noise
 from cotj.demo.training.mmdit import MMDiT, from_host_state_dict
 from cotj.demo.training.sample import SHIFT, flow_times
 from cotj.demo.training.scenes import random_scene
 from cotj.demo.training.text import Captions
-from cotj.demo.training.train_predictor import PREDICTOR, demo_pairs
+from cotj.demo.training.train_predictor import demo_pairs
 from cotj.planner import DiffusionDNA, FloatArray, TimeShift, plan_fixed
 from cotj.predictor import Predictor, files
 from cotj.predictor.scores import log_errors, scores
@@ -48,7 +48,7 @@ def captions(count: int) -> list[str]:
 
 
 def measure_all(model: MMDiT, contexts: Tensor, empty: Tensor, seeds: int) -> list[HeldOut]:
-    """Every prompt with seeds of its own."""
+    """Measure every prompt with seeds of its own."""
     found: list[HeldOut] = []
     started = time.monotonic()
     for context in contexts:
@@ -64,7 +64,7 @@ def measure_all(model: MMDiT, contexts: Tensor, empty: Tensor, seeds: int) -> li
 
 @torch.inference_mode()
 def final_error(model: MMDiT, prompt: HeldOut, empty: Tensor, sigmas: list[float]) -> float:
-    """How far from the references a schedule ends, the mean over the prompt's seeds."""
+    """Return how far from the references a schedule ends, the mean over the prompt's seeds."""
     denoise = denoiser(model, prompt.context.expand(len(prompt.noise), -1, -1), empty)
     return float(error(euler(denoise, prompt.noise, sigmas), prompt.reference).mean())
 
@@ -87,7 +87,7 @@ def main(argv: list[str] | None = None) -> None:
     ours = files.read(PREDICTOR)
     paper, _ = train(pairs, Settings(objective="cosine (paper)"))
     model = from_host_state_dict(load_file(WEIGHTS)).requires_grad_(False)
-    encode = Captions(find_comfyui())
+    encode = Captions()
     empty, contexts = encode([""]), encode(captions(args.prompts))
     prompts = measure_all(model, contexts, empty, args.seeds)
     measured = np.stack([prompt.errors.mean(0) for prompt in prompts])
@@ -99,10 +99,14 @@ def main(argv: list[str] | None = None) -> None:
         "this predictor": predict(ours, embeddings),
     }
 
-    schedules = {"simple schedule": lambda row, steps: flow_times(steps).tolist()}
+    def planned(dnas: list[DiffusionDNA], row: int, steps: int) -> list[float]:
+        return plan_fixed(dnas[row], steps).sigmas.tolist()
+
+    schedules: dict[str, Callable[[int, int], list[float]]] = {
+        "simple schedule": lambda row, steps: flow_times(steps).tolist()
+    }
     for name, errors in {"measured DNA": measured, **guesses}.items():
-        dnas = [as_dna(row) for row in errors]
-        schedules[name] = lambda row, steps, dnas=dnas: plan_fixed(dnas[row], steps).sigmas.tolist()
+        schedules[name] = partial(planned, [as_dna(row) for row in errors])
     reached = {
         name: np.array([[final_error(model, prompt, empty, schedule(row, steps)) for steps in BUDGETS]
                         for row, prompt in enumerate(prompts)])
@@ -135,7 +139,7 @@ def cell(ends: FloatArray, of_measured: FloatArray) -> str:
 
 
 def median_seconds(call: Callable[[], object], repeats: int = 50) -> float:
-    """Of a call, after one that is not counted."""
+    """Time a call, after one that is not counted."""
     seconds = []
     for _ in range(repeats + 1):
         begin = time.perf_counter()
@@ -145,7 +149,7 @@ def median_seconds(call: Callable[[], object], repeats: int = 50) -> float:
 
 
 def seed_noise(prompts: list[HeldOut]) -> float:
-    """How alike one prompt's runs are: no prediction from the prompt alone can be closer to a single run."""
+    """Return how alike one prompt's runs are: no prediction from the prompt alone can be closer to a single run."""
     cosines = []
     for prompt in prompts:
         for row, errors in enumerate(prompt.errors):

@@ -6,24 +6,25 @@ On the demo model and on a mixture whose prompts have 1 to 32 modes, so that som
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from cotj.demo.bootstrap import cache_dir
+from cotj.harness.environment import cache_dir
 
-from .reach.cells import Bench, Settings
-from .reach.lengths import length_table, lengths
-from .reach.modulation import modulation_table, modulations
-from .reach.runs import Runs, Store
-from .reach.subjects import Demo, Mixture
+from .lab.cells import Bench, CellSettings
+from .lab.models import Demo, MixtureSubject, Subject
+from .lab.prompt_lengths import length_table, lengths
+from .lab.prompt_modulation import modulation_table, modulations
+from .lab.runs import Runs, Store
 
 LEGEND = """saved: of the calls that a fixed number for all prompts, along the shared sigmas, needs for the same mean
 error. strength: mean error over that of the schedule for all. 95 %: prompts resampled. Every prompt's DNA and profile
 is measured on one run of other noise than it is judged on; distance from the model's own 50 Euler steps."""
 SIZES = (1, 2, 4, 8, 16, 32)
-SUBJECTS = {
-    "mixture": [lambda: Mixture(1.0, sizes=SIZES), lambda: Mixture(1.0, "ve", sizes=SIZES)],
-    "mixture-guided": [lambda: Mixture(3.0, sizes=SIZES)],
+SUBJECTS: dict[str, list[Callable[[], Subject]]] = {
+    "mixture": [lambda: MixtureSubject(1.0, sizes=SIZES), lambda: MixtureSubject(1.0, "ve", sizes=SIZES)],
+    "mixture-guided": [lambda: MixtureSubject(3.0, sizes=SIZES)],
     "demo": [lambda: Demo(3.0)],
 }
 
@@ -39,7 +40,7 @@ def main(argv: list[str] | None = None) -> None:
     store = Store(args.cache)
     for make in (make for name in args.models for make in SUBJECTS[name]):
         runs = Runs(make(), store)
-        bench = Bench(runs, Settings((), tuple(args.steps)))
+        bench = Bench(runs, CellSettings((), tuple(args.steps)))
         for sampler in args.samplers:
             title = f"{runs.subject.name}, guidance {runs.subject.guidance:g}, {sampler}"
             print(f"{title}: how many calls each prompt gets\n{length_table(lengths(bench, sampler, 'own'))}\n")

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from cotj.demo.host.client import ComfyClient, Workflow
-from cotj.demo.host.server import ComfyServer
 from cotj.demo.models import DIFFUSION_MODEL, TEXT_ENCODER, install
-from cotj.predictor.realised import RunSketch
+from cotj.harness.client import ComfyClient, Workflow
+from cotj.harness.server import ComfyServer
+from cotj.measuring.realised_dna import RunSketch
 from torch import Tensor
 
 STEPS = 50
@@ -22,7 +22,7 @@ LATENTS = {"image, 1664 x 928": (16, 116, 208), "video, 832 x 480, 49 frames": (
 
 
 def workflow(seed: int, recorded: bool) -> Workflow:
-    """The demo model with guidance, sampled by KSampler."""
+    """Build the demo model with guidance, sampled by KSampler."""
     nodes: dict[str, tuple[str, dict[str, Any]]] = {
         "model": ("UNETLoader", {"unet_name": DIFFUSION_MODEL, "weight_dtype": "default"}),
         "clip": ("CLIPLoader", {"clip_name": TEXT_ENCODER, "type": "sd3"}),
@@ -51,7 +51,7 @@ def workflow(seed: int, recorded: bool) -> Workflow:
 
 
 def run_times(client: ComfyClient, repeats: int) -> tuple[list[float], list[float]]:
-    """Seconds of runs without and with recording, in turn, after two that are not counted."""
+    """Time runs without and with recording, in turn, after two that are not counted."""
     seconds: tuple[list[float], list[float]] = ([], [])
     for seed in range(repeats + 1):
         for recorded in (False, True):
@@ -63,12 +63,12 @@ def run_times(client: ComfyClient, repeats: int) -> tuple[list[float], list[floa
 
 
 def smooth(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """(1, ...): noise with the large structures that images have."""
+    """Draw (1, ...) noise with the large structures that images have."""
     return torch.nn.functional.avg_pool2d(torch.randn((1, *shape), generator=generator), 9, 1, 4)
 
 
 def sketch_figures(shape: tuple[int, ...]) -> tuple[float, float, float]:
-    """Relative error (root mean square), memory in MB and milliseconds per call of a run's sketches."""
+    """Return relative error (root mean square), memory in MB and milliseconds per call of a run's sketches."""
     generator = torch.Generator().manual_seed(0)
     final = torch.randn((1, *shape), generator=generator)
     sigmas = torch.linspace(1, 1 / STEPS, STEPS).tolist()

@@ -10,9 +10,9 @@ from typing import Any
 from unittest import mock
 
 import torch
-from cotj.demo.bootstrap import ROOT
-from cotj.demo.host.find import find_comfyui
-from cotj.nodes.samplers import SAMPLERS, Behaviour, Step, formula
+from cotj.harness.environment import ROOT
+from cotj.harness.find import find_comfyui
+from cotj.planner.solvers.behaviour import SAMPLERS, Behaviour, Step, formula
 from torch import Tensor
 
 sys.path.append(str(find_comfyui()))
@@ -146,7 +146,7 @@ def first_order(run: Run, sigmas: Tensor, ancestral: bool) -> Tensor:
 
 
 def behaviour(run: Run, name: str, sigmas: Tensor) -> Behaviour:
-    """What one sampler does."""
+    """Measure what one sampler does."""
     (_, calls), (_, half) = run(name, sigmas), run(name, torch.cat((sigmas[:-1:2], sigmas[-1:])))
     steps = len(sigmas) - 1
     per_step, remainder = divmod(len(calls) - len(half), steps // 2)
@@ -172,7 +172,7 @@ def behaviour(run: Run, name: str, sigmas: Tensor) -> Behaviour:
 
 
 def measure() -> dict[str, Behaviour]:
-    """What every sampler of the host does."""
+    """Measure what every sampler of the host does."""
 
     def all_of_them(run: Run) -> dict[str, Behaviour]:
         sigmas = torch.tensor(SCHEDULES[run.guider.inner_model.model_type.name])
@@ -241,7 +241,7 @@ def _verdict(behaviour: Behaviour) -> list[str]:
 
 
 def table(samplers: dict[str, Behaviour], language: str = "en") -> str:
-    """Markdown, a row for the samplers that do the same, in the language of a page."""
+    """Write Markdown, a row for the samplers that do the same, in the language of a page."""
 
     def say(*texts: str) -> str:
         return "".join(text if language == "en" else WORDS[text] for text in texts)
@@ -257,7 +257,7 @@ def table(samplers: dict[str, Behaviour], language: str = "en") -> str:
 
 
 def pages(samplers: dict[str, Behaviour]) -> Iterator[tuple[str, str, str]]:
-    """Path, what it says now, and what it should say, of every page with the table."""
+    """List path, what it says now, and what it should say, of every page with the table."""
     for language, path in PAGES.items():
         page = (ROOT / path).read_text(encoding="utf-8")
         before, _, rest = page.partition(BEGIN)
@@ -268,7 +268,7 @@ def pages(samplers: dict[str, Behaviour]) -> Iterator[tuple[str, str, str]]:
 
 
 def faults(samplers: dict[str, Behaviour]) -> Iterator[str]:
-    """Where the pack's own table and its help pages do not say what was measured; a host may lack newer samplers."""
+    """List where the pack's own table and its help pages contradict what was measured; hosts may lack samplers."""
     for name, found in samplers.items():
         if found != SAMPLERS.get(name):
             yield f"nodes/samplers.py has {name}: {SAMPLERS.get(name)}, but it was measured as {found}"

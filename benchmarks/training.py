@@ -14,7 +14,7 @@ WIDTH, NODES = 3584, 100
 
 
 def synthetic_pairs(count: int) -> Pairs:
-    """DNAs whose logarithms are smooth functions of eight directions of the conditioning, and some noise."""
+    """Draw DNAs whose logarithms are smooth functions of eight directions of the conditioning, and some noise."""
     rng = np.random.default_rng(0)
     embeddings = rng.standard_normal((count, WIDTH), dtype=np.float32)
     directions = rng.standard_normal((WIDTH, 8), dtype=np.float32) / np.sqrt(WIDTH, dtype=np.float32)

@@ -11,15 +11,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from .bootstrap import ROOT
-from .host.client import ComfyClient
-from .host.server import ComfyServer
+from ..harness.client import ComfyClient
+from ..harness.environment import ROOT
+from ..harness.server import ComfyServer
 
 FOLDER = ROOT / "locales"
 
 
 def node_defs(object_info: dict[str, Any]) -> dict[str, Any]:
-    """Name, description, inputs and outputs of every node of this pack, by its id."""
+    """Collect name, description, inputs and outputs of every node of this pack, by its id."""
     return {name: _node(info) for name, info in sorted(object_info.items()) if name.startswith("CoTj")}
 
 

@@ -1,46 +1,65 @@
-"""The demo's image sheet: per prompt, the reference and what each schedule gives at each budget."""
+"""The demo's image sheet: per prompt, the reference and what each way of sampling gives with each number of calls."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from .run import Row
+from .runner import ADAPTIVE, RUNS
+
+TITLES = {
+    "sampler": "planned sampler",
+    "cache": "planned cache",
+    "measured": "plan, measured DNA",
+    "predicted": "plan, predicted DNA",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One sampled run: its calls, distance from the reference (latent MSE, mean of the batch), time and images."""
+
+    prompt: str
+    run: str
+    calls: int
+    error: float
+    seconds: float
+    images: list[np.ndarray]
 
 
 def draw(
     path: Path, prompts: Mapping[str, str], references: Mapping[str, Sequence[np.ndarray]], rows: Sequence[Row]
 ) -> None:
-    """Write the sheet as PNG: a line per schedule, but for the adaptive one, which stands below the reference.
+    """Write the sheet as PNG: a line for each way of sampling, but for the adaptive plan, below the reference.
 
-    Of each batch the first image is shown; the errors are those of the whole batch.
+    The planned sampler and the default are the first two. Of each batch the first image is shown; the errors are those
+    of the whole batch.
     """
-    fixed = [row for row in rows if row.schedule != "adaptive"]
-    schedules, budgets = list(dict.fromkeys(row.schedule for row in fixed)), sorted({row.steps for row in fixed})
-    size = (2.1 * (len(budgets) + 1), (2.5 * len(schedules) + 0.5) * len(prompts))
-    figure = Figure(figsize=size, dpi=100, facecolor="white")
+    fixed = [row for row in rows if row.run != ADAPTIVE]
+    runs = [name for name in RUNS if any(row.run == name for row in fixed)]
+    budgets = sorted({row.calls for row in fixed})
+    size = (2.1 * (len(budgets) + 1), (2.45 * len(runs) + 0.6) * len(prompts))
+    figure = Figure(figsize=size, dpi=90, facecolor="white")
     FigureCanvasAgg(figure)
     for part, (prompt, caption) in zip(figure.subfigures(len(prompts), 1, squeeze=False)[:, 0], prompts.items()):
         part.suptitle(f"“{caption}”", fontsize=12)
-        axes = part.subplots(len(schedules), len(budgets) + 1, squeeze=False)
-        part.subplots_adjust(left=0.01, right=0.99, top=0.88, bottom=0.01, wspace=0.05, hspace=0.24)
+        axes = part.subplots(len(runs), len(budgets) + 1, squeeze=False)
+        part.subplots_adjust(left=0.01, right=0.99, top=0.92, bottom=0.01, wspace=0.05, hspace=0.24)
         for axis in axes.flat:
             axis.set_axis_off()
-        _show(axes[0, 0], references[prompt][0], "reference, 50 steps")
+        _show(axes[0, 0], references[prompt][0], "reference, 50 calls")
         for row in rows:
             if row.prompt != prompt:
                 continue
-            place = (
-                (1, 0) if row.schedule == "adaptive" else (schedules.index(row.schedule), budgets.index(row.steps) + 1)
-            )
-            _show(axes[place], row.images[0], f"{row.schedule}, {row.steps} steps\nerror {row.error:.1e}")
+            place = (1, 0) if row.run == ADAPTIVE else (runs.index(row.run), budgets.index(row.calls) + 1)
+            title = f"{TITLES.get(row.run, row.run)}, {row.calls} calls\nerror {row.error:.1e}"
+            _show(axes[place], row.images[0], title)
     figure.savefig(path)
 
 

@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from ..planner import Constraints
 from .link_types import CONSTRAINTS
+from .live.sigma_list import read_sigmas
 
 
 class PlanConstraints(io.ComfyNode):
@@ -15,14 +16,15 @@ class PlanConstraints(io.ComfyNode):
             node_id="CoTjConstraints",
             display_name="Plan Constraints",
             category="model/sampling/sigmas",
-            description="What a plan must respect: sigmas to visit, where to start and end, how long jumps may be.",
+            description="Says what a plan must respect: sigmas to visit, where to start and end, how long jumps may "
+            "be.",
             search_aliases=["sigma limits", "visit sigmas", "start sigma", "CoTj"],
             inputs=[
                 io.String.Input(
                     "visit",
                     default="",
-                    tooltip="Sigmas that the schedule must have, such as '0.875' where Wan 2.2 changes experts, where "
-                    "a ControlNet ends or a refiner takes over. Separated by commas.",
+                    tooltip="The schedule has these sigmas, separated by commas. Useful are '0.875', where Wan 2.2 "
+                    "changes experts, and where a ControlNet ends or a refiner takes over.",
                 ),
                 io.Float.Input(
                     "first_sigma",
@@ -31,7 +33,7 @@ class PlanConstraints(io.ComfyNode):
                     max=10000.0,
                     step=0.001,
                     round=False,
-                    tooltip="The sigma to start at, instead of the DNA's highest. 0 leaves it.",
+                    tooltip="The plan starts at this sigma. 0 starts at the DNA's highest sigma.",
                 ),
                 io.Float.Input(
                     "last_sigma",
@@ -40,7 +42,8 @@ class PlanConstraints(io.ComfyNode):
                     max=10000.0,
                     step=0.001,
                     round=False,
-                    tooltip="The sigma of the last model call, from which the sampler jumps to 0. 0 leaves it.",
+                    tooltip="The last model call is at this sigma, and from it the sampler jumps to 0. 0 lets the "
+                    "planner choose it.",
                 ),
                 io.Float.Input(
                     "min_jump",
@@ -48,8 +51,8 @@ class PlanConstraints(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.005,
-                    tooltip="Shortest jump, in flow time (sigma of a flow model; sigma / (1 + sigma) of others). 0 to "
-                    "0.05 are useful.",
+                    tooltip="No jump is shorter than this, in flow time (sigma of a flow model, sigma / (1 + sigma) "
+                    "of others). 0 to 0.05 are useful.",
                 ),
                 io.Float.Input(
                     "max_jump",
@@ -57,7 +60,16 @@ class PlanConstraints(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.005,
-                    tooltip="Longest jump, in flow time, that to 0 included. 0.2 to 1 are useful; 1 is no limit.",
+                    tooltip="No jump is longer than this, in flow time, and neither is the last one, to 0. 0.2 to 1 "
+                    "are useful; 1 is no limit.",
+                ),
+                io.String.Input(
+                    "allowed",
+                    default="",
+                    optional=True,
+                    advanced=True,
+                    tooltip="The plan takes its sigmas from this list alone, separated by commas, such as those that a "
+                    "model distilled for few steps was trained at. Empty allows all.",
                 ),
             ],
             outputs=[
@@ -70,20 +82,23 @@ class PlanConstraints(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, visit, first_sigma, last_sigma, min_jump, max_jump) -> io.NodeOutput:
+    def execute(cls, visit, first_sigma, last_sigma, min_jump, max_jump, allowed="") -> io.NodeOutput:
         try:
-            return io.NodeOutput(_parse(visit, first_sigma, last_sigma, min_jump, max_jump))
+            return io.NodeOutput(_parse(visit, first_sigma, last_sigma, min_jump, max_jump, allowed))
         except ValueError as error:
             raise ValueError(f"Plan Constraints: {error}. Change that input.") from error
 
 
-def _parse(visit: str, first: float, last: float, min_jump: float, max_jump: float) -> Constraints:
-    """Constraints from widgets, in which 0 stands for none, and 1 for the longest jump there is."""
-    try:
-        sigmas = tuple(float(number) for number in visit.replace(",", " ").split())
-    except ValueError as error:
-        raise ValueError(f"'visit' is a list of sigmas such as 0.875, 0.3, but {error}") from error
-    return Constraints(sigmas, first or None, last or None, min_jump or None, None if max_jump == 1 else max_jump)
+def _parse(visit: str, first: float, last: float, min_jump: float, max_jump: float, allowed: str) -> Constraints:
+    """Read constraints from widgets, in which 0 stands for none, and 1 for the longest jump there is."""
+    return Constraints(
+        read_sigmas("visit", visit),
+        first or None,
+        last or None,
+        min_jump or None,
+        None if max_jump == 1 else max_jump,
+        read_sigmas("allowed", allowed),
+    )
 
 
 NODES = [PlanConstraints]

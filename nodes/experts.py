@@ -8,19 +8,25 @@ from typing import Any
 
 import comfy.model_management
 import comfy.nested_tensor
-import comfy.sample
 import comfy.samplers
 import torch
 from comfy_api.latest import io
 
-from ..planner import Constraints, DiffusionDNA, Plan, flow_to_sigma, plan_fixed, sigma_to_flow
-from ..planner.dna import Kind
+from ..planner import Constraints, DiffusionDNA, NoiseLevels, Plan, plan_fixed, sigma_to_flow
+from ..planner.cost_models.choose import choose_planner
 from ..planner.experts import join_experts, split_index
-from ..planner.grid import measuring_grid
-from . import __version__, host, probe
+from ..planner.path_search import begin_of
+from . import __version__
+from .host.identity import describe
+from .host.inputs import blamed_on, input_error, measurable, noise_for, whole_latent
+from .host.model import noise_levels, parts, probe_sigmas, simple_sigmas
+from .host.model_files import about_files
+from .host.probe import NotMeasurable, Probes, run_probes, run_reference
+from .host.progress import CallProgress, show_text
 from .link_types import DNA, PLAN
-from .plan import MAX_STEPS, describe
-from .planning import choose_planner
+from .plan import MAX_STEPS
+from .reports.plan_notes import notes_on
+from .reports.plan_text import describe_plan
 
 MEASURE, PLANNED, SPLIT = "Measure Expert DNAs", "Plan Expert Sigmas", "Split Sigmas at Boundary"
 TEXT_TO_VIDEO = 0.875
@@ -43,28 +49,34 @@ class MeasureExperts(io.ComfyNode):
             "both make together. Costs one long run plus one model call per grid point.",
             search_aliases=["Wan 2.2 DNA", "high noise low noise", "mixture of experts", "CoTj"],
             inputs=[
-                io.Guider.Input("guider_high", tooltip="The high-noise expert with prompt and guidance."),
-                io.Guider.Input("guider_low", tooltip="The low-noise expert with prompt and guidance."),
-                io.Noise.Input("noise", tooltip="The noise that sampling starts from, from RandomNoise."),
-                io.Latent.Input("latent_image", tooltip="An empty latent of the size you render at."),
+                io.Guider.Input(
+                    "guider_high", tooltip="Connect the guider of the high-noise expert, with prompt and guidance."
+                ),
+                io.Guider.Input(
+                    "guider_low", tooltip="Connect the guider of the low-noise expert, with prompt and guidance."
+                ),
+                io.Noise.Input(
+                    "noise", tooltip="Connect RandomNoise, with a fixed seed: sampling starts from its noise."
+                ),
+                io.Latent.Input("latent_image", tooltip="Connect an empty latent of the size you render at."),
                 _boundary_input(
-                    "Sigma at which the low-noise expert takes over: 0.875 for text to video, 0.9 for image to video."
+                    "The low-noise expert takes over at this sigma: 0.875 for text to video, 0.9 for image to video."
                 ),
                 io.Int.Input(
                     "reference_steps",
                     default=50,
                     min=4,
                     max=1000,
-                    tooltip="Euler steps of both experts together, on the simple schedule with a step of its own at "
-                    "the boundary. 30 to 100 are useful.",
+                    tooltip="Both experts together make a long run of this many Euler steps, on the simple schedule "
+                    "with a noise level at the boundary. 30 to 100 are useful.",
                 ),
                 io.Int.Input(
                     "grid_points",
                     default=100,
                     min=4,
                     max=1000,
-                    tooltip="Noise levels to measure, half of them on each side of the boundary: one model call each. "
-                    "40 to 100 are useful.",
+                    tooltip="The DNAs are measured at this many noise levels, half of them on each side of the "
+                    "boundary, with one model call each. 40 to 100 are useful.",
                 ),
             ],
             outputs=[
@@ -72,9 +84,12 @@ class MeasureExperts(io.ComfyNode):
                     "dna_high", display_name="DNA high", tooltip="Connect it to Plan Expert Sigmas or Save DNA."
                 ),
                 DNA.Output("dna_low", display_name="DNA low", tooltip="Connect it to Plan Expert Sigmas or Save DNA."),
-                io.Latent.Output("reference", tooltip="What the DNAs were measured against. Decode it to see it."),
+                io.Latent.Output(
+                    "reference",
+                    tooltip="This is the latent that the DNAs were measured against. Decode it to see its image.",
+                ),
             ],
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id, io.Hidden.prompt],
         )
 
     @classmethod
@@ -82,58 +97,56 @@ class MeasureExperts(io.ComfyNode):
         cls, guider_high, guider_low, noise, latent_image, boundary, reference_steps, grid_points
     ) -> io.NodeOutput:
         guiders = {"guider_high": guider_high, "guider_low": guider_low}
-        for name, guider in guiders.items():
-            if reason := host.why_not_measurable(guider.model_patcher):
-                raise ValueError(f"{MEASURE}, input '{name}': {reason}")
-        high, low = (guider.model_patcher.get_model_object("model_sampling") for guider in guiders.values())
-        kind, top = host.noise_kind(high), float(high.sigma_max)
-        if host.noise_kind(low) != kind or float(low.sigma_max) != top:
-            raise ValueError(f"{MEASURE}, input 'guider_low': it is of another kind of model than guider_high.")
-        if not float(low.sigma_min) < boundary < top:
-            raise ValueError(
-                f"{MEASURE}, input 'boundary': {boundary:g} is not between this model's noise levels, "
-                f"{float(low.sigma_min):.4g} and {top:.4g}."
+        high, low = (noise_levels(measurable(MEASURE, name, guider)) for name, guider in guiders.items())
+        if (low.kind, low.top) != (high.kind, high.top):
+            raise input_error(
+                MEASURE,
+                "guider_low",
+                "it is of another kind of model than guider_high. Connect the other expert of that model",
             )
-        if latent_image.get("noise_mask") is not None:
-            raise ValueError(f"{MEASURE}, input 'latent_image': it has a noise mask. Connect the latent without it.")
-        latent = latent_image.copy()
-        samples = latent["samples"] = comfy.sample.fix_empty_latent_channels(
-            guider_high.model_patcher,
-            latent["samples"],
-            latent.pop("downscale_ratio_spacial", None),
-            latent.pop("downscale_ratio_temporal", None),
-        )
-        run_noise = noise.generate_noise(latent)
-        if not any(part.any() for part in host.parts(run_noise)):
-            raise ValueError(f"{MEASURE}, input 'noise': it is all zero. Connect RandomNoise.")
+        if not low.lowest < boundary < high.top:
+            raise input_error(
+                MEASURE,
+                "boundary",
+                f"{boundary:g} is not between this model's noise levels, {low.lowest:.4g} and {high.top:.4g}. Enter "
+                "the sigma at which its experts change",
+            )
+        latent = whole_latent(MEASURE, latent_image, guider_high.model_patcher)
+        samples = latent["samples"]
+        run_noise = noise_for(MEASURE, noise, latent)
 
-        sigmas = _through(host.simple_sigmas(high, reference_steps), boundary)
+        sigmas = _through(simple_sigmas(guider_high.model_patcher, reference_steps), boundary)
         switch = split_index(sigmas, boundary)
         half = grid_points // 2
         probes = {
-            "guider_high": _grid(boundary, top, grid_points - half + 1, kind)[:-1],  # the boundary is the other's
-            "guider_low": _grid(float(low.sigma_min), boundary, half, kind),
+            # The boundary is left out here, since it belongs to the other expert.
+            "guider_high": probe_sigmas(replace(high, lowest=boundary), grid_points - half + 1)[:-1],
+            "guider_low": probe_sigmas(replace(low, top=boundary), half),
         }
-        progress = probe.CallProgress(len(sigmas) - 1 + grid_points, cls.hidden.unique_id)
-        handed_over = probe.run_reference(guider_high, run_noise, samples, sigmas[: switch + 1], noise.seed, progress)
+        progress = CallProgress(len(sigmas) - 1 + grid_points, cls.hidden.unique_id, guider_high.model_patcher)
+        with blamed_on(MEASURE, "guider_high", fault=NotMeasurable):
+            handed_over = run_reference(guider_high, run_noise, samples, sigmas[: switch + 1], noise.seed, progress)
         silence = _silence(handed_over)
-        reference = probe.run_reference(guider_low, silence, handed_over, sigmas[switch:], noise.seed, progress)
+        with blamed_on(MEASURE, "guider_low", fault=NotMeasurable):
+            reference = run_reference(guider_low, silence, handed_over, sigmas[switch:], noise.seed, progress)
         dnas = {}
-        for name in reversed(guiders):  # the low-noise expert is the one in memory
-            found = probe.run_probes(
-                guiders[name], run_noise, samples, reference, probes[name], noise.seed, False, progress
-            )
+        for name in reversed(guiders):  # the low-noise expert is in memory now
+            with blamed_on(MEASURE, name, fault=NotMeasurable):
+                found = run_probes(
+                    guiders[name], run_noise, samples, reference, probes[name], noise.seed, False, progress
+                )
             about = {
-                **host.describe(guiders[name]),
+                **describe(guiders[name]),
+                **about_files(cls.hidden.prompt, cls.hidden.unique_id, name),
                 "expert": name.removeprefix("guider_"),
                 "boundary": boundary,
-                "latent_shape": [list(part.shape) for part in host.parts(samples)],
+                "latent_shape": [list(part.shape) for part in parts(samples)],
                 "reference": {"sampler": "euler", "steps": len(sigmas) - 1, "sigmas": sigmas.tolist()},
                 "seed": noise.seed,
                 "measured_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
                 "pack_version": __version__,
             }
-            dnas[name] = _dna(guiders[name], probes[name], found, about)
+            dnas[name] = _dna(noise_levels(guiders[name].model_patcher), probes[name], found, about)
         latent["samples"] = reference.to(comfy.model_management.intermediate_device())
         return io.NodeOutput(dnas["guider_high"], dnas["guider_low"], latent)
 
@@ -149,10 +162,10 @@ class PlanExperts(io.ComfyNode):
             "over, and splits it there for two samplers.",
             search_aliases=["Wan 2.2 sigmas", "high noise low noise", "mixture of experts", "CoTj scheduler"],
             inputs=[
-                DNA.Input("dna_high", display_name="DNA high", tooltip="Of the high-noise expert."),
-                DNA.Input("dna_low", display_name="DNA low", tooltip="Of the low-noise expert."),
+                DNA.Input("dna_high", display_name="DNA high", tooltip="Connect the DNA of the high-noise expert."),
+                DNA.Input("dna_low", display_name="DNA low", tooltip="Connect the DNA of the low-noise expert."),
                 _boundary_input(
-                    "Sigma at which the low-noise expert takes over: 0.875 for text to video, 0.9 for image to video."
+                    "The low-noise expert takes over at this sigma: 0.875 for text to video, 0.9 for image to video."
                 ),
                 io.Int.Input(
                     "steps",
@@ -160,7 +173,8 @@ class PlanExperts(io.ComfyNode):
                     min=2,
                     max=MAX_STEPS,
                     display_mode=io.NumberDisplay.slider,
-                    tooltip="Model calls of both experts together; the plan shares them out. 4 to 20 are useful.",
+                    tooltip="Both experts together make this many steps, and the plan shares them out. 4 to 20 are "
+                    "useful.",
                 ),
                 io.Float.Input(
                     "denoise",
@@ -175,21 +189,30 @@ class PlanExperts(io.ComfyNode):
                     "sampler",
                     options=comfy.samplers.SAMPLER_NAMES,
                     default="euler",
-                    tooltip="The sampler that will run the plan.",
+                    tooltip="Name the sampler that will run the plan.",
                 ),
             ],
             outputs=[
-                io.Sigmas.Output("sigmas", display_name="SIGMAS", tooltip="The whole schedule."),
-                io.Sigmas.Output("sigmas_high", display_name="sigmas high", tooltip="For the high-noise expert."),
-                io.Sigmas.Output("sigmas_low", display_name="sigmas low", tooltip="For the low-noise expert."),
-                io.Int.Output("steps", tooltip="Model calls of both."),
+                io.Sigmas.Output("sigmas", display_name="SIGMAS", tooltip="This is the whole schedule."),
+                io.Sigmas.Output(
+                    "sigmas_high",
+                    display_name="sigmas high",
+                    tooltip="Connect it to the sampler of the high-noise expert.",
+                ),
+                io.Sigmas.Output(
+                    "sigmas_low",
+                    display_name="sigmas low",
+                    tooltip="Connect it to the sampler of the low-noise expert.",
+                ),
+                io.Int.Output("steps", tooltip="This is the number of steps of both experts."),
                 io.Int.Output(
                     "steps_high",
                     display_name="steps high",
-                    tooltip="Model calls of the high-noise expert: where two KSamplers (Advanced) end and start.",
+                    tooltip="This is the number of steps of the high-noise expert, at which two KSamplers (Advanced) "
+                    "end and start.",
                 ),
                 PLAN.Output("plan", display_name="PLAN", tooltip="Connect it to DNA Heatmap to see the plan."),
-                io.String.Output("text", tooltip="What was planned, and what it saves."),
+                io.String.Output("text", tooltip="The text says what was planned, and what it saves."),
             ],
             hidden=[io.Hidden.unique_id],
         )
@@ -203,8 +226,10 @@ class PlanExperts(io.ComfyNode):
         sigmas = torch.tensor(plan.sigmas, dtype=torch.float32)
         high, low = _split(sigmas, boundary)
         steps_high = max(len(high) - 1, 0)
-        text = f"{steps_high} steps of the high-noise expert, {plan.steps - steps_high} of the low\n{describe(plan)}"
-        host.show_text(text, cls.hidden.unique_id)
+        text = (
+            f"{steps_high} steps of the high-noise expert, {plan.steps - steps_high} of the low\n{describe_plan(plan)}"
+        )
+        show_text(text, cls.hidden.unique_id)
         return io.NodeOutput(sigmas, high, low, plan.steps, steps_high, plan, text)
 
 
@@ -218,7 +243,7 @@ class SplitAtBoundary(io.ComfyNode):
             description="Splits any SIGMAS between two experts by noise level, not by step.",
             search_aliases=["Wan 2.2 split", "high noise low noise", "split sigmas by value", "CoTj"],
             inputs=[
-                io.Sigmas.Input("sigmas", tooltip="Any schedule."),
+                io.Sigmas.Input("sigmas", tooltip="Connect any schedule."),
                 _boundary_input(
                     "The low-noise expert takes over at the first sigma that is not above this: 0.875 for Wan 2.2 text "
                     "to video, 0.9 for image to video.",
@@ -229,33 +254,40 @@ class SplitAtBoundary(io.ComfyNode):
                 io.Sigmas.Output(
                     "sigmas_high",
                     display_name="sigmas high",
-                    tooltip="For the high-noise expert, which adds the noise.",
+                    tooltip="Connect it to the sampler of the high-noise expert, which adds the noise.",
                 ),
                 io.Sigmas.Output(
-                    "sigmas_low", display_name="sigmas low", tooltip="For the low-noise expert, with DisableNoise."
+                    "sigmas_low",
+                    display_name="sigmas low",
+                    tooltip="Connect it to the sampler of the low-noise expert, with DisableNoise.",
                 ),
-                io.Int.Output("steps_high", display_name="steps high", tooltip="Steps of the high-noise expert."),
+                io.Int.Output(
+                    "steps_high",
+                    display_name="steps high",
+                    tooltip="This is the number of steps of the high-noise expert.",
+                ),
             ],
         )
 
     @classmethod
     def execute(cls, sigmas, boundary) -> io.NodeOutput:
         if (sigmas.diff() > 0).any():
-            raise ValueError(f"{SPLIT}, input 'sigmas': they do not descend. Connect a schedule that does.")
+            raise input_error(SPLIT, "sigmas", "they do not descend. Connect a schedule that does")
         high, low = _split(sigmas, boundary)
         return io.NodeOutput(high, low, max(len(high) - 1, 0))
 
 
 def _plan(dna: DiffusionDNA, boundary: float, steps: int, denoise: float, sampler: str) -> Plan:
-    begin = denoise if dna.shift is None else float(dna.shift.sigmas(denoise))
+    begin = begin_of(dna, denoise, Constraints())
     visit = (boundary,) if begin > float(sigma_to_flow(boundary, dna.kind)) else ()
     planner, why = choose_planner(dna, "auto", sampler)
-    plan = plan_fixed(dna, steps, planner, denoise=denoise, constraints=Constraints(visit=visit))
-    return replace(plan, reason="\n".join(filter(None, (plan.reason, why))))
+    plan = plan_fixed(dna, steps, planner, denoise=denoise, constraints=Constraints(visit=visit), fall_back=True)
+    notes = notes_on(plan, "top", denoise < 1, published=False)
+    return replace(plan, reason="\n".join(filter(None, (plan.reason, why, *notes))), sampler=sampler)
 
 
 def _split(sigmas: torch.Tensor, boundary: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Both parts hold the sigma that they share, as the host's SplitSigmas has it; no sigmas have no parts."""
+    """Split SIGMAS into two parts that share the sigma at the split, as the host's SplitSigmas does; none give none."""
     if not len(sigmas):
         return sigmas, sigmas
     index = split_index(sigmas, boundary)
@@ -263,33 +295,25 @@ def _split(sigmas: torch.Tensor, boundary: float) -> tuple[torch.Tensor, torch.T
 
 
 def _silence(latent: Any) -> Any:
-    """No noise, for a sampler that takes over."""
-    silent = [torch.zeros_like(part) for part in host.parts(latent)]
+    """Make noise of zeros, for a sampler that takes over."""
+    silent = [torch.zeros_like(part) for part in parts(latent)]
     return comfy.nested_tensor.NestedTensor(silent) if latent.is_nested else silent[0]
 
 
 def _through(sigmas: torch.Tensor, boundary: float) -> torch.Tensor:
-    """A schedule with a step of its own at the boundary."""
+    """Make a schedule that has a step of its own at the boundary."""
     index = split_index(sigmas, boundary)
     if abs(float(sigmas[index]) - boundary) < 1e-6:
         return sigmas
     return torch.cat((sigmas[:index], torch.tensor([boundary]), sigmas[index:]))
 
 
-def _grid(lowest: float, highest: float, points: int, kind: Kind) -> torch.Tensor:
-    """Descending sigmas to measure at."""
-    bottom, top = sigma_to_flow([lowest, highest], kind)
-    times = measuring_grid(float(bottom), float(top), points)
-    return torch.from_numpy(flow_to_sigma(times, kind)).float().clamp(lowest, highest).flip(0)
-
-
-def _dna(guider, sigmas: torch.Tensor, found: probe.Probes, about: dict[str, Any]) -> DiffusionDNA:
-    model_sampling = guider.model_patcher.get_model_object("model_sampling")
+def _dna(levels: NoiseLevels, sigmas: torch.Tensor, found: Probes, about: dict[str, Any]) -> DiffusionDNA:
     return DiffusionDNA(
         sigmas=sigmas.numpy()[::-1],
         errors=(found.errors @ found.weights).mean(1)[::-1],
-        kind=host.noise_kind(model_sampling),
-        shift=host.time_shift(model_sampling),
+        kind=levels.kind,
+        shift=levels.shift,
         power=float((found.powers @ found.weights).mean()),
         meta=about,
     )

@@ -6,51 +6,80 @@ import folder_paths
 from comfy_api.latest import ComfyExtension, io
 from server import PromptServer
 
+from ..demo_model import FOLDER as DEMO_MODEL
 from . import (
+    adaptive,
     apply,
+    atlas,
+    cache,
     compare,
     constraints,
+    demo_model,
     diagnostics,
     experts,
-    files,
     heatmap,
+    load_optimized,
+    load_plan,
     measure,
     optimize,
-    optimized,
     plan,
+    planned_sampler,
     predict,
     record,
-    replaced,
-    routes,
+    sampler,
+    save_plan,
+    schedules,
+    score_schedules,
+    send,
+    stored_dna,
     train,
     ucgm,
 )
+from .host import renamed_nodes
+from .host.checked_inputs import with_checked_inputs
+from .host.dna_schedule import ksampler_sigmas
+from .host.folders import FOLDER, list_dnas
+from .live import routes
+from .live.stored_files import StoredFiles
+from .optimizing.search import list_schedules
 
 MODULES = (
     measure,
     plan,
+    adaptive,
+    schedules,
     constraints,
     heatmap,
     diagnostics,
+    atlas,
     compare,
-    files,
+    stored_dna,
+    save_plan,
+    load_plan,
     predict,
     record,
+    send,
     train,
     ucgm,
+    planned_sampler,
     apply,
+    cache,
+    sampler,
     experts,
     optimize,
-    optimized,
+    load_optimized,
+    score_schedules,
+    demo_model,
 )
 
 
 class CoTjExtension(ComfyExtension):
     async def on_load(self) -> None:
         # Appended after what extra_model_paths says about "cotj": the first folder is the one that Save DNA writes to.
-        folder_paths.add_model_folder_path(files.FOLDER, os.path.join(folder_paths.models_dir, files.FOLDER))
-        routes.register(PromptServer.instance.routes)
-        await replaced.register()
+        folder_paths.add_model_folder_path(FOLDER, os.path.join(folder_paths.models_dir, FOLDER))
+        folder_paths.add_model_folder_path(FOLDER, str(DEMO_MODEL))
+        routes.register(PromptServer.instance.routes, StoredFiles(list_dnas, list_schedules), ksampler_sigmas)
+        await renamed_nodes.register()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [node for module in MODULES for node in module.NODES]
+        return [with_checked_inputs(node) for module in MODULES for node in module.NODES]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import torch
 from comfy_api.latest import io
+from comfy_execution.graph import ExecutionBlocker
 
-from .comparison import claims, hold_against
+from .host.dna_schedule import ksampler_sigmas
+from .host.images import to_image
+from .host.inputs import blamed_on
+from .host.progress import show_text
 from .link_types import PLAN
-from .picture import draw
+from .reports.plan_claims import claims, hold_against
+from .reports.plan_picture import draw
 
 
 class Heatmap(io.ComfyNode):
@@ -20,27 +24,33 @@ class Heatmap(io.ComfyNode):
             description="Draws a plan: the DNA, the cost of every jump with the planned path, the gain of every step.",
             search_aliases=["sigmas graph", "show schedule", "plot sigmas", "CoTj"],
             inputs=[
-                PLAN.Input("plan", display_name="PLAN", tooltip="From Plan CoTj Sigmas or Adaptive Length Threshold."),
+                PLAN.Input(
+                    "plan", display_name="PLAN", tooltip="Connect Plan CoTj Sigmas or Adaptive Length Threshold."
+                ),
                 io.Sigmas.Input(
                     "compare",
                     optional=True,
-                    tooltip="Another schedule for the same model, such as BasicScheduler's. Without it, the plan is "
-                    "compared with the uniform schedule of as many steps.",
+                    tooltip="Connect another schedule for the same model, such as BasicScheduler's. Without it, the "
+                    "plan is compared with the model's own schedule of as many steps.",
                 ),
             ],
-            outputs=[io.Image.Output("image", display_name="IMAGE", tooltip="The picture at full size, 960 x 1440.")],
+            outputs=[
+                io.Image.Output("image", display_name="IMAGE", tooltip="This is the picture at full size, 960 x 1440.")
+            ],
+            hidden=[io.Hidden.unique_id],
             is_output_node=True,
         )
 
     @classmethod
     def execute(cls, plan, compare=None) -> io.NodeOutput:
+        if plan is None:  # of CoTj KSampler, whose picture this must not cost
+            show_text("No plan ran, so there is nothing to draw.", cls.hidden.unique_id)
+            return io.NodeOutput(ExecutionBlocker(None))
         given = None if compare is None else compare.double().cpu().numpy()
-        try:
+        with blamed_on("DNA Heatmap", "compare"):
             comparison = hold_against(plan, given)
-        except ValueError as error:
-            raise ValueError(f"DNA Heatmap, input 'compare': {error}") from error
-        image = torch.from_numpy(draw(plan, comparison)).float()[None] / 255
-        shown = claims(plan, comparison) | {"compare": None if given is None else given.tolist()}
+        image = to_image(draw(plan, comparison))
+        shown = claims(plan, comparison, ksampler_sigmas) | {"compare": None if given is None else given.tolist()}
         return io.NodeOutput(image, ui={"cotj_plan": [shown]})
 
 

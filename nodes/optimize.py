@@ -1,24 +1,42 @@
-"""Optimize Sigmas: the schedule that measures best."""
+"""The node that searches for the schedule that measures best, and fits a solver to it."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
-import comfy.sample
-import comfy.samplers
 import torch
 from comfy_api.latest import io, ui
 
+from ..measuring.frequency_bands import FrequencyBands
 from ..planner.search import OBJECTIVES
-from . import dna_file, host
-from .calibration import NODE, Calibration
-from .digest import digest_of
+from ..planner.search_record import Aim, SearchRecord
+from ..planner.solver_record import Entrants
+from .host.file_names import name_fault
+from .host.fingerprint import digest_of
+from .host.images import to_image
+from .host.inputs import blamed_on, input_error, measurable, plain_name, whole_latent
+from .host.planned_sampler import Source
+from .host.progress import show_text
+from .host.rollout import packed, with_positive
+from .host.sampler_behaviour import refuse_unsearchable
+from .host.sampler_names import as_meta
+from .host.sampler_names import fit as fitting
+from .host.steering import unknown_steering
 from .link_types import DNA
-from .optimize_picture import draw
-from .optimize_text import describe_search
+from .optimizing.calibration import NODE, GuiderCalibration
+from .optimizing.order import Order
+from .optimizing.search import ScheduleFile
+from .optimizing.solver_fit import formulas_of, given
 from .plan import CATEGORY
-from .sampled_with import fit
-from .schedule_search import Store, check_schedule, search_schedule
+from .reports.search_picture import draw
+from .reports.search_summary import summarise
+from .reports.search_text import describe_search
+
+FIT = "fit"
+SIGMAS, SOLVER, REFINED = "sigmas", "sigmas and solver", "sigmas and solver, refined"
+ALL, CONNECTED = get_args(Entrants)
+LONG_RUN, CONVERGED = get_args(Aim)
+AUTO = "auto"
 
 
 class OptimizeSigmas(io.ComfyNode):
@@ -28,17 +46,28 @@ class OptimizeSigmas(io.ComfyNode):
             node_id="CoTjOptimizeSigmas",
             display_name="Optimize Sigmas",
             category=CATEGORY,
-            description="Finds the schedule whose images come closest to a long run's: it runs many with your model, "
-            "sampler and guidance. Takes minutes to hours, once: the result is stored and used from then on.",
+            description="Finds the schedule whose images come closest to a long run's, by running many with your "
+            "model, sampler and guidance. It takes minutes to hours, once: the result is stored and used from then "
+            "on.",
             search_aliases=["calibrate sigmas", "search schedule", "best scheduler", "tune sigmas", "CoTj"],
             inputs=[
-                io.Guider.Input("guider", tooltip="Model, prompt and guidance, from CFGGuider or BasicGuider."),
-                io.Noise.Input("noise", tooltip="From RandomNoise, with a fixed seed: the first of the seeds."),
-                io.Sampler.Input("sampler", tooltip="The one that you sample with. It must add no noise of its own."),
+                io.Guider.Input(
+                    "guider",
+                    tooltip="Connect CFGGuider or BasicGuider, with the model, prompt and "
+                    "guidance that you sample with.",
+                ),
+                io.Noise.Input(
+                    "noise", tooltip="Connect RandomNoise, with a fixed seed: it is the first of the seeds."
+                ),
+                io.Sampler.Input(
+                    "sampler",
+                    tooltip="Connect the sampler that you sample with. It must add no noise of its own, and keep to "
+                    "the sigmas that it is given.",
+                ),
                 io.Latent.Input(
                     "latent_image",
-                    tooltip="An empty latent of the size you render at. Each item of a batch is one more image of "
-                    "every pair.",
+                    tooltip="Connect an empty latent of the size you render at. Each item of a batch is one more "
+                    "image of every pair.",
                 ),
                 io.Int.Input(
                     "steps",
@@ -46,48 +75,53 @@ class OptimizeSigmas(io.ComfyNode):
                     min=2,
                     max=50,
                     display_mode=io.NumberDisplay.slider,
-                    tooltip="Steps of the schedule. 4 to 16 are useful: in more, schedules differ little.",
+                    tooltip="The schedule has this many steps. 4 to 16 are useful; with more, schedules differ little.",
                 ),
                 io.Int.Input(
                     "seeds",
                     default=32,
                     min=1,
                     max=256,
-                    tooltip="Noises per prompt. Prompts times seeds are the pairs to run; 32 or more are useful, 16 at "
-                    "least. Fewer fit the schedule to themselves.",
+                    tooltip="Each prompt is run with this many noises; a prompt with a noise is a pair. 32 pairs or "
+                    "more are useful; with fewer than 16, the schedule overfits these images.",
                 ),
                 io.Int.Input(
                     "budget",
                     default=10_000,
                     min=1,
                     max=10_000_000,
-                    tooltip="Model calls to spend at most. Useful are 275 per pair, 75 of them for its long runs; with "
-                    "more than 10 steps, 75 and 20 times the steps; and a seventh more with euler. Raise it later to "
-                    "go on searching.",
+                    tooltip="The search makes at most this many model calls; raise it later to go on. Plan about 275 "
+                    "calls per pair, or 75 and 20 per step if there are more than 10 steps, and a seventh more with "
+                    "euler.",
                 ),
                 io.Autogrow.Input(
                     "prompts",
                     optional=True,
-                    tooltip="Positive prompts to run in place of the guider's. 4 to 16 different ones are useful.",
+                    tooltip="Connect positive prompts to run in place of the guider's. 4 to 16 different ones are "
+                    "useful.",
                     template=io.Autogrow.TemplatePrefix(
                         io.Conditioning.Input("prompt", tooltip="A positive prompt."), prefix="prompt", min=0, max=64
                     ),
                 ),
                 DNA.Input(
-                    "dna", display_name="DNA", optional=True, tooltip="Its plans, by every planner, are candidates too."
+                    "dna",
+                    display_name="DNA",
+                    optional=True,
+                    tooltip="The plans that every planner makes from this DNA become candidates too.",
                 ),
                 io.String.Input(
                     "name",
                     default="",
-                    tooltip="File name of the result, without folder or ending. Empty names it by model, sampler and "
-                    "size.",
+                    tooltip="The result is stored under this name, without folder or ending. Left empty, it is named "
+                    "by model, sampler and size.",
                 ),
                 io.String.Input(
                     "other_steps",
                     default="",
                     advanced=True,
-                    tooltip="More numbers of steps to search for in the same run, such as 4, 6, 12. Each has a budget "
-                    "of its own; the long runs are shared.",
+                    optional=True,
+                    tooltip="The same run also searches for these numbers of steps, such as 4, 6, 12. Each has a "
+                    "budget of its own; the long runs are shared.",
                 ),
                 io.Int.Input(
                     "reference_steps",
@@ -95,7 +129,9 @@ class OptimizeSigmas(io.ComfyNode):
                     min=4,
                     max=1000,
                     advanced=True,
-                    tooltip="Euler steps of the long run, on the model's simple schedule. 50 to 200 are useful.",
+                    optional=True,
+                    tooltip="The long run has this many Euler steps on the model's simple schedule. 50 to 200 are "
+                    "useful.",
                 ),
                 io.Int.Input(
                     "check",
@@ -103,43 +139,87 @@ class OptimizeSigmas(io.ComfyNode):
                     min=0,
                     max=256,
                     advanced=True,
-                    tooltip="Pairs with further seeds, on which the result is run at the end beside the best candidate "
-                    "and the model's own schedule: the text tells whether it holds there. These calls come on top of "
-                    "the budget. 0 for none.",
+                    optional=True,
+                    tooltip="At the end the result is run on this many pairs with other seeds, beside the best "
+                    "candidate and the model's own schedule, and the text says whether it holds there. These calls "
+                    "come on top of the budget; 0 makes no check.",
                 ),
                 io.Combo.Input(
                     "objective",
                     options=list(OBJECTIVES),
                     advanced=True,
-                    tooltip="How the images' distances are averaged. 'distance' (their mean) serves the typical image; "
-                    "'mean square' is ruled by the few that come out differently; 'balanced' is between the two. "
-                    "'steady' is balanced, and counts those that are likely to come out differently as well.",
+                    optional=True,
+                    tooltip="'distance' averages the images' distances, which serves the typical image; 'mean square' "
+                    "is ruled by the few images that come out differently; 'balanced' lies between the two. 'steady' "
+                    "is balanced, and also counts how likely images are to come out differently.",
                 ),
                 io.Boolean.Input(
                     "search_again",
                     default=False,
                     advanced=True,
-                    tooltip="Search even where a stored result fits, with these prompts and seeds. When off, a stored "
-                    "result is used at once.",
+                    optional=True,
+                    tooltip="This searches with these prompts and seeds even where a stored result fits. When off, a "
+                    "stored result is used at once.",
+                ),
+                io.Combo.Input(
+                    FIT,
+                    options=[SIGMAS, SOLVER, REFINED],
+                    default=SIGMAS,
+                    optional=True,  # so that graphs that were saved before it existed still run
+                    tooltip="'sigmas and solver' also learns how each step combines its guess with those before it, "
+                    "and keeps that where it surely gains on seeds of its own; plan 350 calls per pair. 'refined' then "
+                    "moves its sigmas and weights together; plan 1,200 calls per pair, and 64 pairs or more.",
+                ),
+                io.Combo.Input(
+                    "race",
+                    options=[ALL, CONNECTED],
+                    default=ALL,
+                    optional=True,
+                    advanced=True,
+                    tooltip="With 'all samplers', the solver starts from the sampler and the schedule that come "
+                    "closest in a race of many. 'connected sampler' keeps to yours, on the schedule that was found.",
+                ),
+                io.Combo.Input(
+                    "aim",
+                    options=[AUTO, LONG_RUN, CONVERGED],
+                    default=AUTO,
+                    optional=True,
+                    advanced=True,
+                    tooltip="'long run' comes close to the images that your model makes in many Euler steps, "
+                    "'converged solution' to those that more steps would not change any more. 'auto' takes the "
+                    "converged solution where a solver is fitted, the aim of a stored solver, and else the long run.",
                 ),
             ],
             outputs=[
-                io.Sigmas.Output("sigmas", display_name="SIGMAS", tooltip="For SamplerCustomAdvanced, this sampler."),
-                io.Int.Output("steps", tooltip="One fewer than there are sigmas."),
-                io.Image.Output("report", tooltip="The candidates' errors, the check, and the schedule."),
-                io.String.Output("text", tooltip="What was found, what it saves and how sure that is."),
+                io.Sigmas.Output(
+                    "sigmas",
+                    display_name="SIGMAS",
+                    tooltip="Connect it to SamplerCustomAdvanced, with this node's SAMPLER.",
+                ),
+                io.Int.Output("steps", tooltip="This is the number of steps, one fewer than there are sigmas."),
+                io.Image.Output(
+                    "report", tooltip="The picture shows the candidates' errors, the check, and the schedule."
+                ),
+                io.String.Output("text", tooltip="The text says what was found, what it saves and how sure that is."),
+                io.Sampler.Output(
+                    "sampler",
+                    display_name="SAMPLER",
+                    tooltip="It is the planned sampler where 'fit' asks for one and it surely gains, and else the "
+                    "sampler that is connected. Use it with these SIGMAS alone.",
+                ),
             ],
             hidden=[io.Hidden.unique_id],
             is_output_node=True,
+            not_idempotent=True,  # or the host gives one node's sampler, which speaks there, to its twins
         )
 
     @classmethod
-    def validate_inputs(cls, name: str | None, other_steps: str | None, prompts: object = None) -> bool | str:
+    def validate_inputs(cls, name: str | None, other_steps: str | None = None, prompts: object = None) -> bool | str:
         try:
             _numbers(other_steps or "")
         except ValueError as error:
             return str(error)
-        return (dna_file.name_fault(name) if name else None) or True
+        return (name_fault(name) if name else None) or True
 
     @classmethod
     def execute(
@@ -159,60 +239,79 @@ class OptimizeSigmas(io.ComfyNode):
         search_again,
         prompts=None,
         dna=None,
+        fit=SIGMAS,
+        race=ALL,
+        aim=AUTO,
     ) -> io.NodeOutput:
-        latent = _checked(guider, latent_image)
-        key = fit(guider, sampler, latent["samples"])
-        if name and (fault := dna_file.name_fault(name)):  # again: validation sees no name that comes through a link
-            raise ValueError(f"{NODE}, input 'name': {fault}")
-        store = Store(name or _automatic_name(key), key)
-        counts = sorted({steps, *_numbers(other_steps)})
-        calibration: Calibration | None = None
-        for count in counts:
-            search = store.schedules.searches.get(count)
-            aim = OBJECTIVES[objective]
-            fits = bool(search and not search_again and search.aims_at(aim, reference_steps))
-            done = bool(search and fits and search.is_done(budget))
-            if search and done and search.is_checked(check):
-                continue
-            if calibration is None:
-                conditionings = list((prompts or {}).values())
-                calibration = Calibration(
-                    guider, conditionings, noise, latent, sampler, seeds, check, reference_steps, store.name
-                )
-            if not done:
-                search_schedule(calibration, store, count, budget, aim, dna, cls.hidden.unique_id)
-            check_schedule(calibration, store, count, cls.hidden.unique_id)
-        search = store.schedules.searches[steps]
-        text = describe_search(store.name, store.schedules, steps)
-        host.show_text(text, cls.hidden.unique_id)
-        image = torch.from_numpy(draw(search, key["sampler"])).float()[None] / 255
+        model = measurable(NODE, "guider", guider)
+        refuse_unsearchable(NODE, sampler, model.get_model_object("model_sampling"))
+        latent = whole_latent(NODE, latent_image, model)
+        conditionings = list((prompts or {}).values())
+        # What the prompts carry, such as hooks, takes the place of what the guider's own carries.
+        with blamed_on(NODE, "prompts", "Disconnect them"):
+            prompted = with_positive(guider, sum(conditionings, [])) if conditionings else guider
+        key = fitting(prompted, sampler, latent["samples"])
+        found_name = plain_name(NODE, "name", name) if name else _automatic_name(key)
+        file = ScheduleFile(found_name, key)
+        if aim == AUTO:
+            aim = _automatic_aim(fit, file.schedules.searches.get(steps))
+        order = Order(
+            lambda: GuiderCalibration(
+                guider,
+                conditionings,
+                noise,
+                latent,
+                sampler,
+                seeds,
+                check,
+                reference_steps,
+                aim,
+                file.name,
+                cls.hidden.unique_id,
+            ),
+            budget,
+            max(1, len(conditionings)) * seeds,
+            reference_steps,
+            check,
+            OBJECTIVES[objective],
+            aim,
+            search_again,
+            dna,
+            FrequencyBands(packed(latent["samples"]).shape).count,
+            formulas_of(key["sampler"], race == CONNECTED) if fit != SIGMAS else (),
+            fit == REFINED,
+        )
+        for count in sorted({steps, *_numbers(other_steps)}):
+            order.carry_out(file, count)
+        record = file.schedules.searches[steps]
+        summary = summarise(record, key["sampler"])
+        text = "\n".join(
+            [describe_search(summary, file.name, file.schedules.steps()), *order.shortfalls(record, steps)]
+        )
+        if not order.ran and (unknown := unknown_steering(prompted)):
+            text = "\n".join([*unknown, "Search again where they have changed since this result was stored.", text])
+        if file.fault:
+            text = f"NOT STORED: {file.fault}\n{text}"
+        show_text(text, cls.hidden.unique_id)
+        image = to_image(draw(summary))
         shown = ui.PreviewImage(image, cls=cls).as_dict() | {"text": [text]}
-        return io.NodeOutput(torch.tensor(search.sigmas, dtype=torch.float32), steps, image, text, ui=shown)
+        source = Source(as_meta(key), cls.hidden.unique_id, text)
+        sigmas, sampler = (record.sigmas, sampler) if fit == SIGMAS else given(record, sampler, source)
+        return io.NodeOutput(torch.tensor(sigmas, dtype=torch.float32), steps, image, text, sampler, ui=shown)
+
+
+def _automatic_aim(fit: str, stored: SearchRecord | None) -> Aim:
+    """Say what to search for: for sigmas alone, the aim of a stored result with a solver stays, or both were lost."""
+    if fit != SIGMAS:
+        return CONVERGED
+    return stored.pairs.aim if stored and stored.solver else LONG_RUN
 
 
 def _automatic_name(key: dict[str, Any]) -> str:
+    """Name a result by what it fits."""
     size = "x".join(map(str, key["latent_shape"][0][-2:]))
     sampler = key["sampler"].split(" ")[0]
     return f"{key['model']}-{sampler}-{size}-{digest_of(key)[:8]}"
-
-
-def _checked(guider: comfy.samplers.CFGGuider, latent_image: dict[str, Any]) -> dict[str, Any]:
-    """The latent to work on, in the model's own number of channels."""
-    if reason := host.why_not_measurable(guider.model_patcher):
-        raise ValueError(f"{NODE}, input 'guider': {reason}")
-    if latent_image.get("noise_mask") is not None:
-        raise ValueError(
-            f"{NODE}, input 'latent_image': the latent has a noise mask, and schedules are compared on whole images. "
-            "Connect the latent without its mask."
-        )
-    latent = latent_image.copy()
-    latent["samples"] = comfy.sample.fix_empty_latent_channels(
-        guider.model_patcher,
-        latent["samples"],
-        latent.pop("downscale_ratio_spacial", None),
-        latent.pop("downscale_ratio_temporal", None),
-    )
-    return latent
 
 
 def _numbers(text: str) -> list[int]:
@@ -221,7 +320,7 @@ def _numbers(text: str) -> list[int]:
     except ValueError:
         numbers = [0]
     if not all(2 <= number <= 50 for number in numbers):
-        raise ValueError(f"{NODE}, input 'other_steps': {text!r} is no list of numbers from 2 to 50, such as 4, 6, 12.")
+        raise input_error(NODE, "other_steps", f"{text!r} is no list of numbers from 2 to 50, such as 4, 6, 12")
     return numbers
 
 

@@ -1,87 +1,198 @@
-"""The nodes that turn a DNA into a schedule."""
+"""The node that plans a number of steps, and what it shares with the one that plans as many as are needed."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import comfy.samplers
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
-from ..planner import Constraints, DiffusionDNA, Plan
-from . import host
-from .comparison import claims, hold_against
+from ..planner import Constraints, DiffusionDNA, Gits
+from ..planner.cost_models.gits import GitsCost
+from .host.dna_schedule import ksampler_sigmas
+from .host.identity import differences
+from .host.inputs import check_fit
+from .host.model import to_sigmas, within
 from .link_types import CONSTRAINTS, DNA, PLAN
-from .plan_request import request
-from .planning import ADAPTIVE, FIXED, NAMES, PLANNERS, make_plan
+from .live.plan_from_widgets import EULER, FIXED, GITS_SOLVERS, NAMES, PLANNERS, make_plan
+from .live.plan_request import request
+from .reports.plan_claims import claims, hold_against
+from .reports.plan_text import describe_plan
+from .reports.what_to_pick import what_to_pick
 
 CATEGORY = "model/sampling/schedulers"
 MAX_STEPS = 50
 
 
-def _dna_input() -> io.Input:
-    return DNA.Input("dna", display_name="DNA", tooltip="From Measure DNA, Predict DNA, Average DNA or Load DNA.")
+def dna_input() -> io.Input:
+    return DNA.Input("dna", display_name="DNA", tooltip="Connect Measure DNA, Predict DNA, Average DNA or Load DNA.")
 
 
-def _denoise_input() -> io.Input:
+def denoise_input() -> io.Input:
     return io.Float.Input(
         "denoise",
         default=1.0,
         min=0.0,
         max=1.0,
         step=0.01,
-        tooltip="Below 1 for image to image: the plan starts at a lower noise level and spends all its steps there. "
-        "0.4 to 0.8 are useful; 0 gives empty sigmas, and the latent passes unchanged.",
+        tooltip="Below 1, for image to image, the plan starts where BasicScheduler would start with this denoise, and "
+        "spends all its steps there. 0.4 to 0.8 are useful; 0 gives empty sigmas, and the latent passes unchanged.",
     )
 
 
-def _planner_inputs() -> list[io.Input]:
+def planner_inputs() -> list[io.Input]:
     return [
         io.Combo.Input(
             "planner",
             options=PLANNERS,
             default="auto",
-            tooltip="How a jump is costed. 'auto' takes the best that this DNA's contents allow for the sampler, and "
-            "the text says which and why. 'cotj' is the paper's; the others need a DNA with a profile.",
+            optional=True,  # as what stands above it is, so that the widgets keep their order in saved graphs
+            tooltip="'auto' takes the best planner that this DNA allows for the sampler, and the text says which and "
+            "why. 'cotj' is the paper's; 'stages' needs a DNA of uncertainty, and the others one with a profile.",
         ),
         io.Combo.Input(
             "sampler",
             options=[*comfy.samplers.SAMPLER_NAMES, "ucgm"],
             default="euler",
-            tooltip="The sampler that will run the plan. A plan made for another one can be worse than no plan.",
+            optional=True,
+            tooltip="Name the sampler that will run the plan. A plan that was made for another one can be worse than "
+            "no plan.",
         ),
     ]
 
 
-def _optional_inputs() -> list[io.Input]:
+def how_to_plan() -> list[io.Input]:
+    """Make the inputs that few people change."""
+    return [
+        io.Combo.Input(
+            "lever",
+            options=["flow", "schedule"],
+            default="flow",
+            optional=True,
+            advanced=True,
+            tooltip="This sets how the planner cotj weighs the error that a step starts with. 'flow' is exact for "
+            "every model; 'schedule' with planner cotj gives the plan of the authors' code as it is, and needs a DNA "
+            "with a known time shift.",
+        ),
+        io.Combo.Input(
+            "start",
+            options=["auto", "top", "free", "costed"],
+            default="auto",
+            optional=True,
+            advanced=True,
+            tooltip="'auto' starts at the highest noise level and skips first steps that make it worse where that "
+            "pays; 'top' never skips. 'free' (with cotj) may start lower, as in the paper; 'costed' may too, and "
+            "charges for what the sampler's first state is off there.",
+        ),
+        *gits_options(),
+    ]
+
+
+def visited_sigmas() -> io.Input:
+    """Make the input that dragging a step in the picture writes to."""
+    return io.String.Input(
+        "visit",
+        default="",
+        optional=True,
+        advanced=True,
+        tooltip="The plan has these sigmas, separated by commas, beside those of Plan Constraints. Dragging a "
+        "step in the picture writes its sigma here, and a double click on the step takes it out again.",
+    )
+
+
+def target_error_input(tooltip: str, **options: bool) -> io.Input:
+    """Make the input of the predicted error that is asked for, in the unit of a DNA's errors; 0 asks for none."""
+    return io.Float.Input(
+        "target_error", default=0.0, min=0.0, max=100.0, step=0.0001, round=False, tooltip=tooltip, **options
+    )
+
+
+def gits_options() -> list[io.Input]:
+    return [
+        io.Combo.Input(
+            "gits_cost",
+            options=list(get_args(GitsCost)),
+            default=Gits().cost,
+            optional=True,
+            advanced=True,
+            tooltip="This sets what the planner gits counts of a step: 'norm' is how far it ends from the long run; "
+            "'deviation', as in the authors' code, is how much farther than the long run it ends from the straight "
+            "line between that run's ends.",
+        ),
+        io.Float.Input(
+            "gits_coefficient",
+            default=Gits().coefficient,
+            min=0.5,
+            max=2.0,
+            step=0.01,
+            optional=True,
+            advanced=True,
+            tooltip="The planner gits multiplies what is still to go by this at every jump: above 1, errors at low "
+            "noise count more, and more steps go there. 1 to 1.5 are useful; 1.15 is the authors'.",
+        ),
+        io.Combo.Input(
+            "gits_solver",
+            options=list(GITS_SOLVERS),
+            default=EULER,
+            optional=True,
+            advanced=True,
+            tooltip="This sets whose steps the planner gits costs: Euler's whatever the sampler, as in the authors' "
+            "code, or those of the sampler that is named here, which differ for dpmpp_2m, res_multistep, uni_pc and "
+            "ucgm.",
+        ),
+    ]
+
+
+def optional_inputs() -> list[io.Input]:
     return [
         CONSTRAINTS.Input(
-            "constraints", optional=True, tooltip="Sigmas to visit, limits of jumps, from Plan Constraints."
+            "constraints",
+            optional=True,
+            tooltip="Connect Plan Constraints to make the plan visit certain sigmas or to limit its jumps.",
         ),
         io.Model.Input(
             "model",
             optional=True,
-            tooltip="The model that you sample with. Not needed to plan: connect it to have the DNA checked.",
+            tooltip="Connect the model that you sample with to have the DNA checked against it, and the plan made for "
+            "its shift. Planning does not need it.",
         ),
         io.Guider.Input(
             "guider",
             optional=True,
-            tooltip="The guider that you sample with, instead of the model: guidance is then checked as well.",
+            tooltip="Connect the guider that you sample with, instead of the model, to have guidance checked as well.",
         ),
         io.Latent.Input(
             "latent_image",
             optional=True,
-            tooltip="The latent that you sample, to have its size checked too. Needs model or guider.",
+            tooltip="Connect the latent that you sample to have its size checked too. This needs model or guider.",
         ),
     ]
 
 
-def _outputs() -> list[io.Output]:
+def outputs() -> list[io.Output]:
     return [
-        io.Sigmas.Output("sigmas", display_name="SIGMAS", tooltip="For SamplerCustomAdvanced, with the named sampler."),
-        io.Int.Output("steps", tooltip="Model calls of the plan, one fewer than there are sigmas."),
-        PLAN.Output("plan", display_name="PLAN", tooltip="Connect it to DNA Heatmap to see the plan."),
-        io.String.Output("text", tooltip="What was planned, why, what it saves, and what does not fit."),
+        io.Sigmas.Output(
+            "sigmas",
+            display_name="SIGMAS",
+            tooltip="Connect it to SamplerCustomAdvanced, with the sampler that is named here, or, for a KSampler, to "
+            "Apply CoTj Plan to Model.",
+        ),
+        io.Int.Output("steps", tooltip="This is the number of steps, one fewer than there are sigmas."),
+        PLAN.Output(
+            "plan",
+            display_name="PLAN",
+            tooltip="Connect it to DNA Heatmap to see the plan, or to Apply CoTj Plan to Model, which "
+            "also checks the run against it.",
+        ),
+        io.String.Output(
+            "text", tooltip="The text says what was planned and why, what it saves, and what does not fit."
+        ),
+        io.Float.Output(
+            "last_sigma",
+            display_name="last sigma",
+            tooltip="The last model call is at this sigma, as Plan Constraints takes it; 0 where nothing is run.",
+        ),
     ]
 
 
@@ -95,99 +206,32 @@ class PlanSigmas(io.ComfyNode):
             description="Plans the schedule of a given number of steps that the DNA predicts to be the most accurate.",
             search_aliases=["chain of trajectories", "CoTj scheduler", "optimal sigmas", "few steps"],
             inputs=[
-                _dna_input(),
+                dna_input(),
                 io.Int.Input(
                     "steps",
                     default=10,
                     min=1,
                     max=MAX_STEPS,
                     display_mode=io.NumberDisplay.slider,
-                    tooltip="Model calls to spend. 4 to 20 are useful; with cotj, no more than the DNA has points.",
+                    tooltip="The plan has this many steps. 4 to 20 are useful; with cotj, no more than the DNA has "
+                    "points.",
                 ),
-                _denoise_input(),
-                *_planner_inputs(),
-                io.Combo.Input(
-                    "lever",
-                    options=["flow", "schedule"],
-                    default="flow",
-                    advanced=True,
-                    tooltip="Of the planner cotj: how a step weighs the error it starts with. 'flow' is exact for "
-                    "every model; 'schedule' is what the authors' code does, and needs a DNA with a known time shift.",
-                ),
-                io.Combo.Input(
-                    "start",
-                    options=["top", "free", "costed"],
-                    default="top",
-                    advanced=True,
-                    tooltip="'top' starts at the highest noise level, as samplers expect. 'free' (with cotj) may start "
-                    "below it, as in the paper; 'costed' may too, at what the sampler's first state is off there.",
-                ),
-                *_optional_inputs(),
+                denoise_input(),
+                *planner_inputs(),
+                *how_to_plan(),
+                visited_sigmas(),
+                *optional_inputs(),
             ],
-            outputs=_outputs(),
+            outputs=outputs(),
             has_intermediate_output=True,
         )
 
     @classmethod
     def execute(cls, dna, constraints=None, model=None, guider=None, latent_image=None, **values) -> io.NodeOutput:
-        return _planned(FIXED, dna, values, constraints, model, guider, latent_image)
+        return planned(FIXED, dna, values, constraints, model, guider, latent_image)
 
 
-class AdaptiveLength(io.ComfyNode):
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        return io.Schema(
-            node_id=ADAPTIVE,
-            display_name=NAMES[ADAPTIVE],
-            category=CATEGORY,
-            description="Plans as few steps as reach a share of what the longest plan would gain, or a target error.",
-            search_aliases=["adaptive steps", "chain of trajectories", "CoTj scheduler"],
-            inputs=[
-                _dna_input(),
-                io.Float.Input(
-                    "threshold",
-                    default=0.99,
-                    min=0.5,
-                    max=1.0,
-                    step=0.001,
-                    display_mode=io.NumberDisplay.slider,
-                    tooltip="Share of the gain from one step to max_steps that the plan must reach. 0.95 to 0.999 are "
-                    "useful; higher means more steps.",
-                ),
-                io.Float.Input(
-                    "target_error",
-                    default=0.0,
-                    min=0.0,
-                    max=100.0,
-                    step=0.0001,
-                    round=False,
-                    tooltip="Above 0 this replaces the threshold: as few steps as bring the predicted error down to "
-                    "it, so that hard prompts get more. 0.0001 to 0.01 are useful; 0 is off.",
-                ),
-                io.Int.Input(
-                    "min_steps", default=1, min=1, max=MAX_STEPS, tooltip="Never plan fewer steps. 1 to 8 are useful."
-                ),
-                io.Int.Input(
-                    "max_steps",
-                    default=MAX_STEPS,
-                    min=1,
-                    max=MAX_STEPS,
-                    tooltip="Never plan more steps, and what the gain is measured against. 20 to 50 are useful.",
-                ),
-                _denoise_input(),
-                *_planner_inputs(),
-                *_optional_inputs(),
-            ],
-            outputs=_outputs(),
-            has_intermediate_output=True,
-        )
-
-    @classmethod
-    def execute(cls, dna, constraints=None, model=None, guider=None, latent_image=None, **values) -> io.NodeOutput:
-        return _planned(ADAPTIVE, dna, values, constraints, model, guider, latent_image)
-
-
-def _planned(
+def planned(
     node_id: str,
     dna: DiffusionDNA,
     values: dict[str, Any],
@@ -200,35 +244,20 @@ def _planned(
     sampled_with = guider or model
     if sampled_with is not None:
         model = model if guider is None else guider.model_patcher
-        check_fit(NAMES[node_id], dna, model)
-        dna = host.within(dna, model)
-        warnings = host.differences(dna.meta, sampled_with, latent_image)
+        check_fit(NAMES[node_id], "dna", dna, model)
+        dna = within(dna, model)
+        warnings = differences(dna.meta, sampled_with, latent_image)
     plan = make_plan(node_id, dna, values, constraints)
-    text = "\n".join([describe(plan), *warnings])
-    # Not shown as a text too: that would stay as it is when a slider is turned.
+    lines = [describe_plan(plan), *warnings]
+    if node_id == FIXED and values["denoise"] == 1:  # as what was measured
+        lines.append(what_to_pick(plan))
+    text = "\n".join(lines)
+    # The node shows no text besides: it would stay as it is when a slider is turned.
     asked = {"request": request(node_id, dna, values, constraints), "warnings": warnings}
-    shown = claims(plan, hold_against(plan)) | asked
-    return io.NodeOutput(host.to_sigmas(plan.sigmas, model), plan.steps, plan, text, ui={"cotj_plan": [shown]})
+    shown = claims(plan, hold_against(plan), ksampler_sigmas) | asked
+    sigmas = to_sigmas(plan.sigmas, model)
+    last_sigma = float(sigmas[-2]) if plan.steps else 0.0
+    return io.NodeOutput(sigmas, plan.steps, plan, text, last_sigma, ui={"cotj_plan": [shown]})
 
 
-def describe(plan: Plan) -> str:
-    """What was planned, why, and what it saves."""
-    if not plan.steps:
-        return "Nothing to sample at denoise 0: the latent passes unchanged."
-    comparison = hold_against(plan)
-    lines = [
-        f"{plan.steps} steps, predicted error {plan.predicted_error:.4g}: {comparison.verdict(plan)}, "
-        f"which has {comparison.predicted_error:.4g}",
-        "sigmas " + ", ".join(f"{sigma:.3g}" for sigma in plan.sigmas),
-        plan.reason,
-    ]
-    return "\n".join(filter(None, lines))
-
-
-def check_fit(node: str, dna: DiffusionDNA, model: ModelPatcher, name: str = "dna") -> None:
-    """A DNA of another kind of model gives sigmas that mean nothing to this one."""
-    if fault := host.fit_fault(dna, model):
-        raise ValueError(f"{node}, input '{name}': {fault} Connect a DNA that was measured with this model.")
-
-
-NODES = [PlanSigmas, AdaptiveLength]
+NODES = [PlanSigmas]

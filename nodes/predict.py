@@ -1,23 +1,30 @@
-"""The node that predicts a DNA from a prompt's conditioning."""
+"""The node that predicts a DNA from a prompt's conditioning, or takes the mean of what was recorded."""
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import comfy.model_management
-import comfy.utils
-import folder_paths
 import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
-from ..predictor import Predictor, files, release
-from . import dna_file
-from .conditioning import embedding_of
-from .files import CATEGORY, FOLDER, SHIPPED, save_folder
+from ..planner import DiffusionDNA
+from ..predictor import Predictor
+from .host.conditioning import embedding_of
+from .host.file_names import choices
+from .host.folders import FOLDER, changed_at, list_dna_and_predictor_files, list_predictors, predictor_header
+from .host.inputs import blamed_on, input_error, listed, unusable
+from .host.predictors import how_to_get_one, load_predictor
+from .host.progress import show_text
+from .host.recorded_means import RecordedMean, list_means, mean_of
 from .link_types import DNA
+from .record import changed_at as data_set_changed_at
+from .stored_dna import CATEGORY
+
+NODE = "Predict DNA"
+FAR = 5.0  # deviations of the training prompts from their mean, beyond which a prompt is unlike all of them
 
 
 class PredictDNA(io.ComfyNode):
@@ -25,143 +32,142 @@ class PredictDNA(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="CoTjPredictDNA",
-            display_name="Predict DNA",
+            display_name=NODE,
             category=CATEGORY,
             description="Predicts a prompt's DNA from its conditioning, in a millisecond and with no model call.",
             search_aliases=["diffusion DNA", "estimate DNA", "CoTj"],
             inputs=[
-                io.Conditioning.Input("conditioning", tooltip="The positive prompt, as the sampler gets it."),
+                io.Conditioning.Input("conditioning", tooltip="Connect the positive prompt, as the sampler gets it."),
                 io.Combo.Input(
                     "predictor",
-                    options=dna_file.choices(list_predictors(), how_to_get_one()),
-                    tooltip=f"Predictors in models/{FOLDER}: trained with Train DNA Predictor, or a folder that the "
-                    "authors released. Press R to see new ones.",
+                    options=choices([*list_predictors(), *list_means()], how_to_get_one()),
+                    tooltip=f"Choose a predictor from models/{FOLDER}: one from Train DNA Predictor, a folder that "
+                    "the authors released, or the mean of a data set, which needs no training. Press R to see new "
+                    "ones.",
                 ),
                 io.Latent.Input(
                     "latent",
                     optional=True,
-                    tooltip="Gives the image size to models whose time shift depends on it (Qwen-Image). Only changes "
-                    "plans with lever 'schedule'.",
+                    tooltip="Connect a latent of your size for models whose time shift depends on it (Qwen-Image). It "
+                    "only changes plans with lever 'schedule'.",
                 ),
                 io.Model.Input(
                     "model",
                     optional=True,
-                    tooltip="The model that you sample with. Not needed to predict: connect it to have the predictor "
-                    "checked against it.",
+                    tooltip="Connect the model that you sample with to have the predictor checked against it. "
+                    "Predicting does not need it.",
                 ),
             ],
             outputs=[DNA.Output("dna", display_name="DNA", tooltip="Connect it to Plan CoTj Sigmas.")],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
+    def validate_inputs(cls, predictor: str | None) -> bool | str:
+        return predictor is None or unusable({**list_predictors(), **list_means()}, predictor, _load) or True
+
+    @classmethod
     def fingerprint_inputs(cls, predictor: str, **_: Any) -> int:
-        """A predictor that was trained again predicts again."""
-        return _path(predictor).stat().st_mtime_ns
+        """Tell the host to predict again when the predictor was trained again."""
+        means = list_means()
+        return data_set_changed_at(means[predictor]) if predictor in means else changed_at(_path(predictor))
 
     @classmethod
     def execute(cls, conditioning, predictor, latent=None, model=None) -> io.NodeOutput:
-        loaded, patcher = _load(predictor)
+        dna, said = _predicted(conditioning, predictor, latent, model)
+        if len(conditioning) > 1:
+            said = [f"Only the first of the {len(conditioning)} conditions that are combined here was read.", *said]
+        show_text("\n".join(said), cls.hidden.unique_id)
+        return io.NodeOutput(dna)
+
+
+def _predicted(
+    conditioning: list, predictor: str, latent: dict[str, Any] | None, model: ModelPatcher | None
+) -> tuple[DiffusionDNA, list[str]]:
+    """Give the DNA, and what a reader must know of it, a sentence each."""
+    if path := list_means().get(predictor):
+        with blamed_on(NODE, "predictor"):
+            mean = mean_of(path, data_set_changed_at(path))
         if model is not None:
-            _check_model(predictor, loaded, type(model.model).__name__)
-        embedding = _pooled(conditioning, predictor, loaded)
-        comfy.model_management.load_models_gpu([patcher])
-        raw = loaded.network(embedding.to(patcher.load_device))
-        return io.NodeOutput(loaded.dna(raw, None if latent is None else tuple(latent["samples"].shape[-2:])))
-
-
-def list_predictors() -> dict[str, Path]:
-    """Predictor files and released folders by name: the user's own first, a converted file before its folder."""
-    folders = [folder for folder in map(Path, [*folder_paths.get_folder_paths(FOLDER), SHIPPED]) if folder.is_dir()]
-    found: dict[str, Path] = {}
-    for path in sorted((path for folder in folders for path in folder.iterdir()), key=Path.is_dir):
-        if path.is_dir():
-            if (path / release.MODEL_STATE).is_file() and (path / release.NORM_DATA).is_file():
-                found.setdefault(path.name, path)
-        elif path.suffix == files.SUFFIX and files.header(path):
-            found.setdefault(path.stem, path)
-    return dict(sorted(found.items()))
-
-
-def how_to_get_one() -> str:
-    return f"no predictors yet: train one, or put the authors' folder into {save_folder()}"
-
-
-def _error(problem: str) -> ValueError:
-    return ValueError(f"Predict DNA, input {problem}")
-
-
-def _path(name: str) -> Path:
-    predictors = list_predictors()
-    if name not in predictors:
-        raise _error(f"'predictor': there is no {name!r}. {how_to_get_one()}")
-    return predictors[name]
+            _check_architecture(predictor, mean.content.model, mean.content.model, type(model.model).__name__)
+        _check_prompt(conditioning, predictor, mean)
+        return mean.dna, []
+    loaded, patcher = _load(predictor)
+    if model is not None:
+        here = type(model.model).__name__
+        trained_on = loaded.card.get("host_class", here)
+        _check_architecture(predictor, trained_on, loaded.card.get("model", trained_on), here)
+    embedding = _pooled(conditioning, predictor, loaded)
+    comfy.model_management.load_models_gpu([patcher])
+    raw = loaded.network(embedding.to(patcher.load_device))
+    size = None if latent is None else tuple(latent["samples"].shape[-2:])
+    with blamed_on(NODE, "conditioning", "Bring the weights in the prompt nearer to 1, or measure the DNA"):
+        dna = loaded.dna(raw, size)
+    if loaded.distance(embedding) <= FAR:
+        return dna, []
+    return dna, [
+        f"This prompt is unlike all that {predictor!r} was trained on, so its DNA is a guess. Bring the weights in the "
+        "prompt nearer to 1, or measure the DNA."
+    ]
 
 
 def _load(name: str) -> tuple[Predictor, ModelPatcher]:
     path = _path(name)
-    if path.is_dir():
-        path = _convert(path)
-    return _read(path, path.stat().st_mtime_ns)
+    with blamed_on(NODE, "predictor"):
+        return load_predictor(path)
 
 
-@lru_cache(maxsize=4)
-def _read(path: Path, _modified: int) -> tuple[Predictor, ModelPatcher]:
-    """A predictor, and its network as one of the host's models, which the host then moves between devices."""
-    try:
-        predictor = files.read(path)
-    except ValueError as error:
-        raise _error(f"'predictor': {error}") from error
-    device, offload = comfy.model_management.get_torch_device(), comfy.model_management.unet_offload_device()
-    return predictor, ModelPatcher(predictor.network, load_device=device, offload_device=offload)
+def _path(name: str) -> Path:
+    """Find a file also where it is left out of the list, so that reading it says what is wrong with it."""
+    return listed(NODE, "predictor", name, {**list_dna_and_predictor_files(), **list_predictors()}, how_to_get_one())
 
 
-def _convert(folder: Path) -> Path:
-    """The released pair in a folder as one file, made now and used from then on."""
-    try:
-        pair = [
-            comfy.utils.load_torch_file(str(folder / part), safe_load=True)
-            for part in (release.MODEL_STATE, release.NORM_DATA)
-        ]
-    except Exception:  # of whatever type: what is in the way of the safe loader is not to be read
-        # Without the loader's own words, which say how to read such files all the same.
-        raise _error(
-            f"'predictor': the files in {folder.name!r} are not plain tensors, and nothing else is read from them. "
-            "Get them again from the authors."
-        ) from None
-    try:
-        predictor = release.from_release(*pair)
-    except ValueError as error:
-        raise _error(f"'predictor': {folder.name!r} is no predictor that the authors released: {error}.") from error
-    path = save_folder() / f"{folder.name}{files.SUFFIX}"
-    if path.exists():  # and is no predictor, or the folder would not have been looked at
-        raise _error(f"'predictor': {path.name} is a file of another kind. Rename the folder {folder.name!r}.")
-    files.write(path, predictor)
-    return path
+def _check_architecture(name: str, trained_on: str, called: str, here: str) -> None:
+    """Raise ValueError where the model is of another class of the host's than a predictor, or a mean, was made with."""
+    if trained_on != here:
+        raise input_error(
+            NODE,
+            "predictor",
+            f"{name!r} is for {called}, and the model is of type {here}. Choose a predictor for this model, or measure "
+            "its DNA",
+        )
 
 
-def _check_model(name: str, predictor: Predictor, host_class: str) -> None:
-    trained_on = predictor.card.get("host_class", host_class)
-    if trained_on != host_class:
-        raise _error(
-            f"'predictor': {name!r} is for {predictor.card['model']}, and the model is of type {host_class}. "
-            "Choose a predictor for this model, or measure its DNA."
+def _check_prompt(conditioning: list, name: str, mean: RecordedMean) -> None:
+    """Raise ValueError where a prompt is of another text encoder than those that a mean is of."""
+    with blamed_on(NODE, "conditioning", "Connect the positive prompt"):
+        embedding, pooling = embedding_of(conditioning)
+    content = mean.content
+    if (embedding.shape[-1], pooling) != (content.width, content.pooling):
+        raise input_error(
+            NODE,
+            "conditioning",
+            f"its {pooling} is {embedding.shape[-1]} wide, but {name!r} is of prompts with a {content.pooling} of "
+            f"{content.width} ({content.model}). Choose the data set of this model",
         )
 
 
 def _pooled(conditioning: list, name: str, predictor: Predictor) -> torch.Tensor:
-    """The first condition's embedding, (b, width)."""
-    try:
+    """Pool the first condition of a CONDITIONING into an embedding, (b, width); ValueError where it has none."""
+    with blamed_on(NODE, "conditioning", "Connect the positive prompt"):
         embedding, pooling = embedding_of(conditioning)
-    except ValueError as error:
-        raise _error(f"'conditioning': {error}. Connect the positive prompt.") from error
     width, network = embedding.shape[-1], predictor.network
     if width != network.inputs or pooling != predictor.pooling:
-        headers = {other: files.header(path) for other, path in list_predictors().items()}
+        headers = {other: predictor_header(path) for other, path in list_predictors().items()}
         fitting = [f"{other!r} ({it.model})" for other, it in headers.items() if it and it.inputs == width]
-        raise _error(
-            f"'conditioning': its {pooling} is {width} wide, but {name!r} reads a {predictor.pooling} of "
-            f"{network.inputs} ({predictor.card.get('model', 'unknown model')}). Predictors here that read {width}: "
-            f"{', '.join(fitting) or 'none, so measure the DNA or train a predictor'}."
+        raise input_error(
+            NODE,
+            "conditioning",
+            f"its {pooling} is {width} wide, but {name!r} reads a {predictor.pooling} of {network.inputs} "
+            f"({predictor.card.get('model', 'unknown model')}). Predictors here that read {width}: "
+            f"{', '.join(fitting) or 'none, so measure the DNA or train a predictor'}",
+        )
+    if predictor.is_foreign(embedding):
+        raise input_error(
+            NODE,
+            "conditioning",
+            f"it is unlike every prompt that {name!r} ({predictor.card.get('model', 'unknown model')}) was trained on, "
+            "as that of another text encoder is. Choose a predictor for this model, or measure its DNA",
         )
     return embedding
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-import folder_paths
 from comfy_api.latest import io
 
 from ..planner import DiffusionDNA
 from ..predictor import DNADataSet, Origin, Pair, dataset
-from . import dna_file, host
-from .conditioning import embedding_of
-from .files import CATEGORY, FOLDER, save_folder
+from ..predictor.database import Unusable
+from .host import folders
+from .host.conditioning import embedding_of
+from .host.file_names import choices, name_fault
+from .host.folders import list_data_sets, save_folder
+from .host.inputs import blamed_on, input_error, listed, plain_name
+from .host.progress import show_text
+from .host.recorder import Recorder
+from .host.saving import note_not_stored, times_not_stored
 from .link_types import DNA
-from .recorder import Recorder
+from .stored_dna import CATEGORY
 
+RECORD, ADD, LOOK = "Record DNA", "Add to DNA Data Set", "DNA Data Set"
 DEFAULT_NAME = "recorded"
 MAX_PAIRS = 25_000
 
@@ -24,36 +31,43 @@ class RecordDNA(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="CoTjRecordDNA",
-            display_name="Record DNA",
+            display_name=RECORD,
             category=CATEGORY,
             description="Keeps the realised DNA of every ordinary generation with this model, for Train DNA Predictor. "
             "Makes no model call of its own and changes no image.",
             search_aliases=["collect DNA", "DNA data set", "CoTj"],
             inputs=[
-                io.Model.Input("model", tooltip="The model that you sample with."),
-                _name_input("Pairs of prompt and DNA go here. One data set per model and guidance."),
+                io.Model.Input("model", tooltip="Connect the model that you sample with."),
+                _name_input(),
                 io.Int.Input(
                     "max_pairs",
                     default=MAX_PAIRS,
                     min=1,
                     max=1_000_000,
                     advanced=True,
-                    tooltip="Beyond this many the oldest are dropped. A pair takes about 15 KB, 25000 take 400 MB; "
-                    "a few thousand prompts are worth training on.",
+                    optional=True,
+                    tooltip="Beyond this many pairs the oldest are dropped. A pair takes about 15 KB, 25000 take 400 "
+                    "MB; a few thousand prompts are worth training on.",
                 ),
             ],
             outputs=[io.Model.Output("model", tooltip="Connect it to the sampler or guider in place of the model.")],
             hidden=[io.Hidden.unique_id],
+            not_idempotent=True,  # or the host gives one node's model, which shows its runs there, to its twins
         )
 
     @classmethod
     def validate_inputs(cls, data_set: str | None) -> bool | str:
-        return data_set is None or dna_file.name_fault(data_set) or True
+        return data_set is None or name_fault(data_set) or True
 
     @classmethod
     def execute(cls, model, data_set, max_pairs) -> io.NodeOutput:
-        recorder = Recorder(DNADataSet(_path("Record DNA", data_set)), max_pairs, cls.hidden.unique_id)
-        return io.NodeOutput(recorder.attach(model))
+        data, node_id = DNADataSet(_path(RECORD, data_set)), cls.hidden.unique_id
+
+        def keep(pair: Pair) -> str:
+            data.append(pair, max_pairs)
+            return f"in {data.path.stem!r}"
+
+        return io.NodeOutput(Recorder(keep, lambda text: show_text(text, node_id)).attach(model))
 
 
 class AddToDataSet(io.ComfyNode):
@@ -61,39 +75,42 @@ class AddToDataSet(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="CoTjAddToDataSet",
-            display_name="Add to DNA Data Set",
+            display_name=ADD,
             category=CATEGORY,
             description="Adds a measured DNA and the prompt that it belongs to, for Train DNA Predictor.",
             search_aliases=["collect DNA", "save DNA", "CoTj"],
             inputs=[
-                DNA.Input("dna", display_name="DNA", tooltip="From Measure DNA."),
-                io.Conditioning.Input("conditioning", tooltip="The positive prompt that it was measured with."),
-                _name_input("Where the pair goes. One data set per model and guidance."),
+                DNA.Input("dna", display_name="DNA", tooltip="Connect Measure DNA."),
+                io.Conditioning.Input(
+                    "conditioning", tooltip="Connect the positive prompt that the DNA was measured with."
+                ),
+                _name_input(),
             ],
-            outputs=[DNA.Output("dna", display_name="DNA", tooltip="The DNA that was added, to go on working with.")],
+            outputs=[DNA.Output("dna", display_name="DNA", tooltip="This is the DNA that came in, for further nodes.")],
+            hidden=[io.Hidden.unique_id],
             is_output_node=True,
         )
 
     @classmethod
     def validate_inputs(cls, data_set: str | None) -> bool | str:
-        return data_set is None or dna_file.name_fault(data_set) or True
+        return data_set is None or name_fault(data_set) or True
+
+    @classmethod
+    def fingerprint_inputs(cls, **_: object) -> int:
+        return times_not_stored(cls.hidden.unique_id)
 
     @classmethod
     def execute(cls, dna: DiffusionDNA, conditioning, data_set) -> io.NodeOutput:
-        if "model" not in dna.meta:
-            raise ValueError(
-                "Add to DNA Data Set, input 'dna': it does not say which model it was measured with, as predicted and "
-                "averaged DNAs do not. Connect Measure DNA."
-            )
-        try:
-            embedding, pooling = embedding_of(conditioning)
-        except ValueError as error:
-            raise ValueError(
-                f"Add to DNA Data Set, input 'conditioning': {error}. Connect the positive prompt."
-            ) from error
-        data = DNADataSet(_path("Add to DNA Data Set", data_set))
-        data.append(Pair(embedding.mean(0).cpu().numpy(), dna, pooling, dna.meta["model"], "measured"))
-        return io.NodeOutput(dna, ui={"text": [summary(data)]})
+        pair = measured_pair(ADD, dna, conditioning)
+        data = DNADataSet(_path(ADD, data_set))
+        with blamed_on(ADD, "data_set"):
+            try:
+                data.append(pair)
+                text = summary(data)
+            except Unusable as error:  # which must not cost the nodes that the DNA goes on to
+                text = note_not_stored(ADD, cls.hidden.unique_id, error)
+        show_text(text, cls.hidden.unique_id)
+        return io.NodeOutput(dna, ui={"text": [text]})
 
 
 class DataSet(io.ComfyNode):
@@ -101,12 +118,12 @@ class DataSet(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="CoTjDataSet",
-            display_name="DNA Data Set",
+            display_name=LOOK,
             category=CATEGORY,
             description="Says what a data set of recorded or measured DNAs holds, or clears it.",
             search_aliases=["list recorded DNA", "clear recorded DNA", "CoTj"],
             inputs=[
-                data_set_input("The data set to look at. Press R to see new ones."),
+                data_set_input("Choose the data set to look at. Press R to see new ones."),
                 io.Combo.Input(
                     "action",
                     options=["list", "clear realised", "clear measured"],
@@ -117,61 +134,74 @@ class DataSet(io.ComfyNode):
                     default=0,
                     min=0,
                     max=1_000_000,
-                    tooltip="To clear, enter how many pairs are to go, as 'list' shows them. So an entry that was left "
+                    tooltip="To clear, enter how many pairs are to go, as 'list' shows them. An entry that was left "
                     "here never clears what was recorded since.",
                 ),
             ],
-            outputs=[io.String.Output("text", tooltip="What the data set holds after the action.")],
+            outputs=[io.String.Output("text", tooltip="The text says what the data set holds after the action.")],
             hidden=[io.Hidden.unique_id],
             is_output_node=True,
         )
 
     @classmethod
     def fingerprint_inputs(cls, data_set: str, **_: object) -> int:
-        """What has grown is listed again."""
-        return changed_at(existing("DNA Data Set", data_set))
+        """Tell the host to list a data set again when it has grown."""
+        return changed_at(existing(LOOK, data_set))
 
     @classmethod
     def execute(cls, data_set: str, action: str, pairs: int) -> io.NodeOutput:
-        data = DNADataSet(existing("DNA Data Set", data_set))
+        data = DNADataSet(existing(LOOK, data_set))
         if action != "list":
             origin: Origin = "realised" if action == "clear realised" else "measured"
-            there = sum(content.pairs for content in data.contents() if content.origin == origin)
+            with blamed_on(LOOK, "data_set"):
+                there = sum(content.pairs for content in data.contents() if content.origin == origin)
             if pairs != there:
-                raise ValueError(
-                    f"DNA Data Set, input 'pairs': {data_set!r} holds {there} {origin} pairs. To clear them, enter "
-                    f"{there} there; to keep them, choose 'list'."
+                raise input_error(
+                    LOOK,
+                    "pairs",
+                    f"{data_set!r} holds {there} {origin} pairs. To clear them, enter {there} there; to keep them, "
+                    "choose 'list'",
                 )
-            data.clear(origin)
-        text = summary(data)
-        host.show_text(text, cls.hidden.unique_id)
+            with blamed_on(LOOK, "data_set"):
+                data.clear(origin)
+        with blamed_on(LOOK, "data_set"):
+            text = summary(data)
+        show_text(text, cls.hidden.unique_id)
         return io.NodeOutput(text, ui={"text": [text]})
 
 
+def measured_pair(node: str, dna: DiffusionDNA, conditioning: list[list[Any]]) -> Pair:
+    """Put together what was measured and the prompt that it was measured with; ValueError for other DNAs."""
+    if not {"model", "latent_shape"} <= dna.meta.keys():
+        raise input_error(
+            node,
+            "dna",
+            "it does not say which model and latent it was measured with, as predicted and averaged DNAs and those "
+            "of the pack do not. Connect Measure DNA",
+        )
+    with blamed_on(node, "conditioning", "Connect the positive prompt"):
+        embedding, pooling = embedding_of(conditioning)
+    with blamed_on(node, "dna"):
+        return Pair(embedding.mean(0).cpu().numpy(), dna, pooling, str(dna.meta["model"]), "measured")
+
+
 def summary(data: DNADataSet) -> str:
-    return "\n".join(map(str, data.contents())) or "nothing"
+    return "\n".join(map(str, [*data.contents(), *data.profiles()])) or "nothing"
 
 
 def changed_at(path: Path) -> int:
-    """When a data set last changed. SQLite keeps files of its own beside it."""
-    return max(part.stat().st_mtime_ns for part in path.parent.glob(f"{path.name}*"))
+    """Read when a data set last changed. Those of the first release have a log beside them, which grows first."""
+    return max(folders.changed_at(path.with_name(f"{path.name}{part}")) for part in ("", "-wal"))
 
 
 def _path(node: str, name: str) -> Path:
-    """Where a data set of this name is, or will be."""
-    if fault := dna_file.name_fault(name):  # again: validation sees no name that comes through a link
-        raise ValueError(f"{node}, input 'data_set': {fault}")
+    """Name the file where a data set of this name is, or will be."""
+    name = plain_name(node, "data_set", name)
     return list_data_sets().get(name, save_folder() / f"{name}{dataset.SUFFIX}")
 
 
-def list_data_sets() -> dict[str, Path]:
-    folders = [folder for folder in map(Path, folder_paths.get_folder_paths(FOLDER)) if folder.is_dir()]
-    paths = [path for folder in reversed(folders) for path in folder.glob(f"*{dataset.SUFFIX}")]
-    return dict(sorted((path.stem, path) for path in paths))
-
-
 def data_set_input(tooltip: str) -> io.Combo.Input:
-    return io.Combo.Input("data_set", options=dna_file.choices(list_data_sets(), how_to_make_one()), tooltip=tooltip)
+    return io.Combo.Input("data_set", options=choices(list_data_sets(), how_to_make_one()), tooltip=tooltip)
 
 
 def how_to_make_one() -> str:
@@ -179,15 +209,17 @@ def how_to_make_one() -> str:
 
 
 def existing(node: str, name: str) -> Path:
-    """The path of a data set that a node was told to use."""
-    data_sets = list_data_sets()
-    if name not in data_sets:
-        raise ValueError(f"{node}, input 'data_set': there is no {name!r}. {how_to_make_one()}")
-    return data_sets[name]
+    """Find the file of a data set that a node was told to use."""
+    return listed(node, "data_set", name, list_data_sets(), how_to_make_one())
 
 
-def _name_input(tooltip: str) -> io.String.Input:
-    return io.String.Input("data_set", default=DEFAULT_NAME, tooltip=f"{tooltip} A name without folder or ending.")
+def _name_input() -> io.String.Input:
+    return io.String.Input(
+        "data_set",
+        default=DEFAULT_NAME,
+        tooltip="Pairs of prompt and DNA go into this data set, named without folder or ending. Use one per model and "
+        "guidance.",
+    )
 
 
 NODES = [RecordDNA, AddToDataSet, DataSet]

@@ -1,25 +1,33 @@
 """Sampling schedules from a Diffusion DNA, in plain NumPy: usable without a GPU, a model or a host."""
 
 from .arrays import FloatArray
-from .choose import PLANNER_NAMES, best_planner, planner_named
-from .clocks import Clock
+from .baseline import Baseline, baseline
+from .caching.cache_plan import CachePlan
+from .caching.plan_cache import plan_cache
 from .constraints import Constraints
-from .cotj import CoTj, Lever, score
+from .cost_models.choose import PLANNER_NAMES, best_planner, planner_named
+from .cost_models.clocks import Clock
+from .cost_models.cotj import CoTj, Lever, score
+from .cost_models.gits import Gits
+from .cost_models.propagated import Multistep, Propagated
+from .cost_models.smooth import Smooth
+from .cost_models.stages import Stages
 from .diagnose import Diagnosis, diagnose
 from .dna import DiffusionDNA, Kind, flow_to_sigma, mean_dna, sigma_to_flow
-from .gits import Gits
 from .graph import Graph, Planner
+from .noise_levels import NoiseLevels
 from .optimal_steps import OptimalSteps, affordable, optimal_steps, student_calls
+from .path_search import CURVE_STEPS, Start
 from .plan import Plan
-from .planning import CURVE_STEPS, Start, plan_adaptive, plan_fixed, plan_target
+from .planning import plan_adaptive, plan_fixed, plan_target
 from .profile import TrajectoryProfile, mean_profile, profile_of
-from .propagated import Multistep, Propagated
 from .shortest_path import ShortestPaths, shortest_paths
-from .smooth import Smooth
 from .timeshift import TimeShift, stretch
 
 __all__ = [
+    "Baseline",
     "CURVE_STEPS",
+    "CachePlan",
     "Clock",
     "CoTj",
     "Constraints",
@@ -31,6 +39,7 @@ __all__ = [
     "Kind",
     "Lever",
     "Multistep",
+    "NoiseLevels",
     "OptimalSteps",
     "PLANNER_NAMES",
     "Plan",
@@ -38,10 +47,12 @@ __all__ = [
     "Propagated",
     "ShortestPaths",
     "Smooth",
+    "Stages",
     "Start",
     "TimeShift",
     "TrajectoryProfile",
     "affordable",
+    "baseline",
     "best_planner",
     "diagnose",
     "flow_to_sigma",
@@ -49,6 +60,7 @@ __all__ = [
     "mean_profile",
     "optimal_steps",
     "plan_adaptive",
+    "plan_cache",
     "plan_fixed",
     "plan_target",
     "planner_named",

@@ -9,7 +9,7 @@ FloatArray = npt.NDArray[np.float64]
 
 
 def vector(name: str, values: npt.ArrayLike) -> FloatArray:
-    """A read-only float64 copy of `values`, shape (n,); ValueError that names it unless they are finite numbers."""
+    """Copy `values` as read-only float64, shape (n,); ValueError that names them unless they are finite numbers."""
     try:
         array = np.array(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -23,7 +23,7 @@ def vector(name: str, values: npt.ArrayLike) -> FloatArray:
 
 
 def ascending_vector(name: str, values: npt.ArrayLike) -> FloatArray:
-    """`vector`, with a ValueError also unless its entries are positive and strictly ascending."""
+    """Copy as `vector` does, with a ValueError also unless entries are positive and strictly ascending."""
     array = vector(name, values)
     if (array <= 0).any():
         raise ValueError(f"{name} must be positive, but entry {int(np.argmax(array <= 0))} is not")

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .dna import RESOLUTION, DiffusionDNA, sigma_to_flow
+from .dna import RESOLUTION, DiffusionDNA, Kind, flow_to_sigma, sigma_to_flow
 from .graph import Graph
+from .noise_levels import ROUNDING, is_above
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,8 @@ class Constraints:
     visit: sigmas to pass through, such as the boundary between two experts or the end of a ControlNet.
     first: the sigma to start at. last: the sigma of the last call, from which it jumps to 0.
     min_jump, max_jump: in flow time, of every jump, the last one to 0 included.
+    allowed: the only sigmas that a schedule may have, such as those that a model distilled for few steps was trained
+        at; empty for no such limit.
     Raises ValueError for what is no sigma or no length, or contradicts itself.
     """
 
@@ -25,11 +28,16 @@ class Constraints:
     last: float | None = None
     min_jump: float | None = None
     max_jump: float | None = None
+    allowed: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, sigma in [("visit", sigma) for sigma in self.visit] + [("first", self.first), ("last", self.last)]:
+        named = [("visit", sigma) for sigma in self.visit] + [("first", self.first), ("last", self.last)]
+        for name, sigma in [*named, *(("allowed", sigma) for sigma in self.allowed)]:
             if sigma is not None and not 0 < sigma < np.inf:
                 raise ValueError(f"{name} must be above 0 and finite, not {sigma}")
+        for name, sigma in named:
+            if self.allowed and sigma is not None and not np.isclose(self.allowed, sigma, rtol=RESOLUTION).any():
+                raise ValueError(f"{name} {sigma:g} is none of the allowed sigmas")
         for name, length in (("min_jump", self.min_jump), ("max_jump", self.max_jump)):
             if length is not None and not 0 < length <= 1:
                 raise ValueError(f"{name} must be above 0 and at most 1 (the whole way in flow time), not {length}")
@@ -38,8 +46,22 @@ class Constraints:
         if self.first is not None and self.last is not None and self.last > self.first:
             raise ValueError(f"last {self.last:g} lies above first {self.first:g}")
 
+    def begin(self, kind: Kind, begin: float) -> float:
+        """Return the flow time of the highest allowed sigma from `begin` down; `begin` itself where all are allowed.
+
+        Raises ValueError where every allowed sigma lies above.
+        """
+        if not self.allowed:
+            return begin
+        below = [time for time in sigma_to_flow(self.allowed, kind) if not is_above(time, begin)]
+        if not below:
+            raise ValueError(
+                f"all allowed sigmas lie above where the schedule starts, {flow_to_sigma(begin, kind):.4g}"
+            )
+        return min(float(max(below)), begin)
+
     def nodes(self, dna: DiffusionDNA, begin: float) -> list[float]:
-        """Flow times that the graph needs nodes at, from where the plan begins; ValueError for one that lies above."""
+        """Return the flow times that need nodes, from where the plan begins; ValueError for one that lies above."""
         named = [("visit", sigma) for sigma in self.visit] + ([("last", self.last)] if self.last is not None else [])
         times = []
         for name, sigma in named:
@@ -49,11 +71,12 @@ class Constraints:
             if name == "visit" and self.last is not None and sigma < self.last:
                 raise ValueError(f"visit {sigma:g} lies below last {self.last:g}")
             times.append(min(time, begin))
-        return times
+        return times + [float(time) for time in sigma_to_flow(self.allowed, dna.kind) if time < begin]
 
     def apply(self, graph: Graph) -> Graph:
-        """The graph without the starts, jumps and stops that break them."""
-        if graph.shift is not None and graph.shift.terminal is not None and (self.visit or self.last is not None):
+        """Return the graph without the starts, jumps and stops that break the constraints."""
+        named = self.visit or self.allowed or self.last is not None
+        if graph.shift is not None and graph.shift.terminal is not None and named:
             raise ValueError(
                 "the schedule lever stretches its schedule, so that no sigma is sure to be visited: use flow"
             )
@@ -72,4 +95,12 @@ class Constraints:
         if self.last is not None:
             node = graph.index(float(sigma_to_flow(self.last, graph.kind)))
             stop[..., np.arange(len(times)) != node] = np.inf
+        if self.allowed:
+            wanted = sigma_to_flow(self.allowed, graph.kind)
+            other = np.ones(len(times), dtype=bool)
+            other[[graph.index(time) for time in wanted if np.isclose(times, time, rtol=ROUNDING, atol=0).any()]] = (
+                False
+            )
+            edges[..., other, :], edges[..., other] = np.inf, np.inf
+            start[other], stop[..., other] = np.inf, np.inf
         return replace(graph, edges=edges, start=start, stop=stop)

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from .arrays import FloatArray
-from .dna import DiffusionDNA
+from .dna import DiffusionDNA, check_errors
 
 TAIL = 0.1  # the lowest part of the grid's range, where the gain should have decayed
-DECAYED = 0.1  # of the overall mean gain per unit of time
+# Of the overall mean gain per unit of time. Z-Image-Turbo's mean DNA keeps a third of it. A model that was not
+# distilled may keep an eighth at guidance 1, and no limit of steps must follow from that.
+DECAYED = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +24,9 @@ class Diagnosis:
     negative_start: whether the top node ends such a region, so that a start below it may be the better one.
     tail_ratio: mean gain per unit of time in the lowest tenth of the grid's range over that of the whole; None where
         the whole gains nothing. The unit is schedule time where the DNA has it, else flow time.
-    gain_decays: whether that ratio is below 0.1; where it is not, more steps tend to over-cook.
+    gain_decays: whether that ratio is below 0.2; where it is not, more steps tend to over-cook.
+    most_steps: of a schedule uniform in that time whose last step does not lie in that tenth: beyond them the model
+        over-cooks. None where the gain decays, or nothing is gained.
     """
 
     gain: FloatArray
@@ -30,32 +34,48 @@ class Diagnosis:
     negative_start: bool
     tail_ratio: float | None
     gain_decays: bool
+    most_steps: int | None
 
 
 def diagnose(dna: DiffusionDNA) -> Diagnosis:
-    """The gains of a DNA, where they are negative, and whether they decay towards low noise."""
-    gain = np.diff(dna.errors)
+    """Find the gains of a DNA, where they are negative, and whether they decay towards low noise.
+
+    Raises ValueError for a DNA of uncertainties, whose differences are no gains.
+    """
+    check_errors(dna, "a diagnosis")
+    gain, times = np.diff(dna.errors), judged_times(dna)
     gain.setflags(write=False)
     ratio = _tail_ratio(dna)
+    decays = ratio is not None and ratio < DECAYED
     return Diagnosis(
         gain=gain,
         negative_regions=_runs(gain < 0),
         negative_start=bool(gain[-1] < 0),
         tail_ratio=ratio,
-        gain_decays=ratio is not None and ratio < DECAYED,
+        gain_decays=decays,
+        most_steps=None if decays or ratio is None else round(times[-1] / tail_end(times)),
     )
 
 
+def judged_times(dna: DiffusionDNA) -> FloatArray:
+    """Return (n,) times that a diagnosis judges in: schedule times where the DNA has them, else flow times."""
+    return dna.flow_times if dna.times is None else dna.times
+
+
+def tail_end(times: FloatArray) -> float:
+    """Return where the tail ends, in which the gain should have decayed."""
+    return float(times[0] + TAIL * (times[-1] - times[0]))
+
+
 def _tail_ratio(dna: DiffusionDNA) -> float | None:
-    times = dna.flow_times if dna.times is None else dna.times
-    errors, span = dna.errors, times[-1] - times[0]
+    times, errors = judged_times(dna), dna.errors
     if errors[-1] <= errors[0]:
         return None
-    tail = np.interp(times[0] + TAIL * span, times, errors) - errors[0]
+    tail = np.interp(tail_end(times), times, errors) - errors[0]
     return float(tail / TAIL / (errors[-1] - errors[0]))
 
 
 def _runs(flags: np.ndarray) -> tuple[tuple[int, int], ...]:
-    """(first, last) node of every run of set flags, where flag i stands between the nodes i and i + 1."""
+    """Find the (first, last) node of every run of set flags; flag i stands between the nodes i and i + 1."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False])).astype(int)))
     return tuple((int(first), int(last)) for first, last in zip(edges[::2], edges[1::2], strict=True))

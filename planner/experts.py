@@ -11,15 +11,17 @@ REACH = 0.01  # flow time; how far from the boundary the DNA of the low-noise ex
 
 
 def join_experts(high: DiffusionDNA, low: DiffusionDNA, boundary: float) -> DiffusionDNA:
-    """One DNA of two experts that hand over at sigma `boundary`, with a node exactly there.
+    """Join the DNAs of two experts that hand over at sigma `boundary` into one, with a node exactly there.
 
     Above the boundary the errors are those of `high`, at it and below those of `low`: the jump that starts at the
     boundary is the low-noise expert's first, in a graph of two samplers as in this DNA. What else the two were measured
     on, beyond the boundary, is left out. The shift stays where both have the same; the power is that of `high`.
-    Raises ValueError for kinds that differ, or where a DNA does not reach its part.
+    Raises ValueError for kinds or measures that differ, or where a DNA does not reach its part.
     """
     if high.kind != low.kind:
         raise ValueError(f"the experts' DNAs are of different kinds, {high.kind!r} and {low.kind!r}")
+    if high.measure != low.measure:
+        raise ValueError("the experts' DNAs are an error and an uncertainty: measure both alike")
     if not low.sigmas[0] < boundary < high.sigmas[-1]:
         raise ValueError(
             f"the boundary {boundary:g} does not lie between the low-noise expert's lowest sigma, {low.sigmas[0]:.4g}, "
@@ -38,12 +40,13 @@ def join_experts(high: DiffusionDNA, low: DiffusionDNA, boundary: float) -> Diff
         kind=high.kind,
         shift=high.shift if same_shift else None,
         power=high.power,
-        meta={"boundary": boundary, "high": high.meta, "low": low.meta},
+        measure=high.measure,
+        meta={"boundary": float(boundary), "high": high.meta, "low": low.meta},
     )
 
 
 def split_index(sigmas: npt.ArrayLike, boundary: float) -> int:
-    """Index of the sigma at which the low-noise expert takes over: the first at most the boundary, else the last.
+    """Find the sigma at which the low-noise expert takes over: the first at most the boundary, else the last.
 
     sigmas: (k + 1,) descending, not empty. The two parts share it: `sigmas[: index + 1]` and `sigmas[index:]`.
     """

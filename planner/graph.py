@@ -26,6 +26,8 @@ class Graph:
     shift: the time shift through which a path is run, as one list; None where the nodes' own sigmas are run.
     guides_only: whether costs say which path is the best of its length, and no more: what it gains over a shorter one
         is then told by the root of the planner's `error`.
+    least_gain: by which share of its error a plan must be predicted to be better than the model's own schedule to be
+        given in its place.
     """
 
     sigmas: FloatArray
@@ -36,10 +38,11 @@ class Graph:
     growth: float = 1.0
     shift: TimeShift | None = None
     guides_only: bool = False
+    least_gain: float = 0.0
 
     @classmethod
     def of_steps(cls, flow_times: FloatArray, costs: FloatArray, kind: Kind, growth: float = 1.0) -> Graph:
-        """From the costs of all steps between the nodes and 0, which is node 0 of `costs`; starts cost nothing.
+        """Build a graph from the costs of all steps between the nodes and 0, node 0 of `costs`; starts cost nothing.
 
         flow_times: (n,) ascending, above 0. costs: (n + 1, n + 1), or (n + 1, n + 1, n + 1), as for `edges`.
         """
@@ -69,7 +72,7 @@ class Graph:
         return self.stop if self.stop.ndim == 1 else self.stop.min(axis=0)
 
     def below(self, nodes: int) -> Graph:
-        """The part of the graph that its lowest `nodes` nodes are."""
+        """Return the part of the graph that its lowest `nodes` nodes are."""
         return replace(
             self,
             sigmas=self.sigmas[:nodes],
@@ -79,7 +82,7 @@ class Graph:
         )
 
     def path_cost(self, path: npt.ArrayLike) -> float:
-        """Start + jumps + stop along nodes in the order of travel, the cost still to go multiplied at every jump."""
+        """Add up start, jumps and stop along nodes in order of travel; `growth` multiplies the rest at every jump."""
         nodes = [int(node) for node in np.asarray(path)]
         before = [nodes[0], *nodes]
         if self.edges.ndim == 2:
@@ -92,11 +95,11 @@ class Graph:
         return float(self.start[nodes[0]]) + cost
 
     def index(self, flow_time: float) -> int:
-        """The node nearest to a flow time."""
+        """Find the node nearest to a flow time."""
         return int(np.argmin(np.abs(self.flow_times - flow_time)))
 
     def run_sigmas(self, path: npt.NDArray[np.intp]) -> FloatArray:
-        """(k + 1,) what a sampler runs for a path of k nodes, down to 0."""
+        """Return (k + 1,) sigmas that a sampler runs for a path of k nodes, down to 0."""
         sigmas = self.sigmas[path]
         if self.shift is not None:
             sigmas = self.shift.schedule(self.shift.times(sigmas))
@@ -110,16 +113,16 @@ class Planner(Protocol):
     def name(self) -> str: ...
 
     def graph(self, dna: DiffusionDNA, nodes: npt.ArrayLike = ()) -> Graph:
-        """The graph over what was measured, with nodes at these flow times too; ValueError where the DNA lacks it."""
+        """Build the graph over what was measured, with nodes at these flow times; ValueError where the DNA lacks it."""
         ...
 
     def error(self, dna: DiffusionDNA, sigmas: npt.ArrayLike) -> float:
-        """Predicted squared error, in the unit of `dna.errors`, of any schedule that descends to 0."""
+        """Predict the squared error, in the unit of `dna.errors`, of any schedule that descends to 0."""
         ...
 
 
 def with_nodes(dna: DiffusionDNA, flow_times: npt.ArrayLike) -> DiffusionDNA:
-    """The DNA with nodes at these flow times, none of them above its range."""
+    """Return the DNA with nodes at these flow times, none of them above its range."""
     for flow_time in np.atleast_1d(np.asarray(flow_times, dtype=np.float64)):
         dna, _ = dna.with_node(float(flow_time))
     return dna

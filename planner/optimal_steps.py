@@ -1,7 +1,7 @@
 """Optimal steps: plans along the student's own states, one rollout per node. Pei et al. 2025, arXiv 2503.21774.
 
-Unlike a graph's edges a jump's cost here depends on the way that led to it, and each node keeps only the best way so
-far: so this is a beam search of width one, and no global optimum. It needs the model: up to N calls for every step.
+The cost of a jump depends here on the way that led to it, and each node keeps only the best way so far. So this is a
+beam search of width one, which need not find the best schedule. It calls the model: up to N times for every step.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ class OptimalSteps:
 
 
 def student_calls(nodes: int, max_steps: int) -> int:
-    """How many calls `optimal_steps` makes: after s steps a student stands at every node but the first s."""
+    """Count the calls of `optimal_steps`: after s steps a student stands at every node but the first s."""
     return 1 + sum(nodes - steps for steps in range(1, max_steps))
 
 
 def affordable(nodes: int, steps: int, calls: float, values: int = 1) -> tuple[int, int]:
-    """What so many calls of the denoiser buy: which nodes of a reference run, as every so many-th, and how many runs.
+    """Choose what this many calls buy: every how many-th node of a reference run, and how many runs.
 
-    For schedules of `steps` steps along a run of as many `nodes`. No runs where there are too few calls or nodes.
-    values: of a state of one run; no more runs are taken than whose states take `MEMORY`, but one of four times that.
+    This is for schedules of `steps` steps along a run of `nodes` steps; 0 runs where calls or nodes are too few.
+    values: of a state of one run. The states of all runs take at most `MEMORY` together, a single run four times that.
     """
     every = 2 if COARSE * steps <= nodes else 1
     kept = -(-nodes // every)
@@ -60,14 +60,15 @@ def optimal_steps(
     max_steps: int,
     seen: Callable[[States], States] = lambda states: states,
 ) -> OptimalSteps:
-    """Euler schedules of exactly 1, 2, ... `max_steps` steps over the nodes of a reference run, from its first state.
+    """Search Euler schedules of exactly 1, 2, ... `max_steps` steps over the nodes of a reference run.
 
     denoise: (n, items, ...) states at sigmas (n,) to their clean guesses. sigmas: (N + 1,) of the reference run,
     descending, last 0. start: (items, ...) its first state. reference: (N + 1, ...) all its states, the final latent
     last, as `seen` shows them: a linear map of (n, items, ...) states, such as a sketch, by which they are compared.
 
-    A student's state at a node is that of its cheapest way there in so many steps, by its mean square distance from the
-    reference's state. ValueError for shapes that do not match, or more steps than the reference has.
+    A student is the run of a short schedule. Of the ways that lead it to a node in as many steps it keeps the one that
+    ends nearest to the reference's state, by the mean square. ValueError for shapes that do not match, or for more
+    steps than the reference has.
     """
     levels = vector("sigmas", sigmas)
     last = len(levels) - 1

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import FloatArray, ascending_vector, vector
-from .noise import RESOLUTION, Kind, sigma_to_flow
+from .noise_levels import RESOLUTION, Kind, sigma_to_flow
 
 OFF_THE_RUN = 0.01  # of the largest squared distance of a probe's state from the run's
 SYMMETRIC = 1e-9  # relative to the largest entry: what is further from its mirror image is no Gram matrix
@@ -82,7 +82,7 @@ class TrajectoryProfile:
         return len(self.sigmas) * self.runs
 
     def combinations(self, flow_times: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
-        """States and guesses at any flow times, each (m, 2n + 1), as combinations of the run's vectors.
+        """Express states and guesses at any flow times as combinations of the run's vectors, each (m, 2n + 1).
 
         Between two model calls both are linear in flow time: for the states of an Euler run that is the run itself.
         Below the lowest call they go on to the final latent, above the highest the state follows that call's slope.
@@ -110,7 +110,7 @@ class TrajectoryProfile:
         return np.eye(1, 2 * len(self.sigmas) + 1, 2 * len(self.sigmas))[0]
 
     def squares(self, combinations: FloatArray) -> FloatArray:
-        """(bands, ...) squared norms of combinations (..., 2n + 1) in each band, never below 0."""
+        """Return (bands, ...) squared norms of combinations (..., 2n + 1) in each band, never below 0."""
         squares = np.stack([((combinations @ band) * combinations).sum(axis=-1) for band in self.gram])
         return np.maximum(squares, 0)
 
@@ -129,7 +129,7 @@ def profile_of(
     bands: Sequence[npt.NDArray[np.intp]] | None = None,
     probes: tuple[npt.ArrayLike, npt.NDArray[np.floating], npt.NDArray[np.floating]] | None = None,
 ) -> TrajectoryProfile:
-    """The profile of runs whose vectors are at hand.
+    """Make the profile of runs whose vectors are at hand.
 
     sigmas: (n,) of the model calls, ascending. states: (n, runs, values), as a sampler holds them. guesses: the model's
     for each. final: (runs, values), the clean latents. bands: indices of the values in each band; None for one band.
@@ -163,7 +163,7 @@ def profile_of(
 def response_at(
     flow_times: npt.ArrayLike, probed: FloatArray, along: FloatArray, square: FloatArray
 ) -> FloatArray | None:
-    """(bands, n) the response at flow times, from probes whose states were off the run's; None where none was.
+    """Read (bands, n) the response off probes whose states were off the run's; None where none was.
 
     probed: (q,) ascending flow times. along, square: (bands, q) inner products of the change of the guess with that of
     the state, and of that with itself.
@@ -186,14 +186,14 @@ def _in_flow_scale(sigmas: npt.ArrayLike, states: npt.NDArray[np.floating], kind
 
 
 def gram_of(vectors: npt.NDArray[np.floating], values: int) -> FloatArray:
-    """(m, m) inner products of vectors (m, runs, ...), the mean over runs, divided by `values`."""
+    """Return (m, m) inner products of vectors (m, runs, ...), the mean over runs, divided by `values`."""
     flat = np.asarray(vectors, dtype=np.float64)
     flat = flat.reshape(len(flat), -1)
     return flat @ flat.T / (vectors.shape[1] * values)
 
 
 def mean_profile(profiles: Sequence[TrajectoryProfile | None]) -> TrajectoryProfile | None:
-    """The mean over all runs of profiles on one grid; None where one is missing, or where grids or bands differ."""
+    """Average profiles on one grid over all their runs; None where one is missing, or grids or bands differ."""
     known = [profile for profile in profiles if profile is not None]
     if not known or len(known) < len(profiles):
         return None

@@ -1,4 +1,4 @@
-"""Finding a schedule by running it: candidates are raced, and the winner is refined, on measured final errors.
+"""Find a schedule by running it: race candidates, and refine the winner, on measured final errors.
 
 Everything here asks a `Runner` for what a schedule ends in, and knows nothing about models. Schedules are flow times,
 descending, without the final 0. The objective is a sum over items, see `Objective`. No term is negative, so a partial
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +24,10 @@ SURE = 1.0  # standard errors of the mean gain over items that a refinement must
 
 
 class Objective(NamedTuple):
-    """The sum over items of a power of their mean squared error, to which forks are likely to add something.
+    """What a search minimises: `(error + forking * fork cost) ** power`, summed over items.
 
-    power: the lower, the less one item that ends elsewhere counts beside many; `python benchmarks optimizing` compares
-    them. forking: how much of `Ends.forking` is added to the error before.
+    power: the lower it is, the less a single item with a large error counts; `python benchmarks optimizing` compares
+    powers. forking: the share of the fork cost, `Ends.forking`, that is added to an item's error.
     """
 
     power: float
@@ -54,9 +54,10 @@ class Ends(NamedTuple):
     """What runs of a (prompt, seed) pair end in.
 
     deviations: (items, values), of the final latents from the pair's reference.
-    forking: (items,) error that forks add in the long run. One in so many runs ends in another image: about its strays
-    (see `straying`) over the spread of images (the root of their variance); and is then off by that variance. So it is
-    strays times spread. `python benchmarks forks` measures how well that holds. 0 where it is not known.
+    forking: (items,) fork cost, the squared error that forks are expected to add: straying times spread. A run ends in
+    another image with a probability of about its straying (see `straying`) over the spread of images (the root of their
+    variance), and its squared error is then about that variance. `python benchmarks forks` measures how well this
+    holds. 0 where it is not known.
     """
 
     deviations: FloatArray
@@ -64,20 +65,28 @@ class Ends(NamedTuple):
 
 
 def bounded(values: FloatArray) -> FloatArray:
-    """Values of which none is above BLOWN_UP in size, nor NaN: for `Ends` of runs that may have blown up."""
+    """Clip values to BLOWN_UP in size and replace NaN by it: for `Ends` of runs that may have blown up."""
     return np.nan_to_num(values, nan=BLOWN_UP, posinf=BLOWN_UP, neginf=-BLOWN_UP).clip(-BLOWN_UP, BLOWN_UP)
+
+
+@runtime_checkable
+class Foresighted(Protocol):
+    """A runner that can make several runs at once, where it hears of them before it is asked for them."""
+
+    def ahead(self, runs: Sequence[tuple[FloatArray, int]]) -> None:
+        """Hear which schedules will be run on which pairs next."""
 
 
 class Runner(Protocol):
     @property
     def pairs(self) -> int:
-        """How many (prompt, seed) pairs there are to run on."""
+        """The number of (prompt, seed) pairs to run on."""
 
     def run(self, times: FloatArray, pair: int) -> Ends:
-        """A schedule on a pair."""
+        """Run a schedule on a pair."""
 
     def keep(self) -> None:
-        """What was run last on each pair is the schedule that the next ones are changes of."""
+        """Remember what was run last on each pair: the schedules that follow are changes of it."""
 
 
 @dataclass
@@ -91,21 +100,21 @@ class Trial:
     forking: dict[int, FloatArray] = field(default_factory=dict)
 
     def expected(self, pair: int) -> FloatArray:
-        """(items,) errors, with what forks are likely to add to them where the objective asks for that."""
+        """Return (items,) errors, with the fork costs added where the objective asks for that."""
         if not self.objective.forking:
             return self.errors[pair]
         return self.errors[pair] + self.objective.forking * self.forking[pair]
 
     def costs(self, pair: int) -> FloatArray:
-        """(items,) what each adds to the objective."""
+        """Return (items,) what each item adds to the objective."""
         return np.asarray(self.expected(pair) ** self.objective.power)
 
     def cost(self, pair: int) -> float:
-        """What a pair adds to the objective."""
+        """Return what a pair adds to the objective."""
         return float(self.costs(pair).sum())
 
     def total(self, pairs: Sequence[int] | None = None) -> float:
-        """The objective, summed over these pairs; by default over all that it was run on."""
+        """Sum the objective over these pairs; by default over all that the trial was run on."""
         return sum(self.cost(pair) for pair in (self.errors if pairs is None else pairs))
 
     def changed(self, times: FloatArray) -> Trial:
@@ -115,7 +124,7 @@ class Trial:
         return len(self.errors) == pairs
 
     def all_errors(self) -> FloatArray:
-        """Of every item, in the order of pairs."""
+        """Return the errors of every item, in the order of pairs."""
         return np.concatenate([self.errors[pair] for pair in sorted(self.errors)])
 
 
@@ -130,10 +139,10 @@ def run(runner: Runner, trial: Trial, pair: int) -> Ends:
 
 
 def straying(times: Sequence[float], distances: FloatArray) -> FloatArray:
-    """(items,) mean distance from the long run's path over `FORK_TIMES`, of a run whose model calls were at flow times.
+    """Return (items,) mean distances from the long run's path over `FORK_TIMES`.
 
-    distances: (calls, items), roots of mean squared differences of states in flow scale. Between calls, linear; above
-    the first and below the last one, as there.
+    times: flow times of the run's model calls. distances: (calls, items), roots of mean squared differences of its
+    states from the path, in flow scale; linear between calls, and constant above the first and below the last one.
     """
     order = np.argsort(times)
     known = np.asarray(times)[order]
@@ -141,26 +150,24 @@ def straying(times: Sequence[float], distances: FloatArray) -> FloatArray:
 
 
 def race(runner: Runner, trials: list[Trial], after_pair: Progress) -> Trial:
-    """The trial that is best over all pairs.
+    """Find the trial that is best over all pairs.
 
     The first one runs on every pair, and then all on the pairs that are hardest for it. The better half goes on with
     twice the pairs, and so on; then the others are taken up again, the most promising first, until each is proven
     worse. Raises OutOfCalls where the budget ends earlier: what was run stays in the trials.
     """
-    for pair in range(runner.pairs):
-        _run_once(runner, trials[0], pair, after_pair)
+    _run_all(runner, trials[:1], range(runner.pairs), after_pair)
     hardest = sorted(range(runner.pairs), key=lambda pair: -trials[0].cost(pair))
     racing, done = list(trials), max(1, runner.pairs // 16)
     while True:
-        for trial in racing:
-            for pair in hardest[:done]:
-                _run_once(runner, trial, pair, after_pair)
+        _run_all(runner, racing, hardest[:done], after_pair)
         racing.sort(key=lambda trial: trial.total(hardest[:done]))
         if done == runner.pairs:
             break
         racing = racing[: max(2, (len(racing) + 1) // 2)]
         done = min(2 * done, runner.pairs)
     best = racing[0]
+    _foresee(runner, unproven(trials, best, runner.pairs), hardest[: max(1, runner.pairs // 4)])
     for trial in sorted(trials, key=lambda trial: trial.total() / len(trial.errors)):
         if _beats(runner, trial, best, hardest, after_pair):
             best = trial
@@ -168,7 +175,7 @@ def race(runner: Runner, trials: list[Trial], after_pair: Progress) -> Trial:
 
 
 def at_forks(errors: FloatArray) -> npt.NDArray[np.bool_]:
-    """Which items tell nothing of schedules; never more than half of them.
+    """Find the items that tell nothing of schedules; never more than half of them.
 
     errors: mean squared, of runs of half as many steps as the reference has. Where even such a run ends FORK times as
     far off as the median one, in another image, every schedule tosses a coin; and one such item would outweigh all
@@ -178,18 +185,18 @@ def at_forks(errors: FloatArray) -> npt.NDArray[np.bool_]:
 
 
 def unproven(trials: Sequence[Trial], best: Trial, pairs: int) -> list[Trial]:
-    """Trials that might be better than the best one for all that was run."""
+    """List trials that might be better than the best one for all that was run."""
     bar = best.total() if best.complete(pairs) else np.inf
     return [trial for trial in trials if not trial.complete(pairs) and trial.total() < bar]
 
 
 def refine(runner: Runner, best: Trial, found: Progress, sure: float = SURE) -> Trial:
-    """The best schedule that joint steps and then moves of single nodes lead to, accepted only if surely better.
+    """Change the best schedule by joint steps, then by moves of single nodes; accept only what is surely better.
 
-    sure: by how many standard errors of the mean gain over the items. A schedule has enough numbers to fit the few
-    items that rule the mean, and is then worse on all others; what gains on most items is better elsewhere too. 0 for
-    the best on the very items that are run. found: told of every improvement. Ends when no move surely helps, or raises
-    OutOfCalls.
+    sure: how many standard errors of the mean gain over the items a change must gain. A schedule can overfit the few
+    items that rule the mean, and is then worse on all others; what gains on most items is better elsewhere too. 0 takes
+    whatever is best on the items that are run. found: told of every improvement. Ends when no move surely helps, or
+    raises OutOfCalls.
     """
     runs = best.changed(best.times)
     ends = [run(runner, runs, pair) for pair in range(runner.pairs)]  # to start changes from
@@ -205,7 +212,7 @@ def _gauss_newton(
     found: Progress,
     sure: float,
 ) -> Trial:
-    """Damped Gauss-Newton steps in all nodes but the first (Levenberg-Marquardt), while they help.
+    """Take damped Gauss-Newton steps (Levenberg-Marquardt) in all nodes but the first, while they help.
 
     A derivative is that of the final latent by a node, so it costs a run from the node on; the normal equations of all
     pairs are k - 1 squared, whatever the size of a latent.
@@ -215,7 +222,7 @@ def _gauss_newton(
         return best
     while True:
         normal, slope = np.zeros((free, free)), np.zeros(free)
-        lengths = PROBE * _smaller_gaps(best.times)
+        lengths = PROBE * smaller_gaps(best.times)
         for pair, (deviation, forking) in enumerate(ends):
             # The objective to second order, as a sum of squares: an item of expected error e weighs e^(power - 1).
             weights = np.maximum(best.expected(pair), TINY) ** (best.objective.power - 1)
@@ -234,7 +241,7 @@ def _gauss_newton(
         better = None
         for damping in (0.03, 0.3, 3.0):
             step = np.linalg.lstsq(normal + damping * np.diag(normal.diagonal()), -slope, rcond=None)[0]
-            trial = best.changed(_stepped(best.times, np.asarray(step, dtype=np.float64)))
+            trial = best.changed(stepped(best.times, np.asarray(step, dtype=np.float64)))
             tried: list[Ends] = []
             if _beats(runner, trial, best, range(runner.pairs), _untold, tried) and _gains(trial, best, sure):
                 better = trial
@@ -250,7 +257,7 @@ def _gauss_newton(
 
 
 def _coordinate_moves(runner: Runner, best: Trial, found: Progress, sure: float) -> Trial:
-    """Every node but the first, both ways, by a share of the gap to its neighbour that halves when no move helps."""
+    """Move every node but the first, both ways, by a share of a gap that halves when no move helps."""
     share = FIRST_MOVE
     ways = np.ones(len(best.times))  # the way that helped a node last is tried first
     while share >= LAST_MOVE:
@@ -280,7 +287,7 @@ def _beats(
     after_pair: Progress,
     ends: list[Ends] | None = None,
 ) -> bool:
-    """Whether a trial is better on all pairs; it is run no further than its partial sum proves that it is not."""
+    """Tell whether a trial is better on all pairs; stop running it once its partial sum proves that it is not."""
     bar = best.total()
     for pair in order:
         if trial is best or trial.total() >= bar:
@@ -294,48 +301,40 @@ def _beats(
 
 
 def _gains(trial: Trial, best: Trial, sure: float) -> bool:
-    """Whether a better trial's mean gain over the items is that many of its standard errors."""
+    """Tell whether a better trial's mean gain over the items is that many of its standard errors."""
     gains = np.concatenate([best.costs(pair) - trial.costs(pair) for pair in best.errors])
     return len(gains) < 2 or bool(gains.mean() >= sure * gains.std(ddof=1) / np.sqrt(len(gains)))
 
 
 def _untold(_: Trial) -> None:
-    """Refining tells only of what it takes."""
+    """Ignore a trial: refining tells only of what it takes."""
 
 
-def _run_once(runner: Runner, trial: Trial, pair: int, after_pair: Progress) -> None:
-    if pair not in trial.errors:
-        run(runner, trial, pair)
-        after_pair(trial)
+def _run_all(runner: Runner, trials: Sequence[Trial], pairs: Sequence[int], after_pair: Progress) -> None:
+    _foresee(runner, trials, pairs)
+    for trial in trials:
+        for pair in pairs:
+            if pair not in trial.errors:
+                run(runner, trial, pair)
+                after_pair(trial)
 
 
-def _smaller_gaps(times: FloatArray) -> FloatArray:
-    """To the nearer neighbour of each node, shape (k,)."""
+def _foresee(runner: Runner, trials: Sequence[Trial], pairs: Sequence[int]) -> None:
+    if isinstance(runner, Foresighted):
+        runner.ahead([(trial.times, pair) for trial in trials for pair in pairs if pair not in trial.errors])
+
+
+def smaller_gaps(times: FloatArray) -> FloatArray:
+    """Return the gap to the nearer neighbour of each node, shape (k,)."""
     gaps = -np.diff(np.append(times, 0))
     return np.minimum(np.append(np.inf, gaps[:-1]), gaps)
 
 
-def _stepped(times: FloatArray, step: FloatArray) -> FloatArray:
-    """Nodes moved by a step that is shortened until each gap keeps its share."""
+def stepped(times: FloatArray, step: FloatArray) -> FloatArray:
+    """Move nodes by a step that is shortened until each gap keeps its share."""
     gaps = -np.diff(np.append(times, 0))
     closing = np.diff(np.concatenate([[0], step, [0]]))  # how much each gap shrinks
     excess = np.max(closing / ((1 - LEAST_GAP) * gaps))
     moved = times.copy()
     moved[1:] += step / max(1.0, excess)
     return moved
-
-
-def mean_interval(errors: FloatArray, seed: int = 0, draws: int = 2000) -> tuple[float, float]:
-    """95 % bootstrap interval of the mean of `errors` (n,)."""
-    rng = np.random.default_rng(seed)
-    means = errors[rng.integers(len(errors), size=(draws, len(errors)))].mean(1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(low), float(high)
-
-
-def ratio_interval(errors: FloatArray, others: FloatArray, seed: int = 0, draws: int = 2000) -> tuple[float, float]:
-    """95 % bootstrap interval of `mean(errors) / mean(others)`, paired: both (n,), item by item."""
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(len(errors), size=(draws, len(errors)))
-    low, high = np.quantile(errors[drawn].mean(1) / others[drawn].mean(1), [0.025, 0.975])
-    return float(low), float(high)

@@ -29,7 +29,7 @@ class ShortestPaths:
     growth: float = 1.0
 
     def path(self, k: int) -> npt.NDArray[np.intp]:
-        """The cheapest path of exactly k nodes, shape (k,), in order of travel; of those that tie, the higher nodes.
+        """Return the cheapest path of exactly k nodes, (k,), in order of travel; ties go to the higher nodes.
 
         Raises ValueError where there is none.
         """
@@ -51,7 +51,7 @@ class ShortestPaths:
 def shortest_paths(
     edges: npt.ArrayLike, start: npt.ArrayLike, stop: npt.ArrayLike, max_nodes: int, growth: float = 1.0
 ) -> ShortestPaths:
-    """Cheapest paths with exactly 1, 2, ... `max_nodes` nodes; O(max_nodes n^2), and no search per length.
+    """Find cheapest paths of exactly 1, 2, ... `max_nodes` nodes in one pass of O(max_nodes n^2).
 
     edges: (n, n), entry [j, i] is the cost of the edge j -> i; start, stop: (n,), the cost of beginning or ending a
     path at a node. Any sign; inf forbids. growth: how much more later costs weigh, per jump (GITS' coefficient).
@@ -88,6 +88,6 @@ def shortest_paths(
 
 
 def _highest_minimum(costs: FloatArray) -> int:
-    """Index of the smallest cost; the highest of those that tie."""
+    """Find the index of the smallest cost; the highest of those that tie."""
     smallest = costs.min()
     return int(np.flatnonzero(costs <= smallest + TIE * abs(smallest))[-1])

@@ -40,32 +40,32 @@ class TimeShift:
 
     @property
     def factor(self) -> float:
-        """The s of the static formula: the exponential shift is the static one with s = e^mu."""
+        """Return the s of the static formula: the exponential shift is the static one with s = e^mu."""
         return self.value if self.kind == "static" else math.exp(self.value)
 
     def sigmas(self, times: npt.ArrayLike) -> FloatArray:
-        """Sigma at each schedule time, pointwise (so without the stretch)."""
+        """Return sigma at each schedule time, pointwise (so without the stretch)."""
         u = np.asarray(times, dtype=np.float64)
         # Not `1 + (s - 1) u` below: that cancels to 0 at u = 1 where s is tiny.
         return np.asarray(self.factor * u / (self.factor * u + (1 - u)))
 
     def times(self, sigmas: npt.ArrayLike) -> FloatArray:
-        """Schedule time of each sigma: the inverse of `sigmas`."""
+        """Return the schedule time of each sigma: the inverse of `sigmas`."""
         sigma = np.asarray(sigmas, dtype=np.float64)
         return np.asarray(sigma / (sigma + self.factor * (1 - sigma)))
 
     def schedule(self, times: npt.ArrayLike) -> FloatArray:
-        """What a model's own scheduler makes of descending times: their sigmas, then stretched as one list."""
+        """Return what a model's own scheduler makes of descending times: their sigmas, stretched as one list."""
         sigmas = self.sigmas(times)
         return sigmas if self.terminal is None else stretch(sigmas, self.terminal)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; `from_dict` reads them back."""
+        """Return plain values for JSON; `from_dict` reads them back."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TimeShift:
-        """The shift that `to_dict` wrote; ValueError if these are not such values."""
+        """Read the shift that `to_dict` wrote; ValueError if these are not such values."""
         try:
             return cls(**values)
         except TypeError as error:

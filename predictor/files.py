@@ -1,24 +1,29 @@
-"""Predictor files: one safetensors with the weights, the mean DNA and a model card."""
+"""Predictor files: one safetensors with the weights, the mean DNA with its profile, and a model card."""
 
 from __future__ import annotations
 
 import json
-import os
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 
-from ..planner import DiffusionDNA, TimeShift
+from ..planner.dna_file import MAX_LEVELS, PROFILE, check_sizes, from_parts, to_parts
+from ..planner.reading import FLOATS, one_error, parse_json, read_safetensors
+from ..planner.reading import Header as FileHeader
+from ..planner.writing import anything, write_file
 from .model import Regressor
 from .predictor import Predictor
 from .size_shift import SizeShift
 
 FORMAT = "cotj-predictor-1"
 SUFFIX = ".safetensors"
+MAX_BYTES = 512 << 20  # of a file: one for an input of 3584 has 4 MB
+GRID = {"sigmas": "sigmas", "errors": "mean", "times": "times"}  # arrays of the mean DNA, and their names in a file
+TEXTS = ("kind", "shift", "power", "profile_runs")  # of the mean DNA; files of before have only the first two
 
 
 @dataclass(frozen=True)
@@ -29,77 +34,65 @@ class Header:
     model: str
 
 
-def header(path: Path) -> Header | None:
-    """Of a predictor file; None for anything else. Reads no tensor, and a file again only when it has changed."""
-    if path.is_dir():
+def about(header: FileHeader) -> Header | None:
+    """Tell what the header of a file says of a predictor; None for another kind. Raises one of `reading.FAULTS`."""
+    if header.metadata.get("format") != FORMAT:
         return None
-    stat = path.stat()
-    return _header(path, stat.st_mtime_ns, stat.st_size)
+    _check_header(header)
+    inputs = header.tensors["net.0.weight"].shape[1]
+    return Header(inputs, str(_card(header.metadata).get("model", "unknown model")))
 
 
-@lru_cache(maxsize=1024)
-def _header(path: Path, _modified: int, _size: int) -> Header | None:
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                return None
-            inputs = file.get_slice("net.0.weight").get_shape()[1]
-            return Header(inputs, str(json.loads(metadata["card"]).get("model", "unknown model")))
-    except (OSError, SafetensorError, KeyError, IndexError, AttributeError, ValueError):
-        return None
-
-
-def write(path: Path, predictor: Predictor) -> None:
-    """Through a temporary file beside it, so that a reader sees the old file or the new one, never a part."""
-    mean = predictor.mean
-    tensors = {**predictor.network.state_dict(), "sigmas": torch.tensor(mean.sigmas), "mean": torch.tensor(mean.errors)}
-    if mean.shift is None and mean.times is not None:
-        tensors["times"] = torch.tensor(mean.times)
+def write(path: Path, predictor: Predictor, may_replace: Callable[[Path], bool] = anything) -> None:
+    """Write a predictor to a file. may_replace, errors: see `write_file`."""
+    arrays, texts = to_parts(predictor.mean)
+    grid = {GRID.get(name, name): torch.tensor(array) for name, array in arrays.items()}
+    tensors = {**predictor.network.state_dict(), **grid}
     metadata = {
         "format": FORMAT,
-        "kind": mean.kind,
-        "shift": json.dumps(mean.shift.to_dict() if mean.shift else None),
+        **{name: texts[name] for name in TEXTS},
         "size_shift": json.dumps(predictor.size_shift.to_dict() if predictor.size_shift else None),
         "output": predictor.output,
         "pooling": predictor.pooling,
         "card": json.dumps(predictor.card),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.tmp")
-    try:
-        unfinished.write_bytes(save({name: value.cpu().contiguous() for name, value in tensors.items()}, metadata))
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    data = save({name: value.cpu().contiguous() for name, value in tensors.items()}, metadata)
+    write_file(path, data, may_replace)
 
 
 def read(path: Path) -> Predictor:
-    """A checked predictor, or a ValueError that says what is wrong with the file."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise ValueError(f"its metadata has no format {FORMAT!r}")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-        shift, size_shift = json.loads(metadata["shift"]), json.loads(metadata["size_shift"])
-        grid = {name: tensors.pop(name).numpy() for name in ("sigmas", "mean", "times") if name in tensors}
-        mean = DiffusionDNA(
-            sigmas=grid["sigmas"],
-            errors=grid["mean"],
-            times=grid.get("times"),
-            kind=metadata["kind"],
-            shift=TimeShift.from_dict(shift) if shift else None,
-        )
+    """Read and check a predictor; ValueError that says what is wrong with the file."""
+    with one_error(path.name, "predictor", "Convert, train or download it again"):
+        header, data = read_safetensors(path, MAX_BYTES, _check_header)
+        metadata, tensors = header.metadata, load(data)
+        names = {**GRID, **{name: name for name in tensors if name.startswith(PROFILE)}}
+        grid = {name: tensors.pop(there).numpy() for name, there in names.items() if there in tensors}
+        mean = from_parts(grid, {name: metadata[name] for name in TEXTS if name in metadata})
+        size_shift = parse_json(metadata["size_shift"])
         return Predictor(
             network=Regressor.from_state(tensors),
             mean=mean,
-            output=metadata["output"],
-            pooling=metadata["pooling"],
+            output=metadata["output"],  # type: ignore[arg-type]  # checked by the predictor
+            pooling=metadata["pooling"],  # type: ignore[arg-type]  # likewise
             size_shift=SizeShift(**size_shift) if size_shift else None,
-            card=json.loads(metadata["card"]),
+            card=_card(metadata),
         )
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path.name} is no readable predictor: {error}. Convert, train or download it again."
-        ) from error
+
+
+def _check_header(header: FileHeader) -> None:
+    """Check what can be checked before any tensor is read. Raises one of `reading.FAULTS`."""
+    header.check_format(FORMAT)
+    _card(header.metadata)
+    for name, tensor in header.tensors.items():
+        if tensor.dtype not in FLOATS | {"BF16"}:
+            raise ValueError(f"{name} is of type {tensor.dtype}, and floating-point numbers are read")
+        if name in GRID.values() and tensor.values > MAX_LEVELS:
+            raise ValueError(f"{name} has {tensor.values} values, and at most {MAX_LEVELS} are read")
+    check_sizes(header)
+
+
+def _card(metadata: dict[str, str]) -> dict[str, Any]:
+    card = parse_json(metadata["card"])
+    if not isinstance(card, dict):
+        raise ValueError("its card is no table of names and values")
+    return card

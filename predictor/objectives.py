@@ -16,7 +16,7 @@ from .scores import log_errors
 
 
 class Objective(Protocol):
-    """output: what raw outputs are once training is finished. dropout: the share that suits it."""
+    """What training minimises. output: what raw outputs are once it is finished. dropout: the share that suits it."""
 
     output: Output
     dropout: float
@@ -25,13 +25,13 @@ class Objective(Protocol):
         """errors: (dnas, n) of the training set."""
 
     def wanted(self, errors: FloatArray) -> Tensor:
-        """What `loss` compares outputs with, (dnas, n)."""
+        """Return what `loss` compares outputs with, (dnas, n)."""
 
     def loss(self, out: Tensor, wanted: Tensor) -> Tensor:
-        """One number for a batch."""
+        """Return one number for a batch."""
 
-    def finish(self, network: Regressor) -> None:
-        """Make the trained network's outputs those that `output` says."""
+    def finish(self, network: Regressor, x: Tensor, errors: FloatArray) -> None:
+        """Make the trained network's outputs those that `output` says. x, errors: all that the training saw."""
 
 
 class Cosine(Objective):
@@ -67,12 +67,18 @@ class LogError(Objective):
     def loss(self, out: Tensor, wanted: Tensor) -> Tensor:
         return F.mse_loss(out, wanted)
 
-    def finish(self, network: Regressor) -> None:
-        """Fold mean and deviation into the last layer."""
+    def finish(self, network: Regressor, x: Tensor, errors: FloatArray) -> None:
+        """Fold mean and deviation into the last layer, and bring the predictions to the scale of the errors.
+
+        A mean of log D is that of a geometric mean, which lies below the mean: of all prompts that were seen, measured
+        and predicted errors are made to agree in the mean at each noise level (Duan 1983, the smearing estimate).
+        """
         last = network.net[-1]
         with torch.no_grad():
             last.weight.mul_(self.deviation)
             last.bias.mul_(self.deviation).add_(self.mean)
+            means = torch.from_numpy(log_errors(errors.mean(0))), network(x).double().exp().mean(0).log()
+            last.bias.add_((means[0] - means[1]).float())
 
 
 OBJECTIVES: dict[str, Callable[[FloatArray], Objective]] = {"log error": LogError, "cosine (paper)": Cosine}

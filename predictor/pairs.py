@@ -11,7 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..planner import DiffusionDNA, FloatArray, mean_dna
+from ..planner.dna import check_errors
+from ..planner.dna_file import MAX_LEVELS
 from .pooling import Pooling
+
+MAX_WIDTH = 1 << 16  # of an embedding
+LARGEST = 1e6  # value in an embedding: its square does not overflow in float32
 
 Origin = Literal["realised", "measured"]
 
@@ -22,7 +27,8 @@ class Pair:
 
     embedding: (width,) float32, pooled as `pooling` says. model: the name of the model's architecture in the host.
     origin: "measured" by probing the model, or "realised" by an ordinary sampling run.
-    Raises ValueError for an embedding of another shape, or one that is not finite.
+    Raises ValueError for an embedding of another shape, or with values that are not finite or beyond LARGEST, and for a
+    DNA of more noise levels than a file may hold.
     """
 
     embedding: npt.NDArray[np.float32]
@@ -34,10 +40,17 @@ class Pair:
     def __post_init__(self) -> None:
         if self.embedding.ndim != 1 or not np.isfinite(self.embedding).all():
             raise ValueError(f"the embedding, of shape {self.embedding.shape}, is no vector of finite numbers")
+        if not 0 < len(self.embedding) <= MAX_WIDTH:
+            raise ValueError(f"the embedding is {len(self.embedding)} wide, and at most {MAX_WIDTH} is kept")
+        if np.abs(self.embedding).max() > LARGEST:
+            raise ValueError(f"the embedding has values beyond {LARGEST:g}")
+        check_errors(self.dna, "a predictor")
+        if len(self.dna.sigmas) > MAX_LEVELS:
+            raise ValueError(f"the DNA has {len(self.dna.sigmas)} noise levels, and at most {MAX_LEVELS} are kept")
 
     @property
     def prompt(self) -> str:
-        """The same for the same conditioning: what a split by prompt goes by."""
+        """Identify the prompt by its conditioning: what a split by prompt goes by."""
         return hashlib.sha256(np.ascontiguousarray(self.embedding, np.float32).tobytes()).hexdigest()[:16]
 
 
@@ -46,7 +59,8 @@ class Pairs:
     """Pairs of one model, on one grid.
 
     embeddings: (pairs, width) float32. errors: (pairs, n). prompts: (pairs,) equal where the prompt is.
-    grid: a DNA whose sigmas, kind and shift are those of the errors; its own errors are their mean.
+    grid: a DNA whose sigmas, kind and shift are those of the errors; its own errors are their mean. It has the mean
+        profile of their runs where that is known.
     """
 
     embeddings: npt.NDArray[np.float32]
@@ -61,7 +75,7 @@ class Pairs:
 
 
 def common_grid(dnas: Sequence[DiffusionDNA]) -> tuple[DiffusionDNA, FloatArray]:
-    """The mean DNA on the first one's grid, and the errors of all read there, (dnas, n)."""
+    """Read all DNAs on the first one's grid: their mean DNA, and the errors of all, (dnas, n)."""
     mean = mean_dna(dnas)
     grid = mean.sigmas
     errors = [dna.errors if np.array_equal(dna.sigmas, grid) else dna.errors_at(mean.flow_times) for dna in dnas]

@@ -11,7 +11,7 @@ Pooling = Literal["token mean", "pooled output"]
 
 
 def pool(tokens: Tensor | None, mask: Tensor | None = None, pooled: Tensor | None = None) -> tuple[Tensor, Pooling]:
-    """One vector per prompt, (b, width) in float32, and what it is: the mean over tokens, else the pooled output.
+    """Pool one vector per prompt, (b, width) in float32: the mean over tokens, else the pooled output; say which.
 
     tokens: (b, length, width), None where a text encoder gives none. mask: (b, length), not 0 where a token counts; a
     shorter one belongs to the last tokens, since the encoder that comes first has none. pooled: (b, width).

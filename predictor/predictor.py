@@ -10,11 +10,14 @@ import torch
 from torch import Tensor
 
 from ..planner import DiffusionDNA, FloatArray
+from ..planner.scaled_profile import profile_of_prompt
 from .model import Regressor
 from .pooling import Pooling
 from .size_shift import SizeShift
 
 Output = Literal["aligned", "log"]
+CHANGED = 1e-4  # of an input that is constant; text encoders give values of the order of 1
+FEWEST_CONSTANT = 16  # inputs from which a text encoder can be told
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +25,7 @@ class Predictor:
     """Everything that one file holds.
 
     network: pooled conditioning (b, inputs) to raw outputs (b, n).
-    mean: the mean DNA of the training set; its grid, kind and shift are the prediction's.
+    mean: the mean DNA of the training set; its grid, kind, shift, power and profile are the prediction's.
     output: what a raw output is. "aligned": a shape, which is given the deviation and the minimum of the mean DNA (the
         authors' release); "log": the logarithm of the errors.
     pooling: what the network reads. size_shift: where the shift depends on image size. card: the model card.
@@ -46,7 +49,7 @@ class Predictor:
             raise ValueError(f"the network has {outputs} outputs for {len(self.mean.sigmas)} sigmas")
 
     def dna(self, raw: Tensor, size: tuple[int, int] | None = None) -> DiffusionDNA:
-        """The DNA that raw outputs (b, n) stand for: the mean over the batch, as a measured batch has.
+        """Make the DNA that raw outputs (b, n) stand for: the mean over the batch, as a measured batch has.
 
         size: (height, width) in latent pixels, for a shift that depends on it; the training set's without it.
         """
@@ -55,12 +58,36 @@ class Predictor:
             shift = self.size_shift.at(*size)
         # Times follow from the shift. Where there is no shift they are the grid's own.
         times = self.mean.times if shift is None else None
+        errors = self.errors(raw).mean(0)
         return replace(
-            self.mean, errors=self.errors(raw).mean(0), times=times, shift=shift, meta={"predictor": self.card}
+            self.mean,
+            errors=errors,
+            times=times,
+            shift=shift,
+            profile=profile_of_prompt(self.mean, errors),
+            meta={"predictor": self.card},
         )
 
+    def is_foreign(self, embedding: Tensor) -> bool:
+        """Tell whether most of what never varied in training is another in an embedding (b, inputs).
+
+        So it is with the prompts of another text encoder, whose width may be the same.
+        """
+        constant = self.network.input_std == 1  # what training gives those inputs
+        changed = (embedding.mean(0).to(constant.device) - self.network.input_mean).abs()[constant] > CHANGED
+        return len(changed) >= FEWEST_CONSTANT and bool(changed.float().mean() > 0.5)
+
+    def distance(self, embedding: Tensor) -> float:
+        """Tell how far an embedding (b, inputs) lies from the mean of the training prompts, in their own deviations.
+
+        The root mean square over the inputs that varied in training; 0 where none is known to have.
+        """
+        varied = self.network.input_std != 1
+        off = (embedding.mean(0).to(varied.device) - self.network.input_mean) / self.network.input_std
+        return float(off[varied].square().mean().sqrt()) if varied.any() else 0.0
+
     def errors(self, raw: Tensor) -> FloatArray:
-        """D (b, n) of raw outputs (b, n)."""
+        """Return D (b, n) of raw outputs (b, n)."""
         y = raw.double().cpu().numpy()
         if self.output == "log":
             return np.asarray(np.exp(y))
@@ -68,6 +95,6 @@ class Predictor:
         return np.asarray(scaled - scaled.min(1, keepdims=True) + self.mean.errors.min())
 
     def predict(self, embedding: Tensor, size: tuple[int, int] | None = None) -> DiffusionDNA:
-        """The DNA of a pooled conditioning (b, inputs), on the network's own device."""
+        """Predict the DNA of a pooled conditioning (b, inputs), on the network's own device."""
         with torch.no_grad():
             return self.dna(self.network(embedding), size)

@@ -6,18 +6,23 @@ which sigmas their outputs stand for. The width of the input tells the first, th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ..planner import DiffusionDNA, TimeShift
-from .model import Regressor
+from ..planner.reading import shortened
+from .model import MAX_WIDTHS, Regressor
 from .predictor import Predictor
 from .size_shift import SizeShift
 
 MODEL_STATE, NORM_DATA = "model_state.pth", "norm_data.pt"
+MAX_BYTES = 64 << 20  # of either: the larger one has 4 MB
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,35 @@ RELEASED = {
 }
 
 
+def read(folder: Path, load: Callable[[Path], Any]) -> Predictor:
+    """Read the released pair in a folder; ValueError, with the way out, where it is none.
+
+    load: a loader of PyTorch's files that makes nothing but tensors, or raises.
+    """
+    paths = [folder / part for part in (MODEL_STATE, NORM_DATA)]
+    try:
+        largest = max(path.stat().st_size for path in paths)
+    except OSError as error:
+        raise ValueError(f"the files in {folder.name!r} cannot be opened: {error.strerror}.") from error
+    if largest > MAX_BYTES:
+        raise ValueError(f"the files in {folder.name!r} are larger than the authors'. Get them again from the authors.")
+    try:
+        pair = [load(path) for path in paths]
+    except Exception:  # of whatever type: what is in the way of the safe loader is not to be read
+        # Without the loader's own words, which say how to read such files all the same.
+        raise ValueError(
+            f"the files in {folder.name!r} are not plain tensors, and nothing else is read from them. Get them again "
+            "from the authors."
+        ) from None
+    try:
+        return from_release(*pair)
+    except ValueError as error:
+        fault = shortened(str(error), 160)
+        raise ValueError(f"{folder.name!r} is no predictor that the authors released: {fault}.") from None
+
+
 def from_release(model_state: Any, norm_data: Any) -> Predictor:
-    """The predictor that a released pair holds, from the two dictionaries of tensors.
+    """Make the predictor that a released pair holds, from its two dictionaries of tensors.
 
     Raises ValueError that names what is missing, of another shape or not finite, or the widths that are known.
     """
@@ -48,6 +80,11 @@ def from_release(model_state: Any, norm_data: Any) -> Predictor:
             raise ValueError(f"{name} is no dictionary of tensors")
     if missing := {"X_mean", "X_std", "Y_mean"} - norm_data.keys():
         raise ValueError(f"{NORM_DATA} lacks {sorted(missing)}")
+    # Before they are copied: a tensor of few bytes may claim any size, and a sparse one cannot be flattened.
+    for name in ("X_mean", "X_std", "Y_mean"):
+        value, most = norm_data[name], MAX_WIDTHS[-1 if name == "Y_mean" else 0]
+        if value.layout != torch.strided or not value.is_floating_point() or not 2 <= value.numel() <= most:
+            raise ValueError(f"{name} in {NORM_DATA} is no list of 2 to {most} numbers")
     # Cloned, since the released mean and deviation of the inputs are one and the same tensor.
     scale = {"input_mean": norm_data["X_mean"].flatten().clone(), "input_std": norm_data["X_std"].flatten().clone()}
     network = Regressor.from_state({**model_state, **scale})

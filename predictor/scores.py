@@ -13,7 +13,9 @@ SMALLEST = 1e-12  # of the largest error; what is below is compared as this
 
 @dataclass(frozen=True)
 class Scores:
-    """cosine_mean, cosine_median: of the similarity per DNA, the paper's figures. A constant guess has a high one too.
+    """How well DNAs are predicted.
+
+    cosine_mean, cosine_median: of the similarity per DNA, the paper's figures. A constant guess has a high one too.
 
     explained: share of the variance of log D around its mean over the training set, 1 at best, 0 for that mean itself.
     """
@@ -30,7 +32,7 @@ class Scores:
 
 
 def scores(predicted: FloatArray, measured: FloatArray, log_mean: FloatArray) -> Scores:
-    """Of predicted errors (dnas, n) against measured ones, and the mean of log D over the training set, (n,)."""
+    """Score predicted errors (dnas, n) by measured ones, and the training set's mean of log D, (n,)."""
     lengths = np.linalg.norm(predicted, axis=1) * np.linalg.norm(measured, axis=1)
     cosines = (predicted * measured).sum(1) / lengths
     truth = log_errors(measured)
@@ -43,5 +45,5 @@ def scores(predicted: FloatArray, measured: FloatArray, log_mean: FloatArray) ->
 
 
 def log_errors(errors: FloatArray) -> FloatArray:
-    """log D, also where an error is 0."""
+    """Return log D, also where an error is 0."""
     return np.asarray(np.log(np.maximum(errors, SMALLEST * errors.max())))

@@ -30,8 +30,9 @@ CONSTANT = 1e-6  # the deviation below which an input does not vary
 
 @dataclass(frozen=True)
 class Settings:
-    """objective: a name in OBJECTIVES.
+    """How to train.
 
+    objective: a name in OBJECTIVES.
     held_out: share of the prompts for early stopping, and as many again for the scores. patience: epochs without a
     better validation loss after which training stops.
     """
@@ -61,7 +62,7 @@ class Epoch:
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What came out, on prompts that training never saw.
+    """The losses of a training, and its scores on prompts that it never saw.
 
     measured, predicted: (dnas, n) errors of these prompts. scores: the predictor's; mean_scores: the mean DNA's.
     """
@@ -79,7 +80,7 @@ def train(
     device: torch.device = CPU,
     after_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> tuple[Predictor, Report]:
-    """A predictor for the pairs' model, and how it does on held-out prompts. Deterministic for a seed and a device.
+    """Train a predictor for the pairs' model and score it on held-out prompts; a seed and a device fix the result.
 
     after_epoch: told of every epoch; what it raises ends the training. Raises ValueError for too few prompts.
     """
@@ -93,7 +94,8 @@ def train(
         network = Regressor(x.shape[1], errors.shape[1], dropout=objective.dropout)
         _set_input_scale(network, x[fitting])
         epochs = _fit(network.to(device), objective, (x, y), (fitting, validation), settings, after_epoch)
-    objective.finish(network.cpu().requires_grad_(False).eval())
+    seen = np.concatenate([fitting, validation])
+    objective.finish(network.cpu().requires_grad_(False).train(False), x[seen], errors[seen])
     mean = replace(pairs.grid, errors=errors[fitting].mean(0))
     card = {
         "model": pairs.model,
@@ -114,7 +116,7 @@ def train(
 
 
 def split(prompts: npt.NDArray[np.str_], share: float, seed: int) -> tuple[Rows, Rows, Rows]:
-    """Rows to fit, to stop by and to score by. All DNAs of one prompt are on one side."""
+    """Split rows to fit, to stop by and to score by. All DNAs of one prompt are on one side."""
     names = np.unique(prompts)
     if len(names) < FEWEST_PROMPTS:
         raise ValueError(f"{len(names)} different prompts are too few to train on: record {FEWEST_PROMPTS} at least")
@@ -126,7 +128,7 @@ def split(prompts: npt.NDArray[np.str_], share: float, seed: int) -> tuple[Rows,
 
 
 def _set_input_scale(network: Regressor, x: Tensor) -> None:
-    """A constant input keeps deviation 1, so that a prompt where it differs is not blown up."""
+    """Set the inputs' scale. A constant input keeps deviation 1, so that another value of it is not blown up."""
     deviation = x.std(0)
     network.input_mean.copy_(x.mean(0))
     network.input_std.copy_(torch.where(deviation > CONSTANT, deviation, 1))
@@ -164,7 +166,7 @@ def _fit(
             stepper.step()
             losses.append(loss.detach())
         rates.step()
-        network.eval()
+        network.train(False)
         with torch.no_grad():
             found = float(loss_of(validation))
         if found < best:

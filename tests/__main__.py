@@ -1,4 +1,10 @@
-"""`python tests [pytest options]` runs every test in the project's own environment, against a real ComfyUI."""
+"""`python tests [--require-host] [pytest options]` runs every test in the project's own environment.
+
+`python tests robustness` and `python tests fleet` run the campaigns beside them; they have options of their own.
+
+They run against a real ComfyUI, found or cloned. Where none can be had, the tests that need none run, and the last
+lines say what did not; with --require-host it fails instead.
+"""
 
 import os
 import sys
@@ -6,9 +12,14 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT / "demo"))  # for bootstrap
+sys.path.append(str(ROOT / "harness"))  # for environment alone: its other modules are named as the host's are
 
-from bootstrap import enter_environment, load_pack  # noqa: E402
+from environment import add_environment, enter_any_environment, enter_environment, load_pack  # noqa: E402
+
+sys.path.pop()
+
+REQUIRE_HOST = "--require-host"
+MOST_PROCESSES = 4  # each of which runs a ComfyUI
 
 
 class Tally:
@@ -39,18 +50,47 @@ def _counts(outcomes: Counter[str]) -> str:
     return ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in ("passed", "failed", "skipped"))
 
 
+def in_processes(count: int) -> list[str]:
+    """Give pytest's options that share the tests among so many processes, each with a ComfyUI of its own."""
+    # More threads than processors wait for one another in PyTorch for most of their time.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
+    return [f"--numprocesses={count}", "--no-loadscope-reorder"]
+
+
 def main() -> int:
+    if sys.argv[1:2] == ["robustness"]:
+        enter_environment()
+        load_pack()
+        from cotj.tests.robustness.command import main as robustness
+
+        return robustness(sys.argv[2:])
+    if sys.argv[1:2] == ["fleet"]:
+        enter_any_environment()
+        load_pack()
+        from cotj.harness import packages
+
+        add_environment(packages.ray())
+        from cotj.tests.fleet.kills import main as kills
+
+        return kills(sys.argv[2:])
+    arguments = [argument for argument in sys.argv[1:] if argument != REQUIRE_HOST]
+    reason = ""
+    if len(arguments) < len(sys.argv) - 1:
+        enter_environment()
+    else:
+        reason = enter_any_environment()
     load_pack()
-    from cotj.demo.host.find import find_comfyui
-
-    enter_environment(find_comfyui())
-
     import pytest
+    from cotj.harness.find import how_to_get_one
+    from cotj.tests.without_host import LeftOut
 
     os.chdir(ROOT)
-    tally = Tally()
-    status = pytest.main(sys.argv[1:], plugins=[tally])
+    if not arguments and not reason:
+        arguments = in_processes(min(os.cpu_count() or 1, MOST_PROCESSES))
+    tally, left_out = Tally(), LeftOut(reason)
+    status = pytest.main(arguments, plugins=[tally, left_out])
     tally.show()
+    print(left_out.summary(how_to_get_one()))
     return int(status)
 
 

@@ -3,8 +3,8 @@
 import sys
 import tempfile
 
-from cotj.demo.bootstrap import cache_dir
-from cotj.demo.host.find import find_comfyui
+from cotj.harness.environment import cache_dir
+from cotj.harness.find import find_comfyui
 
 
 def import_host() -> None:

@@ -1,30 +1,54 @@
-"""The demo model as ComfyUI loads it: one shipped file, and a text encoder and a VAE that are written by rule.
+"""The demo model as files for ComfyUI's own loaders, beside the node that needs none: Load Demo Model.
 
 UNETLoader  cotj-demo.safetensors     an SD3 (MMDiT) of 3.8 million parameters
-CLIPLoader  cotj-demo-clip.pt, sd3    see text_encoder.py
-VAELoader   cotj-demo-vae.safetensors see vae.py
+CLIPLoader  cotj-demo-clip.pt, sd3    see demo_model/text_encoder.py
+VAELoader   cotj-demo-vae.safetensors see demo_model/vae.py
+
+Text encoder and VAE are nearly empty, so both are shipped compressed, 40 kilobytes in place of 11 megabytes.
 """
 
 from __future__ import annotations
 
+import gzip
+import json
 import shutil
 from pathlib import Path
 
-DIFFUSION_MODEL = "cotj-demo.safetensors"
+from ...demo_model import FITTED, FOLDER, SCHEDULES, WEIGHTS
+
+__all__ = ["FITTED", "SCHEDULES", "WEIGHTS"]
+
+HERE = Path(__file__).parent
+DIFFUSION_MODEL = WEIGHTS.name
 TEXT_ENCODER = "cotj-demo-clip.pt"
 VAE = "cotj-demo-vae.safetensors"
-WEIGHTS = Path(__file__).parent / DIFFUSION_MODEL
-PREDICTOR = Path(__file__).parent / "cotj-demo-predictor.safetensors"
+PREDICTOR = HERE.parents[1] / "predictor_weights" / "cotj-demo-predictor.safetensors"
+PLACES = {
+    DIFFUSION_MODEL: "diffusion_models",
+    TEXT_ENCODER: "text_encoders",
+    VAE: "vae",
+    SCHEDULES.name: "cotj",
+}  # file to the folder of ComfyUI's `models` that its loader looks in
 
 
-def install(models: Path) -> None:
-    """Put the demo's files into a ComfyUI `models` folder; what is there already under another name is left alone."""
-    from . import text_encoder, vae
+def fitted_steps() -> list[int]:
+    """List the numbers of steps that a planned sampler was found for."""
+    return sorted(map(int, json.loads(SCHEDULES.read_text(encoding="utf-8"))["searches"]))
 
-    folders = {name: models / name for name in ("diffusion_models", "text_encoders", "vae", "cotj")}
-    for folder in folders.values():
-        folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(WEIGHTS, folders["diffusion_models"] / DIFFUSION_MODEL)
-    shutil.copyfile(PREDICTOR, folders["cotj"] / PREDICTOR.name)
-    text_encoder.write(folders["text_encoders"] / TEXT_ENCODER)
-    vae.write(folders["vae"] / VAE)
+
+def packed(name: str) -> Path:
+    """Name the compressed file that text encoder or VAE is shipped in."""
+    return HERE / f"{name}.gz"
+
+
+def install(models: Path) -> list[Path]:
+    """Put the demo's files into a ComfyUI `models` folder, and give their paths there. Standard library only."""
+    written = []
+    for name, folder in PLACES.items():
+        target = models / folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source = gzip.open(packed(name)) if packed(name).exists() else (FOLDER / name).open("rb")
+        with source, target.open("wb") as copy:
+            shutil.copyfileobj(source, copy)
+        written.append(target)
+    return written

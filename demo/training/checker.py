@@ -31,7 +31,7 @@ class Found:
 
 
 def _fit_shape(mask: np.ndarray) -> tuple[str, float]:
-    """The shape whose drawing overlaps the region best (intersection over union), and its radius in pixels."""
+    """Find the shape whose drawing overlaps the region best, by intersection over union, and its radius in pixels."""
     y, x = ndimage.center_of_mass(mask)
     x, y, area = x + 0.5, y + 0.5, mask.sum()
     best = (-1.0, "", 0.0)
@@ -45,7 +45,7 @@ def _fit_shape(mask: np.ndarray) -> tuple[str, float]:
 
 
 def find_objects(image: np.ndarray) -> tuple[list[Found], np.ndarray]:
-    """The objects of an image ((SIDE, SIDE, 3) in 0..1), and the mask of all pixels that they or their edges touch."""
+    """Find the objects of an image ((SIDE, SIDE, 3) in 0..1), and the mask of all pixels of them or their edges."""
     nearest = ((image[:, :, None] - _PALETTE) ** 2).sum(-1).argmin(-1)
     found, touched = [], np.zeros((SIDE, SIDE), bool)
     for index, name in enumerate(_OBJECT_NAMES):
@@ -66,7 +66,7 @@ def find_objects(image: np.ndarray) -> tuple[list[Found], np.ndarray]:
 
 @lru_cache(maxsize=1)
 def _backgrounds() -> tuple[list[Background], np.ndarray, np.ndarray]:
-    """Every background at every phase: names, pictures (n, SIDE * SIDE * 3), squares summed over colours."""
+    """Make every background at every phase: names, pictures (n, SIDE * SIDE * 3), squares summed over colours."""
     names, pictures = [], []
     shifts = range(0, 2 * CELL)
     for name in BACKGROUND_COLOURS:
@@ -90,7 +90,7 @@ def _backgrounds() -> tuple[list[Background], np.ndarray, np.ndarray]:
 
 
 def read_background(image: np.ndarray, touched: np.ndarray) -> Background:
-    """The background that explains the untouched pixels best; a plain one with a large residue is noisy."""
+    """Find the background that explains the untouched pixels best; a plain one with a large residue is noisy."""
     names, pictures, squares = _backgrounds()
     free = ~touched
     # The sum over free pixels of (picture - image)^2, less the part that is the same for every picture.
@@ -105,7 +105,7 @@ def read_background(image: np.ndarray, touched: np.ndarray) -> Background:
 
 
 def _relation(first: Found, second: Found) -> str:
-    """Where the first is, seen from the second."""
+    """Name where the first is, seen from the second."""
     dx, dy = first.x - second.x, first.y - second.y
     if abs(dx) > abs(dy):
         return "left of" if dx < 0 else "right of"
@@ -118,7 +118,7 @@ def _place(found: Found) -> str:
 
 
 def check(image: np.ndarray, scene: Scene) -> dict[str, bool]:
-    """For each aspect that the scene's caption claims: is it so in the image ((SIDE, SIDE, 3) in 0..1)?
+    """Check for each aspect that the caption claims whether it is so in the image ((SIDE, SIDE, 3) in 0..1).
 
     `position` is asked of single objects, `relation` of pairs, `count` of rows and of every other scene.
     """

@@ -24,13 +24,13 @@ Scores = dict[str, tuple[float, int]]
 
 
 def summary(checks: list[dict[str, bool]]) -> Scores:
-    """For each aspect, the share of the captions claiming it whose claim holds, and their number."""
+    """Return for each aspect the share of the captions claiming it whose claim holds, and their number."""
     aspects = {aspect: [c[aspect] for c in checks if aspect in c] for one in checks for aspect in one}
     return {aspect: (float(np.mean(right)), len(right)) for aspect, right in aspects.items()}
 
 
 def scores(model: MMDiT, captions: Captions, count: int, guidance: float = 3.0, steps: int = 30) -> Scores:
-    """The checker's findings on images of `count` held-out captions."""
+    """Check images of `count` held-out captions."""
     device = next(model.parameters()).device
     rng = np.random.default_rng(0)
     scenes = [random_scene(rng, held_out=True) for _ in range(count)]
@@ -47,7 +47,7 @@ def scores(model: MMDiT, captions: Captions, count: int, guidance: float = 3.0, 
 
 
 def checker_scores(count: int) -> tuple[Scores, float]:
-    """The checker on true renders; and the share of renders it rejects when captions are swapped."""
+    """Score the checker on true renders, and the share of renders it rejects when captions are swapped."""
     rng = np.random.default_rng(1)
     scenes = [random_scene(rng, held_out=True) for _ in range(count)]
     images = [render(scene, rng) for scene in scenes]
@@ -56,8 +56,6 @@ def checker_scores(count: int) -> tuple[Scores, float]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    from ..host.find import find_comfyui
-
     parser = argparse.ArgumentParser(
         prog="evaluate", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -71,5 +69,5 @@ def main(argv: list[str] | None = None) -> None:
     print(f"  swapped captions rejected: {rejected:.3f}")
     model = from_host_state_dict(load_file(args.weights))
     print(f"Model on {args.prompts} held-out captions, guidance 3, 30 Euler steps")
-    for aspect, (share, count) in scores(model, Captions(find_comfyui()), args.prompts).items():
+    for aspect, (share, count) in scores(model, Captions(), args.prompts).items():
         print(f"  {aspect:<12}{share:.3f}  of {count}")

@@ -20,24 +20,23 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 from safetensors.torch import load_file
 
-from ..host.find import find_comfyui
-from ..models import WEIGHTS
+from ..models import HERE, WEIGHTS
 from .dna import GRID, GUIDANCE, REFERENCE_STEPS, denoiser, measure, run_noise
 from .mmdit import from_host_state_dict
 from .scenes import random_scene
 from .text import Captions
 
-MEASURED = WEIGHTS.with_name("cotj-demo-dna.safetensors")
+MEASURED = HERE / "cotj-demo-dna.safetensors"
 
 
 def protocol(weights: Path) -> dict[str, Any]:
-    """What must agree for measurements to belong together."""
+    """Describe what must agree for measurements to belong together."""
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:16]
     return {"weights": digest, "guidance": GUIDANCE, "reference_steps": REFERENCE_STEPS, "noise": "seed = row"}
 
 
 def captions(count: int) -> list[str]:
-    """Different captions of the training set, always the same ones first."""
+    """Draw different captions of the training set, always the same ones first."""
     rng = np.random.default_rng(0)
     found: dict[str, None] = {}
     while len(found) < count:
@@ -46,7 +45,7 @@ def captions(count: int) -> list[str]:
 
 
 def write(path: Path, prompts: list[str], errors: np.ndarray, protocol: dict[str, Any]) -> None:
-    """Atomically, so that an interrupted run goes on from a whole file."""
+    """Write atomically, so that an interrupted run goes on from a whole file."""
     partial = path.with_suffix(".partial")
     metadata = {"captions": json.dumps(prompts), "protocol": json.dumps(protocol)}
     save_file({"errors": errors.astype(np.float32), "sigmas": GRID}, partial, metadata)
@@ -54,7 +53,7 @@ def write(path: Path, prompts: list[str], errors: np.ndarray, protocol: dict[str
 
 
 def read(path: Path) -> tuple[list[str], np.ndarray, dict[str, Any]]:
-    """The captions that were measured, their errors (captions, GRID), and how they were measured."""
+    """Read the captions that were measured, their errors (captions, GRID), and how they were measured."""
     with safe_open(path, framework="numpy") as file:
         metadata = file.metadata()
         return json.loads(metadata["captions"]), file.get_tensor("errors"), json.loads(metadata["protocol"])
@@ -70,7 +69,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, default=16, help="16 is the fastest on a CPU")
     args = parser.parse_args(argv)
     model = from_host_state_dict(load_file(args.weights)).requires_grad_(False)
-    encode = Captions(find_comfyui())
+    encode = Captions()
     empty = encode([""])
     prompts, how = captions(args.prompts), protocol(args.weights)
     errors = np.empty((0, len(GRID)), np.float32)

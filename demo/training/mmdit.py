@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..models.text_encoder import LONGEST_CAPTION, TOKENS, WIDTH
-from ..models.vae import LATENT_CHANNELS
+from ...demo_model.text_encoder import LONGEST_CAPTION, TOKENS, WIDTH
+from ...demo_model.vae import LATENT_CHANNELS
 
 DEPTH = 3  # the host fixes the width at 64 per layer and head
 PATCH = 4
@@ -24,14 +24,14 @@ CHANNELS = 3
 
 
 def timestep_embedding(t: Tensor, width: int = 256) -> Tensor:
-    """(B,) flow times in 0..1 to (B, width) sinusoids of 1000 t."""
+    """Embed (B,) flow times in 0..1 as (B, width) sinusoids of 1000 t."""
     frequencies = torch.exp(-math.log(10000) * torch.arange(width // 2, device=t.device) / (width // 2))
     angles = 1000 * t[:, None].float() * frequencies
     return torch.cat((angles.cos(), angles.sin()), -1)
 
 
 def position_embedding(width: int, side: int) -> Tensor:
-    """(side * side, width): the host's fixed sine and cosine embedding of a side x side grid, centred at 7.5."""
+    """Make (side * side, width), the host's fixed sine and cosine embedding of a grid, centred at 7.5."""
     axis = torch.linspace(-1, 1, side) * 7.5 + 7.5
     frequencies = 10000 ** (-torch.arange(width // 4) / (width / 4))
 
@@ -60,7 +60,7 @@ class Attention(nn.Module):
             self.proj = nn.Linear(width, width)
 
     def split(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, L, width) to three of (B, heads, L, width / heads)."""
+        """Split (B, L, width) into three of (B, heads, L, width / heads)."""
         q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         return self.ln_q(q), self.ln_k(k), v
 
@@ -81,7 +81,7 @@ class Block(nn.Module):
         return F.layer_norm(x, (self.width,), eps=1e-6)
 
     def before(self, x: Tensor, c: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], tuple[Tensor, ...]]:
-        """Queries, keys, values; and the modulations that `after` takes."""
+        """Return queries, keys, values, and the modulations that `after` takes."""
         shift, scale, *rest = self.adaLN_modulation(c).chunk(2 if self.pre_only else 6, dim=1)
         return self.attn.split(modulate(self.norm(x), shift, scale)), tuple(rest)
 
@@ -150,7 +150,7 @@ class MMDiT(nn.Module):
         self.initialise()
 
     def initialise(self) -> None:
-        """Xavier for matrices, zero for gates and output, as in DiT (Peebles & Xie 2023, arXiv 2212.09748)."""
+        """Initialise as DiT does: Xavier for matrices, zero for gates and output (Peebles & Xie, arXiv 2212.09748)."""
         for module in self.modules():
             if isinstance(module, (nn.Linear, nn.Conv2d)):
                 nn.init.xavier_uniform_(module.weight.view(module.weight.shape[0], -1))
@@ -178,7 +178,7 @@ class MMDiT(nn.Module):
 
 
 def host_state_dict(model: MMDiT, dtype: torch.dtype = torch.bfloat16) -> dict[str, Tensor]:
-    """The model as an SD3 checkpoint: 16 latent channels and a 4096-wide context, the added weights zero."""
+    """Write the model as an SD3 checkpoint: 16 latent channels, a 4096-wide context, the added weights zero."""
     state = {key: value.detach().clone() for key, value in model.state_dict().items()}
     rest = LATENT_CHANNELS - CHANNELS
     state["x_embedder.proj.weight"] = F.pad(state["x_embedder.proj.weight"], (0, 0, 0, 0, 0, rest))
@@ -191,7 +191,7 @@ def host_state_dict(model: MMDiT, dtype: torch.dtype = torch.bfloat16) -> dict[s
 
 
 def from_host_state_dict(state: dict[str, Tensor]) -> MMDiT:
-    """The inverse of `host_state_dict`, in float32."""
+    """Read what `host_state_dict` wrote, in float32."""
     model = MMDiT()
     state = {key: value.float() for key, value in state.items()}
     state["x_embedder.proj.weight"] = state["x_embedder.proj.weight"][:, :CHANNELS]

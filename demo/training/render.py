@@ -14,12 +14,12 @@ _Y, _X = np.mgrid[0:SIDE, 0:SIDE] + 0.5
 
 
 def colour(name: str) -> np.ndarray:
-    """RGB in 0..1."""
+    """Return RGB in 0..1."""
     return np.array((OBJECT_COLOURS | BACKGROUND_COLOURS)[name]) / 255
 
 
 def coverage(shape: str, x: float, y: float, radius: float) -> np.ndarray:
-    """How much of each pixel the shape covers, (SIDE, SIDE) in 0..1; `radius` and the centre are in pixels."""
+    """Return how much of each pixel the shape covers, (SIDE, SIDE) in 0..1; `radius` and centre are in pixels."""
     dx, dy = _X - x, _Y - y
     if shape == "circle":
         distance = np.hypot(dx, dy) - radius
@@ -34,7 +34,7 @@ def coverage(shape: str, x: float, y: float, radius: float) -> np.ndarray:
 
 
 def texture(background: Background, phase: tuple[float, float], vertical: bool) -> np.ndarray:
-    """(SIDE, SIDE, 3): the background without noise. `phase` shifts stripes and checks, in pixels."""
+    """Draw (SIDE, SIDE, 3): the background without noise. `phase` shifts stripes and checks, in pixels."""
     first = colour(background.colours[0])
     if background.texture in ("plain", "noisy"):
         return np.broadcast_to(first, (SIDE, SIDE, 3))
@@ -50,7 +50,7 @@ def texture(background: Background, phase: tuple[float, float], vertical: bool) 
 
 
 def positions(scene: Scene, rng: np.random.Generator) -> np.ndarray:
-    """(things, 2): x and y of every object's centre, in pixels, with the freedom its words leave."""
+    """Place (things, 2): x and y of every object's centre, in pixels, with the freedom its words leave."""
     grid = (8.5, 16.0, 23.5)
     if scene.layout in PLACES:
         column, row = PLACES[scene.layout]
@@ -66,13 +66,13 @@ def positions(scene: Scene, rng: np.random.Generator) -> np.ndarray:
 
 
 def paint(image: np.ndarray, thing: Thing, x: float, y: float, radius: float) -> np.ndarray:
-    """The image with one more object on it."""
+    """Add one more object to the image."""
     alpha = coverage(thing.shape, x, y, radius)[..., None]
     return image + alpha * (colour(thing.colour) - image)
 
 
 def render(scene: Scene, rng: np.random.Generator) -> np.ndarray:
-    """(SIDE, SIDE, 3) in 0..1: one picture of the scene."""
+    """Draw (SIDE, SIDE, 3) in 0..1: one picture of the scene."""
     # Whole pixels, so that an edge of a stripe is an edge of the image.
     across, down = rng.integers(0, 2 * CELL, 2).tolist()
     image = texture(scene.background, (across, down), vertical=bool(rng.integers(2)))

@@ -14,14 +14,14 @@ Velocity = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def flow_times(steps: int, shift: float = SHIFT) -> Tensor:
-    """(steps + 1,) descending from 1 to 0, uniform before the shift."""
+    """Return (steps + 1,) flow times descending from 1 to 0, uniform before the shift."""
     u = torch.linspace(1, 0, steps + 1)
     return shift * u / (1 + (shift - 1) * u)
 
 
 @torch.no_grad()
 def sample(model: Velocity, context: Tensor, empty: Tensor, guidance: float, steps: int, noise: Tensor) -> np.ndarray:
-    """(B, SIDE, SIDE, 3) in 0..1. `context` (B, L, W) and `empty` (1, L, W) are those of the captions and of ''.
+    """Sample (B, SIDE, SIDE, 3) in 0..1 with `context` (B, L, W) of the captions and `empty` (1, L, W) of ''.
 
     `noise` (B, 3, SIDE, SIDE) is where the images start.
     """

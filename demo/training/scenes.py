@@ -91,7 +91,7 @@ class Scene:
 
 
 def random_background(rng: np.random.Generator) -> Background:
-    """A background; about two in five are plain, one in twenty is noisy."""
+    """Draw a background; about two in five are plain, one in twenty is noisy."""
     texture = str(rng.choice(TEXTURES, p=TEXTURE_SHARES))
     count = 1 if texture in ("plain", "noisy") else 2
     colours = rng.permutation(list(BACKGROUND_COLOURS))[:count].tolist()
@@ -101,12 +101,12 @@ def random_background(rng: np.random.Generator) -> Background:
 
 
 def random_thing(rng: np.random.Generator) -> Thing:
-    """Any size, colour and shape."""
+    """Draw any size, colour and shape."""
     return Thing(str(rng.choice(SIZES)), str(rng.choice(list(OBJECT_COLOURS))), str(rng.choice(SHAPES)))
 
 
 def random_scene(rng: np.random.Generator, held_out: bool = False) -> Scene:
-    """A scene of the training captions, or of the held-out ones."""
+    """Draw a scene of the training captions, or of the held-out ones."""
     while True:
         kind = rng.choice(("one", "two", "row"), p=(0.4, 0.38, 0.22))
         first = random_thing(rng)

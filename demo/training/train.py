@@ -34,7 +34,7 @@ SCORE_EVERY = 1000
 
 
 def batch(captions: Captions, size: int, seed: int, step: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Images in -1..1 (B, 3, H, W), contexts (B, L, W), flow times (B,); a function of seed and step alone."""
+    """Draw images in -1..1 (B, 3, H, W), contexts (B, L, W), flow times (B,): a function of seed and step alone."""
     rng = np.random.default_rng((seed, step))
     scenes = [random_scene(rng) for _ in range(size)]
     images = torch.from_numpy(np.stack([render(scene, rng) for scene in scenes])).permute(0, 3, 1, 2).float() * 2 - 1
@@ -45,12 +45,12 @@ def batch(captions: Captions, size: int, seed: int, step: int) -> tuple[Tensor, 
 
 
 def rate(step: int, steps: int) -> float:
-    """The learning rate's factor: warm-up, constant, linear fall."""
+    """Return the learning rate's factor: warm-up, constant, linear fall."""
     return min(1.0, (step + 1) / WARM_UP, (steps - step) / (DECAY_SHARE * steps))
 
 
 def optimisers(model: MMDiT, learning_rate: float) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices inside the blocks, AdamW for everything else."""
+    """Make Muon for the matrices inside the blocks, AdamW for everything else."""
     matrices: list[Tensor] = []
     rest: list[Tensor] = []
     for name, parameter in model.named_parameters():
@@ -63,15 +63,13 @@ def optimisers(model: MMDiT, learning_rate: float) -> list[torch.optim.Optimizer
 
 
 def save(path: Path, state: dict) -> None:
-    """Atomically, so that an interrupted run resumes from a whole file."""
+    """Write atomically, so that an interrupted run resumes from a whole file."""
     partial = path.with_suffix(".partial")
     torch.save(state, partial)
     os.replace(partial, path)
 
 
 def main(argv: list[str] | None = None) -> None:
-    from ..host.find import find_comfyui
-
     parser = argparse.ArgumentParser(prog="train", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--run", type=Path, required=True, help="folder of the checkpoint and the results")
     parser.add_argument("--steps", type=int, default=12000)
@@ -84,7 +82,7 @@ def main(argv: list[str] | None = None) -> None:
         torch.set_num_threads(args.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(args.seed)
-    captions = Captions(find_comfyui())
+    captions = Captions()
     model = MMDiT().to(device)
     average = copy.deepcopy(model).requires_grad_(False)
     steppers = optimisers(model, args.rate)

@@ -12,26 +12,26 @@ from pathlib import Path
 
 import numpy as np
 
-from ...planner import DiffusionDNA, TimeShift
+from ...planner import DiffusionDNA, TimeShift, dna_file
 from ...predictor import DNADataSet, Pairs, files
 from ...predictor.objectives import OBJECTIVES
 from ...predictor.train import Epoch, Settings, train
-from ..host.find import find_comfyui
-from ..models import WEIGHTS
+from ..models import PREDICTOR
 from .dna import GRID, pooled
 from .measure_dna import MEASURED, read
+from .measure_profile import PROFILE
 from .sample import SHIFT
 from .text import Captions
 
-PREDICTOR = WEIGHTS.with_name("cotj-demo-predictor.safetensors")
-
 
 def demo_pairs(path: Path = MEASURED) -> Pairs:
-    """The demo's measured DNAs, with what Predict DNA would pool from the host's conditioning of each caption."""
+    """Collect the demo's measured DNAs, with what Predict DNA would pool from the conditioning of each caption."""
     captions, errors, _ = read(path)
-    embeddings = pooled(Captions(find_comfyui())(captions)).numpy()
+    embeddings = pooled(Captions()(captions)).numpy()
     errors = errors.astype(np.float64)
-    grid = DiffusionDNA(GRID, errors.mean(0), shift=TimeShift("static", SHIFT))
+    profile = dna_file.read(PROFILE).profile
+    power = profile.power if profile else None
+    grid = DiffusionDNA(GRID, errors.mean(0), shift=TimeShift("static", SHIFT), power=power, profile=profile)
     return Pairs(embeddings, errors, np.array(captions), grid, "token mean", "SD3")
 
 
@@ -55,5 +55,6 @@ def main(argv: list[str] | None = None) -> None:
     predictor, report = train(pairs, settings, after_epoch=show)
     if not args.data_set:
         predictor = replace(predictor, card={**predictor.card, "model": "CoTj demo"})
+        predictor.network.net.half()  # it ships with the pack, in half the size
     files.write(args.output, predictor)
     print(f"{args.output}\nheld-out prompts: {report.scores}\nthe mean DNA: {report.mean_scores}")

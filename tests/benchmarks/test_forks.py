@@ -2,13 +2,13 @@
 
 import pytest
 from cotj.benchmarks import forks
-from cotj.benchmarks.reach.runs import Runs, Store
-from cotj.benchmarks.reach.subjects import Mixture
+from cotj.benchmarks.lab.models import MixtureSubject
+from cotj.benchmarks.lab.runs import Runs, Store
 
 
 @pytest.mark.parametrize("kind", ["flow", "ve"])
 def test_the_long_run_itself_does_not_stray_and_a_rule_costs_nothing_or_more(tmp_path, kind):
-    runs = Runs(Mixture(3.0, kind, prompts=4, seeds=2), Store(tmp_path / "kept.sqlite"))
+    runs = Runs(MixtureSubject(3.0, kind, prompts=4, seeds=2), Store(tmp_path / "kept.sqlite"))
     assert runs.strays(*runs.reference_run("own"), runs.subject.calibration).max() < 1e-5
     (forked, share), added, found = forks.cell(runs, "dpmpp_2m", 4)
     assert (added > 0).all()

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from cotj.benchmarks import optimizing
-from cotj.benchmarks.mixture import mixture
+from cotj.benchmarks.lab.mixture import mixture
 
 
 def test_it_prints_a_line_for_each_way_with_ratios_inside_of_their_intervals(monkeypatch, capsys):
@@ -24,7 +24,7 @@ def test_it_prints_a_line_for_each_way_with_ratios_inside_of_their_intervals(mon
 def test_pairs_are_of_one_prompt_only_where_that_is_asked_and_no_noise_is_a_mode(one_prompt):
     model = mixture(guidance=3.0)
     for seed in (1, 2):
-        pairs = optimizing.Pairs(model, "euler", seed, 16, one_prompt)
+        pairs = optimizing.MixturePairs(model, "euler", seed, 16, one_prompt)
         assert (len(set(pairs.prompts)) == 1) == one_prompt
         likeness = np.corrcoef(np.vstack([pairs.noises, model.means]))[:16, 16:]
         assert np.abs(likeness).max() < 0.5

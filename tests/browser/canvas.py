@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from playwright.sync_api import Page
 
 # What the frontend of the host logs as an error whatever packs there are.
-HOSTS_OWN = re.compile(r"graph accessed before initialization|user\.css|/userdata|favicon")
+HOSTS_OWN = re.compile(r"graph accessed before initialization|user\.css|/userdata|favicon|missingModelDownload")
 LOADED = "() => app?.vueAppReady && app.canvas?.graph && app.extensionManager?.workflow?.activeWorkflow"
 DRIVE = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")
 
@@ -29,16 +30,27 @@ class Canvas:
         self._wait_for_page()
         self.set("Comfy.VueNodes.Enabled", vue)
 
+    @property
+    def versions(self) -> str:
+        """Name the frontend and the browser."""
+        frontend = self.page.evaluate("() => window.__COMFYUI_FRONTEND_VERSION__")
+        browser = self.page.context.browser
+        return f"frontend {frontend}, Chromium {browser.version if browser else '?'}"
+
     def _logged(self, message: Any) -> None:
         said = f"{message.text} {message.location.get('url', '')}"
         if message.type == "error" and not HOSTS_OWN.search(said):
             self.errors.append(said)
 
+    def forgive_refusals(self) -> None:
+        """Leave out the browser's own lines about requests that the server has refused."""
+        self.errors[:] = [error for error in self.errors if "400 (Bad Request)" not in error]
+
     def _requested(self, request: Any) -> None:
         self.queued += request.method == "POST" and request.url.endswith("/api/prompt")
 
     def _wait_for_page(self) -> None:
-        self.page.wait_for_function("() => window.app")
+        self.page.wait_for_function("() => window.app", timeout=90_000)
         self.page.wait_for_function(LOADED, timeout=90_000)
         self.page.add_script_tag(content=DRIVE)
         self.drive("start")
@@ -51,6 +63,10 @@ class Canvas:
         """Reload the page, and open a saved workflow in it."""
         self.page.reload()
         self._wait_for_page()
+        self.load(workflow)
+
+    def load(self, workflow: dict[str, Any]) -> None:
+        """Open a saved workflow."""
         self.page.evaluate("graph => app.loadGraphData(graph)", workflow)
         self.look()
 
@@ -62,7 +78,7 @@ class Canvas:
 
     def save(self) -> dict[str, Any]:
         """The workflow as the frontend would save it."""
-        return self.page.evaluate("() => drive.root().serialize()")
+        return json.loads(self.page.evaluate("() => JSON.stringify(drive.root().serialize())"))
 
     def build(self, nodes: dict[str, dict[str, Any]]) -> None:
         """Put a graph in the host's API format on the canvas, and look at it."""
@@ -96,6 +112,22 @@ class Canvas:
                 return state
             self.page.wait_for_timeout(100)
         raise AssertionError(f"the widget of node {node_id} stayed at {state}")
+
+    def image(self, node_id: str) -> str:
+        """The widget's picture as soon as it no longer changes: the page lays itself out frame by frame."""
+        image = ""
+        for _ in range(50):
+            before, image = image, self.drive("image", node_id)
+            if image == before:
+                return image
+            self.page.wait_for_timeout(300)
+        raise AssertionError(f"the picture of node {node_id} never stayed the same")
+
+    def wait_for_image(self, node_id: str, expected: str, seconds: float = 15) -> None:
+        """Wait until the widget's picture is this one, to the last pixel."""
+        self.page.wait_for_function(
+            "([id, image]) => drive.image(id) === image", arg=[node_id, expected], timeout=seconds * 1000
+        )
 
     def point(self, node_id: str, x: float, y: float) -> str:
         """Move the pointer to a place in the widget's picture, as shares of it; what is read there."""

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cotj.demo.models import install
-from cotj.nodes import dna_file
-from cotj.planner import DiffusionDNA, TimeShift
+from cotj.harness.frontends import frontend as frontend_folder
+from cotj.planner import DiffusionDNA, TimeShift, dna_file
 from cotj.tests.browser.canvas import Canvas
-from cotj.tests.host.conftest import WatchedServer
+from cotj.tests.host.conftest import WatchedServer, nothing_learned  # noqa: F401 - a fixture
 from playwright.sync_api import Browser, Error, sync_playwright
 
 OUTPUT = Path(__file__).parent / "output"
@@ -26,6 +26,14 @@ DNAS = {
     "first": DiffusionDNA(TIMES.astype(np.float32), 0.01 + TIMES**3, shift=TimeShift("static", 3.0)),
     "second": DiffusionDNA(TIMES.astype(np.float32), 0.002 + TIMES**1.5, shift=TimeShift("static", 3.0)),
 }
+
+
+driven: set[str] = set()  # versions of what the tests ran on
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for versions in driven:
+        terminalreporter.write_line(f"The browser tests ran on {versions}.")
 
 
 @pytest.fixture(scope="session")
@@ -45,12 +53,13 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedServer]:
+def server(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[WatchedServer]:
+    named = pytestconfig.getoption("frontend")
     base = tmp_path_factory.mktemp("browser")
     settings = base / "user" / "default" / "comfy.settings.json"
     settings.parent.mkdir(parents=True)
     settings.write_text(json.dumps({"Comfy.TutorialCompleted": True}))  # or the templates open by themselves
-    with WatchedServer(base) as running:
+    with WatchedServer(base, frontend_folder(named) if named else None) as running:
         install(running.models)
         for name, dna in DNAS.items():
             dna_file.write(running.models / "cotj", name, dna)
@@ -62,8 +71,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedServer]:
 def frontend(request, browser: Browser, server: WatchedServer) -> Iterator[Canvas]:
     """A page in one renderer, for all tests that may share it."""
     page = browser.new_page(viewport=SIZE)
-    page.set_default_timeout(30_000)
-    yield Canvas(page, server.url, vue=request.param == "nodes 2.0")
+    page.set_default_timeout(90_000)
+    canvas = Canvas(page, server.url, vue=request.param == "nodes 2.0")
+    driven.add(canvas.versions)
+    yield canvas
     page.close()
 
 

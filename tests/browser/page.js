@@ -56,21 +56,33 @@ window.drive = (() => {
       const widget = drive.input(node, name);
       widget.value = value;
       widget.callback?.(value, app.canvas, node);
+      drive.track();
+    },
+
+    /** Has the frontend look for what has changed, as it does at every mouse-up. */
+    track() {
       const { changeTracker } = app.extensionManager.workflow.activeWorkflow;
-      (changeTracker.captureCanvasState ?? changeTracker.checkState).call(changeTracker); // as it does at every mouse-up
+      (changeTracker.captureCanvasState ?? changeTracker.checkState).call(changeTracker);
     },
 
     ids: (type) => app.graph.nodes.filter((node) => node.type === type).map((node) => node.id),
 
-    lookAt(id) {
+    lookAt(id, scale = 0.8) {
       const [x, y] = drive.node(id).pos;
-      app.canvas.ds.scale = 0.8;
+      app.canvas.ds.scale = scale;
       app.canvas.ds.offset = [300 - x, 150 - y];
       app.canvas.setDirty(true, true);
     },
 
-    mute(type) {
-      for (const node of app.graph.nodes) if (node.type === type) node.mode = 2;
+    nodePlace: (id) => drive.node(id) && [...drive.node(id).pos],
+
+    mute(type, mode = 2) {
+      for (const node of app.graph.nodes) if (node.type === type) node.mode = mode;
+    },
+
+    move(id, place) {
+      drive.node(id).pos = place;
+      app.canvas.setDirty(true, true);
     },
 
     resize(id, size) {
@@ -101,6 +113,16 @@ window.drive = (() => {
         size: [picture.clientWidth, picture.clientHeight],
         rect: [x, y, width, height],
       };
+    },
+
+    /** The pictures that the widget of a node shows of runs; null where it shows none. */
+    gallery(id) {
+      const gallery = drive.plan(id)?.view?.gallery;
+      const tile = ({ name, figure, missing, image }) => {
+        const done = Boolean(image?.complete);
+        return { name, figure, missing, pictured: done && image.naturalWidth > 0, gone: done && image.naturalWidth === 0 };
+      };
+      return gallery ? { ...gallery, tiles: gallery.tiles.map(tile) } : null;
     },
 
     /** How many pixels of its picture have each colour, as #rrggbbaa. */
@@ -138,9 +160,34 @@ window.drive = (() => {
       api.fetchApi = fetchApi;
     },
 
+    /** Makes a subgraph of these nodes; gives the id of its node. */
+    toSubgraph: (ids) => String(app.graph.convertToSubgraph(new Set(ids.map((id) => drive.node(id)))).node.id),
+
     intoSubgraph(ids) {
-      const { node } = app.graph.convertToSubgraph(new Set(ids.map((id) => drive.node(id))));
-      app.canvas.setGraph(node.subgraph);
+      drive.open(drive.toSubgraph(ids));
+    },
+
+    /** Shows what is in a subgraph, or the whole graph. */
+    open(id) {
+      const node = id && drive.node(id);
+      if (node) app.canvas.openSubgraph(node.subgraph, node);
+      else app.canvas.setGraph(drive.root());
+    },
+
+    subgraphs: () => app.graph.nodes.filter((node) => node.subgraph).map((node) => String(node.id)),
+
+    remove(id) {
+      const node = drive.node(id);
+      node.graph.remove(node);
+      drive.track();
+    },
+
+    /** Chooses an entry of the pack in the menu of a node; whether there is one. */
+    choose(id, entry) {
+      const pack = app.extensions.find(({ name }) => name === "cotj.plan");
+      const found = pack.getNodeMenuItems(drive.node(id)).find(({ content }) => content === entry);
+      found?.callback();
+      return Boolean(found);
     },
 
     /** Contrast, as WCAG has it, of each colour of the theme with the ground. */

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from cotj.demo.models import WEIGHTS
 from cotj.demo.training import measure_dna
 from cotj.demo.training.dna import GRID, pooled, run_noise
 from cotj.demo.training.mmdit import MMDiT, host_state_dict
+from cotj.demo.training.train_predictor import demo_pairs
 from safetensors.torch import save_file
 
 
@@ -75,3 +77,12 @@ def test_pooling_stands_for_all_tokens():
     all_tokens = torch.cat((contexts, contexts[:, -1:].expand(-1, 52, -1)), 1)
     torch.testing.assert_close(pooled(contexts)[:, :768], all_tokens.mean(1))
     assert pooled(contexts).shape == (2, 4096) and not pooled(contexts)[:, 768:].any()
+
+
+def test_what_the_predictor_is_trained_on_was_measured_on_the_model_that_ships():
+    captions, errors, how = measure_dna.read(measure_dna.MEASURED)
+    assert how == measure_dna.protocol(WEIGHTS)
+    pairs = demo_pairs()
+    assert len(captions) == len(pairs.embeddings)
+    np.testing.assert_array_equal(pairs.errors, errors)
+    assert pairs.grid.profile is not None

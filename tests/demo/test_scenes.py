@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from cotj.demo.host.find import find_comfyui
 from cotj.demo.training.render import render
 from cotj.demo.training.scenes import HELD_OUT_SHARE, random_scene
 from cotj.demo.training.text import Captions
@@ -27,9 +26,11 @@ def test_renders_are_pictures_and_repeat_with_their_seed():
 
 
 def test_every_caption_fits_the_text_encoder():
-    captions = Captions(find_comfyui())
+    captions = Captions()
     rng = np.random.default_rng(0)
     words = [random_scene(rng).caption for _ in range(500)]
     assert captions(words).shape == (500, 25, 768)
     with pytest.raises(ValueError, match="longer than 24 tokens"):
         captions(["a small red circle " * 6])
+    with pytest.raises(ValueError, match="no word 'cat'"):
+        captions(["a red cat"])

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from cotj.demo.host.client import ComfyClient
-from cotj.demo.host.server import ComfyServer
+from cotj.harness.client import ComfyClient
+from cotj.harness.server import ComfyServer
 from cotj.tests.small_models import install_nodes
 
 # From the first line, before which the host puts a level, to the blank one after the message; chained exceptions are
@@ -22,8 +22,8 @@ TRACEBACK = re.compile(
 class WatchedServer(ComfyServer):
     """A server that tells the tracebacks that tests asked for from the others in its log."""
 
-    def __init__(self, base: Path) -> None:
-        super().__init__(base)
+    def __init__(self, base: Path, frontend: Path | None = None) -> None:
+        super().__init__(base, frontend=frontend)
         self._expected: set[int] = set()
 
     def tracebacks(self) -> list[str]:
@@ -74,3 +74,19 @@ def demo_models(server: WatchedServer) -> Path:
 
     install(server.models)
     return server.models
+
+
+@pytest.fixture
+def nothing_learned(server: WatchedServer) -> Path:
+    """The folder that profiles are learned into, without those of other tests."""
+    folder = server.models / "cotj"
+    for path in folder.glob("cache-*"):
+        path.unlink()
+    return folder
+
+
+@pytest.fixture
+def nothing_stored(server: WatchedServer) -> None:
+    """Take away what Optimize Sigmas has stored in other tests; what the pack ships stays."""
+    for path in (server.models / "cotj").glob("*.schedules.json"):
+        path.unlink()

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from cotj.demo.host.client import NodeError
-from cotj.nodes import dna_file
-from cotj.planner import CoTj, DiffusionDNA, TimeShift, plan_fixed
-from cotj.planner.slices import cut, plan_part
+from cotj.harness.client import NodeError
+from cotj.planner import CoTj, DiffusionDNA, TimeShift, dna_file, plan_fixed
+from cotj.planner.partial_runs import cut, plan_part
 from cotj.predictor import DNADataSet
 from cotj.tests.host.workflows import DemoRun, Graph, plan
 from safetensors.numpy import load
@@ -61,10 +60,10 @@ class Run(DemoRun):
 
     def ksampler(self, model, latent=None, **options):
         defaults = {"steps": 20, "cfg": 3.0, "sampler_name": "euler", "scheduler": "simple", "denoise": 1.0}
+        defaults |= {"seed": SEED}
         return self.graph.add(
             "KSampler",
             model=model,
-            seed=SEED,
             positive=self.positive,
             negative=self.negative,
             latent_image=latent or self.latent,
@@ -72,12 +71,11 @@ class Run(DemoRun):
         )
 
     def advanced(self, model, start, end, latent=None, first=True, last=True, **options):
-        defaults = {"steps": 20, "cfg": 3.0, "sampler_name": "euler", "scheduler": "simple"}
+        defaults = {"steps": 20, "cfg": 3.0, "sampler_name": "euler", "scheduler": "simple", "noise_seed": SEED}
         return self.graph.add(
             "KSamplerAdvanced",
             model=model,
             add_noise="enable" if first else "disable",
-            noise_seed=SEED,
             positive=self.positive,
             negative=self.negative,
             latent_image=latent or self.latent,
@@ -95,10 +93,17 @@ class Run(DemoRun):
             "SamplerCustomAdvanced",
             noise=noise or self.noise,
             guider=guider[0],
-            sampler=self.graph.add("KSamplerSelect", sampler_name=sampler)[0],
+            sampler=self.sampler(sampler),
             sigmas=sigmas,
             latent_image=latent or self.latent,
         )
+
+    def sampler(self, name):
+        if isinstance(name, list):  # a SAMPLER
+            return name
+        if name == "ucgm":
+            return self.graph.add("CoTjUCGMSampler", kappa_mode="adaptive", kappa=0.4)[0]
+        return self.graph.add("KSamplerSelect", sampler_name=name)[0]
 
     def image(self):
         """A latent that is not empty."""
@@ -118,6 +123,16 @@ def simple(steps=20):
     """The demo model's own schedule, shift 3."""
     u = (1000 - np.floor(np.arange(steps) * 1000 / steps)) / 1000
     return np.append(3 * u / (1 + 2 * u), 0).astype(np.float32)
+
+
+def test_nodes_on_one_plan_each_show_their_own_run(client):
+    run = Run()
+    sigmas = run.planned()
+    one, other = (run.graph.add("CoTjApplyPlan", model=run.model, plan=sigmas) for _ in range(2))
+    # Another seed than the tests below, whose runs ComfyUI would else have kept.
+    run.latents(client, run.ksampler(one[0], seed=1), run.ksampler(other[0], denoise=0.5, seed=1))
+    assert client.texts[one.id].startswith(f"{STEPS} steps ran: 1, ")
+    assert client.texts[other.id] and not client.texts[other.id].startswith(f"{STEPS} steps ran")
 
 
 @pytest.mark.parametrize("batch", [1, 2])
@@ -226,7 +241,7 @@ def test_a_start_step_that_adds_noise_is_image_to_image(client):
 @pytest.mark.parametrize("sampler", ["euler", "euler_ancestral"])
 def test_from_a_dna_the_samplers_own_steps_are_planned_for_that_sampler(client, sampler):
     run = Run()
-    expected = plan_fixed(DNA, 7, CoTj(ancestral=sampler == "euler_ancestral")).sigmas
+    expected = plan_fixed(DNA, 7, CoTj(ancestral=sampler == "euler_ancestral"), fall_back=True).sigmas
     (followed, custom), totals = run.latents(
         client,
         run.ksampler(run.apply(run.dna()), steps=7, scheduler="karras", sampler_name=sampler),
@@ -236,23 +251,29 @@ def test_from_a_dna_the_samplers_own_steps_are_planned_for_that_sampler(client, 
     assert totals[0] == {7}
 
 
-@pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m"])
+@pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m", "ucgm"])
 def test_from_a_measured_dna_a_run_is_what_the_plan_node_makes_of_it(client, sampler):
     run = Run()
     dna = run.measure()[0]
     sigmas = plan(run.graph, dna, steps=6, planner="auto", sampler=sampler)[0]
-    (followed, custom), _ = run.latents(
-        client, run.ksampler(run.apply(dna), steps=6, sampler_name=sampler), run.custom(sigmas, sampler=sampler)
+    even = run.manual(simple(6))
+    (followed, custom, other), _ = run.latents(
+        client,
+        run.custom(even, model=run.apply(dna), sampler=sampler),
+        run.custom(sigmas, sampler=sampler),
+        run.custom(plan(run.graph, dna, steps=6, planner="auto", sampler="euler")[0], sampler=sampler),
     )
     np.testing.assert_array_equal(followed, custom)
+    assert np.array_equal(custom, other) == (sampler == "euler"), "planned as for euler"
 
 
 def test_from_a_dna_denoise_and_slices_have_the_samplers_steps(client):
     run = Run()
     model, image = run.apply(run.dna()), run.image()
-    part = plan_part(DNA, 6, float(simple(12)[-7]), 0.0)
+    part = plan_part(DNA, 6, float(simple(12)[-7]), 0.0, fall_back=True)
     between = float(simple(10)[4])
-    slices = [*plan_part(DNA, 4, 1.0, between)[:-1], *plan_part(DNA, 6, between, 0.0)]
+    upper, lower = plan_part(DNA, 4, 1.0, between, fall_back=True), plan_part(DNA, 6, between, 0.0, fall_back=True)
+    slices = [*upper[:-1], *lower]
     first = run.advanced(model, 0, 4, last=False, steps=10)
     second = run.advanced(model, 4, 10000, first[0], first=False, steps=10)
     (denoised, denoised_custom, _, handed_over, custom), totals = run.latents(

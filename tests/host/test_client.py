@@ -1,7 +1,7 @@
 """The server and client themselves, on nodes that every ComfyUI has."""
 
 import pytest
-from cotj.demo.host.client import ComfyClient, NodeError, ValidationError
+from cotj.harness.client import ComfyClient, NodeError, ValidationError
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -5,10 +5,9 @@ import json
 import numpy as np
 import pytest
 import safetensors.torch
-from cotj.demo.host.client import NodeError
 from cotj.demo.models import VAE
-from cotj.nodes import dna_file
-from cotj.planner import DiffusionDNA, TimeShift, score
+from cotj.harness.client import NodeError
+from cotj.planner import DiffusionDNA, TimeShift, dna_file, score
 from cotj.tests.host.workflows import DemoRun, Graph, pictures
 
 pytestmark = pytest.mark.usefixtures("demo_models")
@@ -51,6 +50,8 @@ def test_a_dna_scores_schedules_without_a_model(client, graph):
         assert claimed["predicted_error"] == pytest.approx(score(DNA, sigmas), rel=1e-5)
         assert claimed["mse"] is claimed["psnr"] is claimed["calls"] is None
     assert result.outputs[node.id]["text"] == result.outputs[text]["text"]
+    assert "predicted: by planner cotj for euler; only a run measures it." in result.outputs[text]["text"][0]
+    assert "two: steps 2, predicted " in client.texts[node.id]
     np.testing.assert_array_equal(pictures(client, result, node), pictures(client, result, preview))
 
 
@@ -79,8 +80,8 @@ def test_measured_runs_are_those_of_the_sampler(client, graph):
     images, others = (pictures(client, result, file) / 255 for file in decoded)
     psnr = -10 * np.log10(((images - others) ** 2).mean((1, 2, 3)))
     np.testing.assert_allclose(five["psnr"], psnr, atol=0.3)  # the pictures are rounded to 8 bits
-    assert same["ssim"] == pytest.approx([1, 1])
-    assert max(five["ssim"]) < 0.9999
+    assert [*same["ssim"], *same["haarpsi"]] == pytest.approx([1] * 4)
+    assert max(five["ssim"]) < 0.9999 and max(five["haarpsi"]) < 0.9999
     assert (five["calls"], same["calls"]) == (5, 12)
     assert found["reference"]["steps"] == 12
     assert found["reference"]["seed"] == 1
@@ -149,7 +150,7 @@ def test_a_reference_that_cannot_be_one_is_refused(client, server, graph, inputs
         ({"sampler": "euler"}, "input 'guider': it is missing"),
         ({"dna": True, "labels": "a, b"}, "input 'labels': 2 labels for 1 schedules"),
         ({"dna": True, "sigmas": "1, 0.5"}, "input 'sigmas0': it is no whole schedule"),
-        ({"dna": True, "sigmas": "14.6, 1, 0"}, "input 'sigmas0': it starts at 14.6"),
+        ({"dna": True, "sigmas": "14.6, 1, 0"}, "input 'sigmas0': it starts at sigma 14.6"),
     ],
 )
 def test_what_cannot_be_compared_says_why(client, server, graph, inputs, reason):

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from cotj.demo.host.client import NodeError
-from cotj.nodes import dna_file
-from cotj.planner import Constraints, CoTj, DiffusionDNA, plan_adaptive, plan_fixed, plan_target
+from cotj.harness.client import NodeError
+from cotj.planner import Constraints, CoTj, DiffusionDNA, dna_file, plan_adaptive, plan_fixed, plan_target
 from cotj.tests.host.workflows import Graph, adaptive, plan
 
 TIMES = (np.arange(1, 41) / 40).astype(np.float32)
@@ -42,6 +41,7 @@ def sigmas_of(client, graph, planned):
         ({"visit": "0.875, 0.3"}, Constraints(visit=(0.875, 0.3))),
         ({"first_sigma": 0.91, "last_sigma": 0.12}, Constraints(first=0.91, last=0.12)),
         ({"min_jump": 0.1, "max_jump": 0.35}, Constraints(min_jump=0.1, max_jump=0.35)),
+        ({"allowed": "1, 0.9, 0.75 0.5,0.25, 0.1"}, Constraints(allowed=(1.0, 0.9, 0.75, 0.5, 0.25, 0.1))),
     ],
 )
 def test_plans_keep_to_them(client, graph, values, expected):
@@ -80,6 +80,8 @@ def test_an_ancestral_sampler_has_a_plan_of_its_own(client, graph):
     [
         ({"visit": "0.875; 0.3"}, ["Plan Constraints", "'visit'", "0.875;"]),
         ({"visit": "nan"}, ["Plan Constraints", "visit"]),
+        ({"allowed": "1; 0.5"}, ["Plan Constraints", "'allowed'", "1;"]),
+        ({"allowed": "1, 0.5"}, ["Plan CoTj Sigmas", "1 to 2 do", "Change"]),
         ({"min_jump": 0.5, "max_jump": 0.2}, ["Plan Constraints", "min_jump 0.5 is above max_jump 0.2"]),
         ({"visit": "3.5"}, ["Plan CoTj Sigmas", "visit 3.5 lies above", "Change"]),
         ({"max_jump": 0.1}, ["Plan CoTj Sigmas", "10 to", "Change"]),

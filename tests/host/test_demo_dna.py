@@ -1,12 +1,11 @@
-"""The demo's DNAs, measured without the host in batches, are those that Measure DNA gives for the same seed."""
+"""The demo's DNAs and profiles, measured without the host, are those that Measure DNA gives for the same seed."""
 
 import numpy as np
-from cotj.demo.host.find import find_comfyui
 from cotj.demo.models import WEIGHTS
-from cotj.demo.training.dna import denoiser, measure, run_noise
+from cotj.demo.training.dna import denoiser, measure, measure_profile, run_noise, whole_noise
 from cotj.demo.training.mmdit import from_host_state_dict
 from cotj.demo.training.text import Captions
-from cotj.nodes import dna_file
+from cotj.planner import dna_file
 from cotj.tests.host.workflows import DemoRun, Graph
 from safetensors.torch import load_file
 
@@ -26,9 +25,15 @@ def test_in_process_and_in_host_agree(client, demo_models, monkeypatch):
 
     assert len(in_host.sigmas) == POINTS
     monkeypatch.setattr("cotj.demo.training.dna.GRID", in_host.sigmas)
-    encode = Captions(find_comfyui())
+    encode = Captions()
     model = from_host_state_dict(load_file(WEIGHTS)).requires_grad_(False)
     contexts = encode([CAPTION, "a large blue circle in the center on a plain black background"])
     errors, _ = measure(denoiser(model, contexts, encode([""])), run_noise([SEED, 5]))
     np.testing.assert_allclose(in_host.errors, errors[0], rtol=0.02)
     assert in_host.shift.value == 3.0
+
+    profile = measure_profile(denoiser(model, contexts[:1], encode([""])), whole_noise([SEED]))
+    np.testing.assert_allclose(profile.sigmas, in_host.profile.sigmas, rtol=1e-4)
+    scale = np.abs(in_host.profile.gram).max()
+    np.testing.assert_allclose(profile.gram, in_host.profile.gram, atol=1e-3 * scale)
+    np.testing.assert_allclose(profile.response, in_host.profile.response, atol=0.05)

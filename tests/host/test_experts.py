@@ -4,9 +4,8 @@ import re
 
 import numpy as np
 import pytest
-from cotj.demo.host.client import NodeError
-from cotj.nodes import dna_file
-from cotj.planner import Constraints, DiffusionDNA, TimeShift, plan_fixed
+from cotj.harness.client import NodeError
+from cotj.planner import Constraints, DiffusionDNA, TimeShift, dna_file, plan_fixed
 from cotj.planner.experts import join_experts
 from cotj.tests.host.workflows import DemoRun, Graph
 from cotj.tests.small_models import FILES, install
@@ -181,11 +180,12 @@ def test_no_sigmas_have_no_parts(client):
     assert shown(client, graph, *(parts[i] for i in range(3))) == ["tensor([])", "tensor([])", "0"]
 
 
-def test_wan_2_2_in_two_ksamplers(client, server):
+@pytest.mark.parametrize("link", ["SIGMAS", "PLAN"])
+def test_wan_2_2_in_two_ksamplers(client, server, link):
     """Measured, planned and sampled: the pair of a real architecture, in the graph that people have."""
     install(server.models, ["wan22_high", "wan22_low", "clip_l"])
-    graph = Graph()
-    run = SmallRun(graph, "wan22_high")
+    graph, seed = Graph(), {"SIGMAS": 1, "PLAN": 2}[link]
+    run = SmallRun(graph, "wan22_high", seed=seed)
     high = run.model
     low = graph.add("UNETLoader", unet_name=FILES["wan22_low"], weight_dtype="default")[0]
     guiders = [graph.add("BasicGuider", model=model, conditioning=run.positive)[0] for model in (high, low)]
@@ -193,12 +193,17 @@ def test_wan_2_2_in_two_ksamplers(client, server):
     measured = experts.measure(reference_steps=4, grid_points=8)
     planned = experts.plan(measured[0], measured[1], steps=4)
 
-    def ksampler(model, sigmas, latent, first):
+    applied = [
+        graph.add("CoTjApplyPlan", model=model, plan=planned[output if link == "SIGMAS" else 5])
+        for model, output in ((high, 1), (low, 2))
+    ]
+
+    def ksampler(model, latent, first):
         return graph.add(
             "KSamplerAdvanced",
-            model=graph.add("CoTjApplyPlan", model=model, plan=sigmas)[0],
+            model=model[0],
             add_noise="enable" if first else "disable",
-            noise_seed=1,
+            noise_seed=seed,
             steps=planned[3],
             cfg=1.0,
             sampler_name="euler",
@@ -211,15 +216,17 @@ def test_wan_2_2_in_two_ksamplers(client, server):
             return_with_leftover_noise="enable" if first else "disable",
         )[0]
 
-    handed_over = ksampler(high, planned[1], run.latent, True)
+    handed_over = ksampler(applied[0], run.latent, True)
     custom, advanced, high_alone = experts.latents(
         client,
         experts.sample(planned[1], planned[2]),
-        ksampler(low, planned[2], handed_over, False),
+        ksampler(applied[1], handed_over, False),
         experts._sampler(guiders[0], run.noise, planned[0], run.latent),
     )
     np.testing.assert_allclose(advanced, custom, atol=1e-4)
     assert np.abs(high_alone - custom).max() > 1e-2
+    for node, side in zip(applied, ("high-noise expert, which runs the part above", "low-noise expert")):
+        assert (side in client.texts[node.id]) == (link == "PLAN")
     assert 0.875 in numbers(shown(client, graph, planned[1])[0])
 
 
@@ -245,10 +252,26 @@ def test_what_does_not_fit_is_refused(client, server):
     experts = Experts()
     experts.run.noise = experts.graph.add("DisableNoise")[0]
     refusal(client, server, experts.graph, experts.measure()[0], "Measure Expert DNAs, input 'noise'", "RandomNoise")
+    experts = Experts()
+    mask = experts.graph.add("SolidMask", value=1.0, width=256, height=256)[0]
+    experts.run.latent = experts.graph.add("SetLatentNoiseMask", samples=experts.run.latent, mask=mask)[0]
+    refusal(client, server, experts.graph, experts.measure()[0], "Measure Expert DNAs, input 'latent_image'", "mask")
     graph = Graph()
     flipped = graph.add("FlipSigmas", sigmas=graph.add("ManualSigmas", sigmas="1, 0.5, 0")[0])[0]
     parts = graph.add("CoTjSplitAtBoundary", sigmas=flipped, boundary=0.875)
     refusal(client, server, graph, parts[2], "Split Sigmas at Boundary, input 'sigmas'", "do not descend")
+
+
+@pytest.mark.parametrize("broken", ["guider_high", "guider_low"])
+def test_an_expert_whose_guess_is_not_finite_is_named(client, server, broken):
+    graph = Graph()
+    infinite = graph.add("LatentOperationTonemapReinhard", multiplier=0.0)[0]
+    run = DemoRun(graph, cfg=3.0)
+    other = DemoRun(graph, cfg=3.0, patch=("LatentApplyOperationCFG", {"operation": infinite}))
+    guiders = {"guider_high": run.guider, "guider_low": run.guider} | {broken: other.guider}
+    experts = Experts(run, *guiders.values())
+    words = f"Measure Expert DNAs, input '{broken}'", "is not finite", "higher precision"
+    refusal(client, server, graph, experts.measure()[0], *words)
 
 
 def test_experts_of_two_kinds_are_refused(client, server):

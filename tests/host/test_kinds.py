@@ -5,7 +5,7 @@ import urllib.request
 
 import numpy as np
 import pytest
-from cotj.nodes import dna_file
+from cotj.planner import dna_file
 from cotj.tests.host.workflows import Graph, plan
 from cotj.tests.small_models.run import RECIPES, SmallRun, install_for
 from safetensors.numpy import load

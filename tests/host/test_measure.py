@@ -7,12 +7,10 @@ from contextlib import closing
 import numpy as np
 import pytest
 import websocket
-from cotj.demo.host.client import Interrupted, NodeError
-from cotj.nodes import dna_file
-from cotj.planner import sigma_to_flow
-from cotj.planner.grid import measuring_grid
-from cotj.tests.host.workflows import FRESH_NOISE, DemoRun, Graph
-from safetensors.numpy import load
+from cotj.harness.client import Interrupted, NodeError
+from cotj.planner import dna_file, sigma_to_flow
+from cotj.planner.measuring_grid import measuring_grid
+from cotj.tests.host.workflows import FRESH_NOISE, DemoRun, Graph, save_dna, saved_latent
 
 STEPS, POINTS = 6, 8
 LOWEST = 3 / 1002  # of SD3: the first of a thousand timesteps at its shift of 3
@@ -21,17 +19,8 @@ SD3_SCALE, SD3_SHIFT = 1.5305, 0.0609  # of the model's own latents, which error
 pytestmark = pytest.mark.usefixtures("demo_models")
 
 
-def save(graph, dna, name):
-    return graph.add("CoTjSaveDNA", dna=dna, name=name, overwrite=True)
-
-
 def read(server, name):
     return dna_file.read(server.models / "cotj" / f"{name}.safetensors")
-
-
-def saved_latent(client, result, node):
-    [place] = result.outputs[node.id]["latents"]
-    return load(client.view(place))["latent_tensor"]
 
 
 @pytest.mark.parametrize(("cfg", "batch"), [(1.0, 1), (1.0, 2), (3.0, 1), (3.0, 2)])
@@ -40,7 +29,7 @@ def test_errors_are_those_of_one_step_guesses_by_the_hosts_own_sampler(client, s
     graph = Graph()
     run = DemoRun(graph, cfg=cfg, batch=batch)
     measured = run.measure(STEPS, POINTS)
-    save(graph, measured[0], "measured")
+    save_dna(graph, measured[0], "measured")
     schedule = graph.add("BasicScheduler", model=run.model, scheduler="simple", steps=STEPS, denoise=1.0)
     own = graph.add("SaveLatent", samples=run.sample(schedule[0])[0], filename_prefix="own")
     reference = graph.add("SaveLatent", samples=measured[1], filename_prefix="reference")
@@ -71,7 +60,7 @@ def test_errors_are_those_of_one_step_guesses_by_the_hosts_own_sampler(client, s
 def test_the_dna_says_what_it_depends_on(client, server):
     graph = Graph()
     run = DemoRun(graph, cfg=3.0, batch=2, seed=7)
-    save(graph, run.measure(STEPS, POINTS)[0], "described")
+    save_dna(graph, run.measure(STEPS, POINTS)[0], "described")
     client.run(graph.nodes)
     dna = read(server, "described")
     meta = dna.meta
@@ -91,7 +80,7 @@ def test_the_dna_says_what_guidance_its_conditioning_carries(client, server):
     run = DemoRun(graph)
     distilled = graph.add("FluxGuidance", conditioning=run.positive, guidance=4.5)[0]
     guider = graph.add("BasicGuider", model=run.model, conditioning=distilled)[0]
-    save(graph, run.measure(STEPS, POINTS, guider=guider)[0], "distilled")
+    save_dna(graph, run.measure(STEPS, POINTS, guider=guider)[0], "distilled")
     client.run(graph.nodes)
     assert read(server, "distilled").meta["guidance"] == {"cfg": 1.0, "positive": 4.5}
 
@@ -100,9 +89,9 @@ def test_fresh_noise_measures_other_errors_and_the_same_ones_again(client, serve
     graph = Graph()
     run = DemoRun(graph)
     for name, noise in (("same", "same as the run"), ("fresh", FRESH_NOISE)):
-        save(graph, run.measure(STEPS, POINTS, probe_noise=noise)[0], name)
+        save_dna(graph, run.measure(STEPS, POINTS, probe_noise=noise)[0], name)
     # Another grid point more makes it another node for the cache, on a grid whose top is the same.
-    save(graph, run.measure(STEPS, 2, probe_noise=FRESH_NOISE)[0], "fresh again")
+    save_dna(graph, run.measure(STEPS, 2, probe_noise=FRESH_NOISE)[0], "fresh again")
     client.run(graph.nodes)
     same, fresh, again = (read(server, name) for name in ("same", "fresh", "fresh again"))
     assert not np.isclose(same.errors, fresh.errors, rtol=1e-3).any()
@@ -114,7 +103,7 @@ def test_a_reference_follows_given_sigmas(client, server):
     run = DemoRun(graph)
     sigmas = graph.add("ManualSigmas", sigmas="1, 0.75, 0.5, 0")[0]
     measured = run.measure(STEPS, POINTS, reference_sigmas=sigmas)
-    save(graph, measured[0], "given")
+    save_dna(graph, measured[0], "given")
     reference = graph.add("SaveLatent", samples=measured[1], filename_prefix="reference")
     own = graph.add("SaveLatent", samples=run.sample(sigmas)[0], filename_prefix="own")
     result = client.run(graph.nodes)
@@ -125,7 +114,7 @@ def test_a_reference_follows_given_sigmas(client, server):
 def test_a_model_of_the_other_kind_is_measured_from_its_lowest_sigma_to_its_top(client, server):
     graph = Graph()
     run = DemoRun(graph, patch=("ModelSamplingDiscrete", {"sampling": "x0", "zsnr": False}))
-    save(graph, run.measure(STEPS, 40)[0], "other kind")
+    save_dna(graph, run.measure(STEPS, 40)[0], "other kind")
     client.run(graph.nodes)
     dna = read(server, "other kind")
     assert (dna.kind, dna.shift, dna.times) == ("ve", None, None)
@@ -137,7 +126,7 @@ def test_a_model_of_the_other_kind_is_measured_from_its_lowest_sigma_to_its_top(
 def test_an_exponential_shift_is_recognised(client, server):
     graph = Graph()
     flux = ("ModelSamplingFlux", {"max_shift": 1.15, "base_shift": 0.5, "width": 256, "height": 256})
-    save(graph, DemoRun(graph, patch=flux).measure(STEPS, POINTS)[0], "exponential")
+    save_dna(graph, DemoRun(graph, patch=flux).measure(STEPS, POINTS)[0], "exponential")
     client.run(graph.nodes)
     shift = read(server, "exponential").shift
     # Flux: 0.5 at 256 image tokens, 1.15 at 4096, linear between.
@@ -248,7 +237,20 @@ def test_a_reference_schedule_of_another_model_is_refused(client, server):
     graph = Graph()
     run = DemoRun(graph)
     measured = run.measure(STEPS, POINTS, reference_sigmas=graph.add("ManualSigmas", sigmas="14.6, 4, 1, 0")[0])
-    refusal(client, server, graph, measured, "starts at 14.6", "no noise level above 1", "made for this model")
+    refusal(client, server, graph, measured, "starts at sigma 14.6", "no noise level above 1", "made for this model")
+
+
+def test_a_reference_that_begins_in_the_middle_is_refused(client, server):
+    graph = Graph()
+    run = DemoRun(graph)
+    measured = run.measure(STEPS, POINTS, reference_sigmas=graph.add("ManualSigmas", sigmas="0.5, 0.2, 0")[0])
+    refusal(client, server, graph, measured, "'reference_sigmas'", "starts at sigma 0.5", "denoise 1")
+
+
+def test_a_model_without_noise_levels_is_refused(client, server):
+    graph = Graph()
+    measured = DemoRun(graph, patch=("ModelSamplingSD3", {"shift": 0.0})).measure(STEPS, POINTS)
+    refusal(client, server, graph, measured, "'guider'", "shift is 0", "Set one above 0")
 
 
 def test_measuring_without_noise_is_refused(client, server):
@@ -263,6 +265,4 @@ def test_a_reference_schedule_that_leaves_noise_is_refused(client, server, sigma
     graph = Graph()
     run = DemoRun(graph)
     measured = run.measure(STEPS, POINTS, reference_sigmas=graph.add("ManualSigmas", sigmas=sigmas)[0])
-    refusal(
-        client, server, graph, measured, "descending schedule that ends at 0", "'reference_sigmas'", "whole schedule"
-    )
+    refusal(client, server, graph, measured, "descends and ends at 0", "'reference_sigmas'", "no whole schedule")

@@ -6,12 +6,13 @@ import re
 import numpy as np
 import pytest
 import torch
-from cotj.benchmarks.reach import host
-from cotj.benchmarks.reach.runs import Runs, Store
-from cotj.benchmarks.reach.subjects import Demo, Items, demo_captions
-from cotj.demo.host.client import Interrupted, NodeError, ValidationError
-from cotj.nodes import schedule_file
-from cotj.nodes.optimize_text import distance
+from cotj.benchmarks.lab import host
+from cotj.benchmarks.lab import search as benchmark_search
+from cotj.benchmarks.lab.models import Demo, Items, MixtureSubject, demo_captions
+from cotj.benchmarks.lab.runs import Runs, Store
+from cotj.harness.client import Interrupted, NodeError, ValidationError
+from cotj.nodes.optimizing import stored_search
+from cotj.nodes.reports.trial_figures import distance
 from cotj.planner import flow_to_sigma, optimal_steps
 from cotj.tests.host.workflows import DemoRun, Graph
 from cotj.tests.small_models.run import SmallRun, install_for
@@ -53,7 +54,7 @@ class Optimizing:
 
     @property
     def stored(self):
-        return schedule_file.read(self.server.models / "cotj" / f"{self.name}{schedule_file.SUFFIX}")
+        return stored_search.read(self.server.models / "cotj" / f"{self.name}{stored_search.SUFFIX}")
 
 
 @pytest.mark.parametrize("objective", ["balanced", "steady"])
@@ -65,15 +66,17 @@ def test_it_beats_every_candidate_on_its_pairs_and_counts_the_calls_that_the_mod
     assert steps == STEPS and len(search.sigmas) == STEPS + 1 and search.sigmas[-1] == 0
     assert search.calls == optimizing.calls <= budget
     assert f"with {search.calls} model calls" in text and f"the objective '{objective}'" in text
-    names = {trial.name for trial in search.trials}
+    names = set(search.candidates)
     assert {"simple", "beta", "shift 1", "shift 5", "shift 2 ends 0.7"} <= names
-    for trial in search.trials:
+    for trial in search.candidates.values():
         assert trial.complete(pairs) or trial.total() >= search.best.total()
         if trial.complete(pairs):
             assert search.best.total() <= trial.total()
-    assert search.best.total() < min(trial.total() for trial in search.trials if trial.complete(pairs))
-    strayed = [forking for trial in search.trials for forking in trial.forking.values()]
-    assert len(strayed) == sum(len(trial.errors) for trial in search.trials) and min(map(np.min, strayed)) > 0
+    assert search.best.total() < min(trial.total() for trial in search.candidates.values() if trial.complete(pairs))
+    strayed = [forking for trial in search.candidates.values() for forking in trial.forking.values()]
+    assert (
+        len(strayed) == sum(len(trial.errors) for trial in search.candidates.values()) and min(map(np.min, strayed)) > 0
+    )
 
 
 def test_a_known_optimum_is_found(client, server):
@@ -84,11 +87,57 @@ def test_a_known_optimum_is_found(client, server):
     optimizing.graph.nodes[optimizing.node.id]["inputs"]["sampler"] = sampler
     sigmas, _, _ = optimizing.queue(client)
     search = optimizing.stored.searches[STEPS]
-    assert search.finished and len(search.trials) > 20
-    for trial in search.trials:
+    assert search.finished and len(search.candidates) > 20
+    for trial in search.candidates.values():
         assert np.abs(trial.times[1:] - optimum).max() > 0.1
         assert search.best.all_errors().max() < 1e-4 * trial.all_errors().min()
     assert [float(word) for word in re.findall(r"\d\.\d+", sigmas)] == pytest.approx([1, *optimum, 0], abs=1e-3)
+
+
+class HostMixture(MixtureSubject):
+    """The exact mixture with the noise that the host draws for an empty latent of 32 x 32 pixels."""
+
+    def noise(self, items):
+        draws = [torch.randn(256, generator=torch.manual_seed(seed)) for seed in items.seeds]
+        return torch.stack(draws)
+
+
+@pytest.mark.parametrize("sampler, steps, budget", [("dpmpp_2m", 4, 2200), ("euler", 5, 2600)])
+def test_node_and_benchmark_find_the_same_schedule_on_the_exact_mixture(client, server, sampler, steps, budget):
+    """One through the host's guider, the other in this process: the same candidates, errors, calls and result."""
+    prompts, seed, guidance, name = 4, 40, 3.0, f"mixture {sampler}"
+    graph = Graph()
+    run = DemoRun(graph, seed=seed)
+    exact = {"prompts": 2 * prompts, "guidance": guidance, "file": f"{name}.calls"}
+    model = graph.add("SmallModelsExactMixture", model=run.model, **exact)[0]
+    texts = [graph.add("SmallModelsMixturePrompt", number=number)[0] for number in range(prompts)]
+    links = {f"prompts.prompt{number}": text for number, text in enumerate(texts)}
+    links["guider"] = graph.add("BasicGuider", model=model, conditioning=texts[0])[0]
+    links["latent_image"] = graph.add("EmptySD3LatentImage", width=32, height=32, batch_size=1)[0]
+    links |= {"noise": run.noise, "sampler": graph.add("KSamplerSelect", sampler_name=sampler)[0]}
+    options = {"steps": steps, "seeds": 1, "budget": budget, "name": name, "other_steps": "", "reference_steps": 50}
+    graph.add("CoTjOptimizeSigmas", **links, **options, check=0, objective="steady", search_again=False)
+    client.run(graph.nodes)
+    of_node = stored_search.read(server.models / "cotj" / f"{name}{stored_search.SUFFIX}").searches[steps]
+    assert of_node.calls == (server.base / "output" / f"{name}.calls").stat().st_size
+
+    subject = HostMixture(guidance, prompts=prompts)
+    subject.calibration = Items(tuple(range(prompts)), tuple(range(seed, seed + prompts)))
+    runs = Runs(subject, Store(server.base / f"{name}.sqlite"))
+    of_benchmark = benchmark_search.searched(runs, sampler, steps, None, budget, "steady")
+    assert list(of_node.candidates) == list(of_benchmark.candidates)
+    assert ("optimal-steps" in of_node.candidates) == (sampler == "euler")
+    assert of_node.left_out == of_benchmark.left_out and of_node.student_calls == of_benchmark.student_calls
+    for key, trial in of_benchmark.candidates.items():
+        assert trial.errors.keys() == of_node.candidates[key].errors.keys()
+        np.testing.assert_allclose(trial.times, of_node.candidates[key].times, rtol=1e-5)
+        for pair, errors in trial.errors.items():
+            np.testing.assert_allclose(errors, of_node.candidates[key].errors[pair], rtol=1e-3)
+            np.testing.assert_allclose(trial.forking[pair], of_node.candidates[key].forking[pair], rtol=1e-3)
+    assert of_node.best.name == of_benchmark.best.name == "refined"
+    assert of_node.best.total() < 0.99 * min(trial.total() for trial in of_node.ranked())
+    np.testing.assert_allclose(of_node.sigmas, of_benchmark.sigmas, rtol=1e-4)
+    assert (of_node.calls, of_node.finished) == (of_benchmark.calls, of_benchmark.finished)
 
 
 def test_the_stored_errors_are_those_of_the_hosts_own_runs(client, server):
@@ -129,7 +178,7 @@ def test_a_stored_result_is_used_at_once_whatever_the_prompt_and_a_search_goes_o
     again = Optimizing(server, "stored", seed=99, budget=150)
     before = again.calls
     sigmas, _, text = again.queue(client)
-    assert again.calls == before and sigmas == first and "raise the budget" in text
+    assert again.calls == before and sigmas == first and "Raise the budget" in text
 
     more = Optimizing(server, "stored", budget=2000)
     more.queue(client)
@@ -137,7 +186,7 @@ def test_a_stored_result_is_used_at_once_whatever_the_prompt_and_a_search_goes_o
     assert later.finished and later.best.total() < early.best.total()
     assert later.calls == more.calls == before + later.calls - 150  # none was made twice
     text = Optimizing(server, "stored", budget=2000, search_again=True).queue(client)[2]
-    assert more.calls == later.calls and "no change of it is surely better" in text
+    assert more.calls == later.calls and "No change of it is surely better" in text
 
 
 @pytest.mark.parametrize("aim", [{"objective": "distance"}, {"reference_steps": 24}], ids=["objective", "reference"])
@@ -168,16 +217,37 @@ def test_cancel_keeps_the_best_so_far_and_the_next_queue_resumes(client, server)
     kept = optimizing.stored.searches[STEPS]
     assert kept.best.complete(SEEDS) and not kept.finished
     assert kept.calls == optimizing.calls < 600
-    tried = sum(len(trial.errors) for trial in kept.trials)
+    tried = sum(len(trial.errors) for trial in kept.candidates.values())
     assert tried > 2
 
     optimizing.queue(client)
     resumed = optimizing.stored.searches[STEPS]
     assert resumed.calls == optimizing.calls <= 600
     assert resumed.best.total() <= kept.best.total()
-    for old, new in zip(kept.trials, resumed.trials):
+    for name, old in kept.candidates.items():
+        new = resumed.candidates[name]
         for pair, errors in old.errors.items():
             np.testing.assert_array_equal(new.errors[pair], errors)
+
+
+def test_a_result_that_cannot_be_stored_is_handed_on_with_the_reason(client, server):
+    optimizing = Optimizing(server, "unstored", seed=8123)
+    folder = server.models / "cotj"
+    aside = folder.with_name("aside")
+
+    def take_away(node, value, _):
+        if node == optimizing.node.id and value >= 50 and not aside.exists():
+            folder.rename(aside)
+            folder.write_bytes(b"")  # no folder, which not even a root user can write into
+
+    try:
+        result = client.run(optimizing.graph.nodes, on_progress=take_away)
+    finally:
+        folder.unlink()
+        aside.rename(folder)
+    sigmas, _, text = (result.outputs[node]["text"][0] for node in optimizing.shown)
+    assert text.startswith(f"NOT STORED: {folder} cannot be written to: ") and sigmas
+    assert not (folder / f"unstored{stored_search.SUFFIX}").exists()
 
 
 def test_what_optimal_steps_spent_before_cancel_counts_in_its_share(client, server):
@@ -196,14 +266,14 @@ def test_what_optimal_steps_spent_before_cancel_counts_in_its_share(client, serv
         with pytest.raises(Interrupted, match="CoTjOptimizeSigmas"):
             client.wait(prompt, stop)
         search = optimizing.stored.searches[STEPS]
-        assert search.best is None and not search.trials
+        assert search.best is None and not search.candidates
         assert search.calls == optimizing.calls
-        assert spent < search.about["student_calls"] == search.calls - long_runs
-        spent = search.about["student_calls"]
+        assert spent < search.student_calls == search.calls - long_runs
+        spent = search.student_calls
     optimizing.queue(client)
     search = optimizing.stored.searches[STEPS]
     assert search.calls == optimizing.calls <= 1200
-    assert search.about["student_pairs"] == 1 and search.about["student_calls"] == spent + 67 <= 150
+    assert search.student_pairs == 1 and search.student_calls == spent + 67 <= 150
 
 
 def test_several_numbers_of_steps_share_the_long_runs_and_one_file(client, server):
@@ -215,7 +285,7 @@ def test_several_numbers_of_steps_share_the_long_runs_and_one_file(client, serve
     assert optimizing.calls == 360
     assert len({search.calibration for search in searches.values()}) == 1
     # Only the first of the three had long runs to make, so the others could run more.
-    ran = [sum(len(trial.errors) for trial in searches[steps].trials) * steps for steps in (3, 4, 5)]
+    ran = [sum(len(trial.errors) for trial in searches[steps].candidates.values()) * steps for steps in (3, 4, 5)]
     assert ran[0] + SEEDS * (LONG + HALF) <= 120 and min(ran[1:]) > ran[0]
 
 
@@ -225,16 +295,16 @@ def test_it_is_checked_on_seeds_that_nothing_was_chosen_by(client, server):
     _, _, text = optimizing.queue(client)
     search = optimizing.stored.searches[STEPS]
     assert search.calls <= 600 and search.calls + search.check_calls == optimizing.calls
-    best, *others = search.checked
-    assert search.check_calls == 3 * (LONG + STEPS * len(search.checked))
+    best, others = search.check.best, list(search.check.rivals.values())
+    assert search.check_calls == 3 * (LONG + STEPS * len(search.check.trials))
     assert "simple" in {trial.name for trial in others} and len(others) in (1, 2)
     np.testing.assert_array_equal(best.times, search.best.times)
-    assert all(sorted(trial.errors) == [SEEDS, SEEDS + 1, SEEDS + 2] for trial in search.checked)
-    found = f"checked on 3 images of other seeds with {search.check_calls} more calls: distance"
-    assert f"{found} {distance(best):.3g}; " in text
+    assert all(sorted(trial.errors) == [SEEDS, SEEDS + 1, SEEDS + 2] for trial in search.check.trials)
+    found = f"Checked on 3 images of other seeds with {search.check_calls} more calls, its distance is"
+    assert f"{found} {distance(best).mean:.3g}; " in text
     elsewhere = Optimizing(server, "elsewhere", seed=11 + SEEDS, seeds=3, budget=200)
     elsewhere.queue(client)
-    default = elsewhere.stored.searches[STEPS].trials[0]
+    default = elsewhere.stored.searches[STEPS].candidates["simple"]
     [same] = [trial for trial in others if trial.name == default.name]
     for pair, errors in default.errors.items():
         np.testing.assert_allclose(same.errors[SEEDS + pair], errors, rtol=1e-5)
@@ -246,7 +316,7 @@ def test_it_is_checked_on_seeds_that_nothing_was_chosen_by(client, server):
 def test_a_check_is_made_up_for_and_goes_on_where_it_was_cancelled_and_only_of_the_same_pairs(client, server):
     unchecked = Optimizing(server, "later", budget=150)
     sigmas, _, text = unchecked.queue(client)
-    assert "checked" not in text and unchecked.calls == 150
+    assert "Checked" not in text and unchecked.calls == 150
     optimizing = Optimizing(server, "later", budget=150, check=18)
     prompt = client.queue(optimizing.graph.nodes)
 
@@ -257,18 +327,18 @@ def test_a_check_is_made_up_for_and_goes_on_where_it_was_cancelled_and_only_of_t
     with pytest.raises(Interrupted, match="CoTjOptimizeSigmas"):
         client.wait(prompt, stop)
     kept = optimizing.stored.searches[STEPS]
-    done = len(kept.checked[0].errors)
-    assert 0 < done < 18 and all(len(trial.errors) == done for trial in kept.checked)
+    done = len(kept.check.best.errors)
+    assert 0 < done < 18 and all(len(trial.errors) == done for trial in kept.check.trials)
     again, _, text = optimizing.queue(client)
     search = optimizing.stored.searches[STEPS]
-    assert again == sigmas and "checked on 18 images" in text
+    assert again == sigmas and "Checked on 18 images" in text
     assert search.calls == 150 and search.check_calls == optimizing.calls - 150
-    for before, after in zip(kept.checked, search.checked):
+    for before, after in zip(kept.check.trials, search.check.trials):
         assert all((after.errors[pair] == errors).all() for pair, errors in before.errors.items())
     # Another prompt's pairs are not those that the schedule was found on, so they check nothing.
     calls = optimizing.calls
     _, _, text = Optimizing(server, "later", seed=99, budget=150, check=21).queue(client)
-    assert "checked on 18 images" in text and optimizing.calls == calls
+    assert "Checked on 18 images" in text and optimizing.calls == calls
 
 
 def test_images_at_a_fork_are_left_out(client, server):
@@ -277,11 +347,12 @@ def test_images_at_a_fork_are_left_out(client, server):
     optimizing = Optimizing(server, "forks", seed=2_000_018, seeds=5, budget=500, **fork)
     _, _, text = optimizing.queue(client)
     search = optimizing.stored.searches[STEPS]
-    assert search.about["left_out"] == [[2, 0], [4, 0]] and search.calls == optimizing.calls
-    assert "found on 3 images of 1 prompt" in text and "\n2 images left out: " in text
+    assert search.left_out == [(2, 0), (4, 0)] and search.calls == optimizing.calls
+    assert "found on 3 images of 1 prompt" in text and "\n2 images are left out: " in text
     alone = Optimizing(server, "no fork", seed=2_000_021, seeds=1, budget=100, **fork)
     assert "left out" not in alone.queue(client)[2]
-    others, same = search.trials[0].errors, alone.stored.searches[STEPS].trials[0].errors
+    others = search.candidates["simple"].errors
+    same = alone.stored.searches[STEPS].candidates["simple"].errors
     assert sorted(others) == [0, 1, 2]
     np.testing.assert_allclose(others[2], same[0], rtol=1e-5)
 
@@ -289,10 +360,10 @@ def test_images_at_a_fork_are_left_out(client, server):
     batch = Optimizing(server, "fork in a batch", seed=2_000_020, seeds=1, batch=3, **steady)
     _, _, text = batch.queue(client)
     search = batch.stored.searches[STEPS]
-    assert search.about["student_pairs"] == 1
-    assert {values.shape for trial in search.trials for values in trial.forking.values()} == {(2,)}
-    assert search.about["left_out"] == [[0, 0]] and "\n1 image left out: " in text
-    assert {errors.shape for trial in search.trials for errors in trial.errors.values()} == {(2,)}
+    assert search.student_pairs == 1
+    assert {values.shape for trial in search.candidates.values() for values in trial.forking.values()} == {(2,)}
+    assert search.left_out == [(0, 0)] and "\n1 image is left out: " in text
+    assert {errors.shape for trial in search.candidates.values() for errors in trial.errors.values()} == {(2,)}
 
 
 def test_prompts_take_the_place_of_the_guiders_and_make_pairs_with_every_seed(client, server):
@@ -305,7 +376,7 @@ def test_prompts_take_the_place_of_the_guiders_and_make_pairs_with_every_seed(cl
     _, _, text = optimizing.queue(client)
     search = optimizing.stored.searches[STEPS]
     assert "6 images of 3 prompts" in text and len(search.best.errors) == 6
-    assert (search.about["prompts"], search.about["seeds"]) == (3, SEEDS)
+    assert (search.pairs.prompts, search.pairs.seeds) == (3, SEEDS)
     assert len({errors[0] for errors in search.best.errors.values()}) == 6
 
 
@@ -314,7 +385,7 @@ def test_a_dnas_plans_are_candidates(client, server):
     dna = optimizing.run.measure()[0]
     optimizing.graph.nodes[optimizing.node.id]["inputs"]["dna"] = dna
     optimizing.queue(client)
-    names = {trial.name for trial in optimizing.stored.searches[STEPS].trials}
+    names = set(optimizing.stored.searches[STEPS].candidates)
     assert {"cotj flow, top start", "cotj schedule, top start", "OptimalSteps FLUX"} <= names
 
 
@@ -343,18 +414,18 @@ def test_euler_has_the_schedule_of_optimal_steps_among_its_candidates(client, se
     optimizing = Optimizing(server, "optimal", prompt=demo_captions()[number], budget=150)
     optimizing.queue(client)
     poor = optimizing.stored.searches[STEPS]
-    assert "optimal-steps" not in {trial.name for trial in poor.trials}  # an eighth of 150 is not enough for one pair
+    assert "optimal-steps" not in poor.candidates  # an eighth of 150 is not enough for one pair
     more = Optimizing(server, "optimal", prompt=demo_captions()[number], budget=600)
     more.queue(client)
     search = more.stored.searches[STEPS]
     assert search.calls == more.calls <= 600
-    [found] = [trial for trial in search.trials if trial.name == "optimal-steps"]
-    assert search.about["student_pairs"] == SEEDS
+    found = search.candidates["optimal-steps"]
+    assert search.student_pairs == SEEDS
     np.testing.assert_allclose(found.times, expected.schedules[-1][:-1], rtol=1e-5)
-    assert len({trial.name for trial in search.trials}) == len(search.trials) == len(poor.trials) + 1
+    assert len(search.candidates) == len(poor.candidates) + 1
     other = Optimizing(server, "optimal of another sampler", sampler="dpmpp_2m", budget=600)
     other.queue(client)
-    assert "optimal-steps" not in {trial.name for trial in other.stored.searches[STEPS].trials}
+    assert "optimal-steps" not in other.stored.searches[STEPS].candidates
 
 
 @pytest.mark.parametrize("model", ["sd15", "ltx_av"])
@@ -381,9 +452,9 @@ def test_of_two_steps_optimal_steps_is_the_best_that_the_nodes_of_the_long_run_a
     [claims] = client.run(graph.nodes).outputs[shown.id]["cotj_comparison"]
     errors = [row["mse"][0] for row in claims["schedules"]]
     assert len(errors) == 4 and claims["schedules"][0]["calls"] == 2
-    search = schedule_file.read(server.models / "cotj" / f"{name}{schedule_file.SUFFIX}").searches[2]
+    search = stored_search.read(server.models / "cotj" / f"{name}{stored_search.SUFFIX}").searches[2]
     assert search.finished and search.calls <= 300
-    [found] = [trial for trial in search.trials if trial.name == "optimal-steps"]
+    found = search.candidates["optimal-steps"]
     best = inner[int(np.argmin(errors))]
     kind = "ve" if model == "sd15" else "flow"
     assert flow_to_sigma(found.times, kind) == pytest.approx([sigmas[0], best], rel=1e-5)
@@ -433,12 +504,17 @@ def test_without_a_name_one_is_made_of_what_the_schedule_fits(client, server):
     optimizing = Optimizing(server, "", budget=120)
     _, _, text = optimizing.queue(client)
     [name] = re.findall(r"stored as (SD3-euler-32x32-\w+),", text)
-    assert (server.models / "cotj" / f"{name}{schedule_file.SUFFIX}").exists()
-    assert "with fewer than 16 pairs" in text
+    assert (server.models / "cotj" / f"{name}{stored_search.SUFFIX}").exists()
+    assert "With fewer than 16 pairs, it overfits these images." in text
 
 
-def test_a_sampler_with_noise_of_its_own_is_refused(client, server):
-    refused(client, server, Optimizing(server, "noisy", sampler="euler_ancestral"), "input 'sampler'", "adds noise")
+@pytest.mark.parametrize(
+    ("sampler", "words"), [("euler_ancestral", "adds noise"), ("dpm_adaptive", "chooses its noise levels itself")]
+)
+def test_a_sampler_whose_images_no_schedule_brings_nearer_is_refused_before_any_call(client, server, sampler, words):
+    optimizing = Optimizing(server, f"refused {sampler}", sampler=sampler, seed=531)
+    refused(client, server, optimizing, "input 'sampler'", words)
+    assert not optimizing.calls
 
 
 def test_too_small_a_budget_says_how_much_is_needed(client, server):
@@ -461,7 +537,7 @@ def test_what_is_stored_stays_until_something_is_known_to_be_as_good(client, ser
     Optimizing(server, "kept", seed=99, budget=300, search_again=True).queue(client)
     later = poor.stored.searches[STEPS]
     assert later.calls == SEEDS * (LONG + STEPS) + STEPS + poor.calls - spent and not poor.stored.pending
-    assert later.calibration != first.calibration and "stored before" in {trial.name for trial in later.trials}
+    assert later.calibration != first.calibration and "stored before" in later.candidates
 
 
 @pytest.mark.parametrize("text", ["4, x", "1", "8;9", "60"])
@@ -482,7 +558,7 @@ def test_other_steps_must_be_numbers(client, server, text):
 )
 def test_a_damaged_file_is_named(client, server, damage):
     optimizing = Optimizing(server, "damaged", budget=120)
-    path = server.models / "cotj" / f"damaged{schedule_file.SUFFIX}"
+    path = server.models / "cotj" / f"damaged{stored_search.SUFFIX}"
     if not path.exists():
         optimizing.queue(client)
     whole = path.read_text()
@@ -490,7 +566,10 @@ def test_a_damaged_file_is_named(client, server, damage):
         path.write_text(damage(json.loads(whole)))
         graph = Graph()
         graph.show(load_node(graph, "damaged")[0])
-        with server.expect_traceback("no readable file of schedules"), pytest.raises(NodeError, match="Delete it"):
+        with (
+            server.expect_traceback("no readable file of schedules"),
+            pytest.raises(NodeError, match="Move it away"),
+        ):
             client.run(graph.nodes)
     finally:
         path.write_text(whole)

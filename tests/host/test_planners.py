@@ -1,10 +1,12 @@
 """Every planner by its name, on a DNA that was measured with its profile; and what auto takes for which sampler."""
 
+import json
+
 import numpy as np
 import pytest
-from cotj.demo.host.client import NodeError
-from cotj.nodes import dna_file
-from cotj.planner import CoTj, DiffusionDNA, Gits, Multistep, Propagated, Smooth, plan_adaptive, plan_fixed
+from cotj.harness.client import NodeError
+from cotj.planner import CoTj, DiffusionDNA, Gits, Multistep, Propagated, Smooth, dna_file, plan_adaptive, plan_fixed
+from cotj.tests.host.test_route import post
 from cotj.tests.host.workflows import DemoRun, Graph, adaptive, plan
 
 NAME = "planners dna"
@@ -14,7 +16,7 @@ BARE = "planners bare dna"
 @pytest.fixture(scope="module")
 def measured(server, demo_models):
     """A DNA of the demo model as it lies on disk."""
-    from cotj.demo.host.client import ComfyClient
+    from cotj.harness.client import ComfyClient
 
     graph = Graph()
     dna = DemoRun(graph, cfg=3.0).measure(reference_steps=12, grid_points=12)[0]
@@ -30,6 +32,9 @@ def measured(server, demo_models):
     [
         ({"planner": "cotj"}, CoTj()),
         ({"planner": "gits"}, Gits()),
+        ({"planner": "gits", "gits_cost": "deviation", "gits_coefficient": 0.8}, Gits("deviation", 0.8)),
+        ({"planner": "gits", "sampler": "dpmpp_2m", "gits_solver": "sampler"}, Gits(sampler="dpmpp_2m")),
+        ({"planner": "gits", "sampler": "dpmpp_2m", "gits_cost": "deviation"}, Gits("deviation")),
         ({"planner": "propagated"}, Propagated()),
         ({"planner": "multistep", "sampler": "dpmpp_2m"}, Multistep("dpmpp_2m")),
         ({"planner": "smooth"}, Smooth()),
@@ -44,10 +49,29 @@ def test_plans_are_the_named_planners(client, measured, values, planner):
     fixed, length = plan(graph, dna, 5, **values), adaptive(graph, dna, threshold=0.9, max_steps=9, **values)
     texts = graph.show(fixed[3], length[3])
     result = client.run(graph.nodes)
-    expected = plan_fixed(measured, 5, planner), plan_adaptive(measured, 0.9, 9, planner=planner)
+    planned = {"planner": planner, "fall_back": True}
+    expected = plan_fixed(measured, 5, **planned), plan_adaptive(measured, 0.9, 9, **planned)
     for node, wanted, text in zip((fixed, length), expected, texts):
         np.testing.assert_allclose(result.outputs[node.id]["cotj_plan"][0]["sigmas"], wanted.sigmas)
         assert ("planner " in result.outputs[text]["text"][0]) == (values["planner"] == "auto")
+
+
+def test_the_live_widget_plans_with_the_options_of_gits(client, server, measured):
+    """A graph that was saved without them gets what they are by default."""
+    graph = Graph()
+    options = {"gits_cost": "deviation", "gits_coefficient": 0.8, "gits_solver": "sampler"}
+    dna = graph.add("CoTjLoadDNA", name=NAME)[0]
+    nodes = [plan(graph, dna, 5, planner="gits", sampler="dpmpp_2m", **asked) for asked in (options, {})]
+    graph.show(*(node[1] for node in nodes))
+    result = client.run(graph.nodes)
+    chosen, saved = (result.outputs[node.id]["cotj_plan"][0] for node in nodes)
+    assert chosen["request"]["values"].items() >= options.items()
+    for shown, planner in ((chosen, Gits("deviation", 0.8, "dpmpp_2m")), (saved, Gits())):
+        asked = shown["request"] | {"values": shown["request"]["values"] | {"steps": 6}}
+        status, told = post(server, json.dumps(asked).encode())
+        assert status == 200
+        np.testing.assert_allclose(told["sigmas"], plan_fixed(measured, 6, planner, fall_back=True).sigmas)
+        assert told["planner"] == {"name": "gits", **vars(planner)}
 
 
 def test_without_a_profile_auto_is_the_papers_and_says_why(client, measured):

@@ -4,9 +4,8 @@ import re
 
 import numpy as np
 import pytest
-from cotj.demo.host.client import NodeError, ValidationError
-from cotj.nodes import dna_file
-from cotj.planner import CoTj, DiffusionDNA, TimeShift, plan_adaptive, plan_fixed
+from cotj.harness.client import NodeError, ValidationError
+from cotj.planner import CoTj, DiffusionDNA, TimeShift, dna_file, plan_adaptive, plan_fixed
 from cotj.tests.host.workflows import DemoRun, Graph, adaptive, pictures, plan
 
 TIMES = np.arange(1, 41) / 40
@@ -63,7 +62,8 @@ def test_sigmas_are_the_planners_and_fit_a_sampler(client, graph, name, dna, opt
     result = client.run(graph.nodes)
 
     lever = CoTj(options.pop("lever", "flow"))
-    expected = plan_fixed(dna, planner=lever, **options)
+    published = lever == CoTj("schedule")
+    expected = plan_fixed(dna, planner=lever, fall_back=not published, **options)
     [claims] = result.outputs[picture.id]["cotj_plan"]
     np.testing.assert_allclose(claims["sigmas"], expected.sigmas)
     np.testing.assert_allclose(sigmas_of(result, sigmas), expected.sigmas, atol=6e-5)
@@ -72,7 +72,9 @@ def test_sigmas_are_the_planners_and_fit_a_sampler(client, graph, name, dna, opt
     assert len(exact) == options["steps"] + 1
     assert (np.diff(exact) < 0).all() and exact[-1] == 0
     assert exact[0] <= np.float32(dna.sigmas[-1])
-    assert re.match(rf"{options['steps']} steps, predicted error .* uniform, which has ", text(result, said))
+    assert re.match(
+        rf"{options['steps']} steps?.* the model's own schedule.* \([\d.e-]+ against [\d.e-]+\)\n", text(result, said)
+    )
 
 
 @pytest.mark.parametrize("add", [plan, adaptive])
@@ -99,7 +101,7 @@ def test_the_adaptive_length_is_the_planners(client, graph, options):
     planned = adaptive(graph, load(graph), **options)
     sigmas, steps = graph.show(planned[0], planned[1])
     result = client.run(graph.nodes)
-    expected = plan_adaptive(FLOW, **options)
+    expected = plan_adaptive(FLOW, fall_back=True, **options)
     assert int(text(result, steps)) == expected.steps
     np.testing.assert_allclose(sigmas_of(result, sigmas), expected.sigmas, atol=6e-5)
 
@@ -153,6 +155,7 @@ def test_more_steps_than_grid_points_are_refused(client, server, graph):
         # The host's range check lets a NaN through.
         (adaptive, {"threshold": float("nan")}, "threshold"),
         (plan, {"denoise": float("nan")}, "denoise"),
+        (adaptive, {"target_error": float("nan")}, "target_error"),
         (adaptive, {"min_steps": 9, "max_steps": 8}, "min_steps"),
     ],
 )

@@ -6,15 +6,14 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from cotj.demo.host.client import NodeError, ValidationError
-from cotj.demo.host.find import find_comfyui
 from cotj.demo.training.dna import pooled
 from cotj.demo.training.text import Captions
-from cotj.nodes import dna_file
-from cotj.planner import DiffusionDNA, TimeShift
+from cotj.harness.client import NodeError, ValidationError
+from cotj.planner import DiffusionDNA, TimeShift, dna_file
+from cotj.planner.reading import read_header
 from cotj.predictor import Predictor, Regressor, files
 from cotj.predictor.release import MODEL_STATE, NORM_DATA
-from cotj.tests.host.workflows import DemoRun, Graph, plan
+from cotj.tests.host.workflows import DemoRun, Graph, plan, save_dna
 
 DEMO_WIDTH = 4096  # of a conditioning from CLIPLoader, type sd3
 
@@ -71,10 +70,6 @@ def listed(client):
     return client.object_info()["CoTjPredictDNA"]["input"]["required"]["predictor"][1]["options"]
 
 
-def save(graph, dna, name):
-    return graph.add("CoTjSaveDNA", dna=dna, name=name, overwrite=True)
-
-
 @pytest.mark.parametrize("name", ["qwenimage", "zimageturbo"])
 def test_a_released_folder_is_listed_converted_and_predicts_as_the_authors_do(
     client, folder, oracle, cases, load_conditioning, name
@@ -91,7 +86,7 @@ def test_a_released_folder_is_listed_converted_and_predicts_as_the_authors_do(
             graph, f"{name} {case['embedding']}", tokens, attention_mask=torch.tensor([[1, 1, 0]])
         )
         dna = graph.add("CoTjPredictDNA", conditioning=conditioning, predictor=name)[0]
-        save(graph, dna, "predicted")
+        save_dna(graph, dna, "predicted")
         planned = plan(graph, dna, 8, lever="schedule", start="free")
         [shown] = graph.show(planned[0])
         [text] = client.run(graph.nodes).outputs[shown]["text"]
@@ -99,7 +94,7 @@ def test_a_released_folder_is_listed_converted_and_predicts_as_the_authors_do(
         assert predicted.errors == pytest.approx(case["dna"], abs=1e-5)
         sigmas = [float(number) for number in text.strip("tensor([])\n ").replace("\n", "").split(",")]
         assert sigmas == pytest.approx(case["fixed"]["8"]["sigmas"], abs=1e-4)  # four decimals are shown
-        assert files.header(folder / f"{name}.safetensors")
+        assert files.about(read_header(folder / f"{name}.safetensors"))
         shutil.rmtree(pair, ignore_errors=True)  # from the second case on, the converted file is all there is
 
 
@@ -108,9 +103,9 @@ def test_a_prompt_of_the_demo_model_is_predicted_and_planned(client, folder, dem
     graph = Graph()
     run = DemoRun(graph, prompt="a red circle")
     dna = graph.add("CoTjPredictDNA", conditioning=run.positive, predictor="demo", latent=run.latent, model=run.model)
-    save(graph, dna[0], "of the demo")
+    save_dna(graph, dna[0], "of the demo")
     client.run(graph.nodes)
-    expected = predictor.predict(pooled(Captions(find_comfyui())(["a red circle"])))
+    expected = predictor.predict(pooled(Captions()(["a red circle"])))
     found = dna_file.read(folder / "of the demo.safetensors")
     np.testing.assert_allclose(found.errors, expected.errors, rtol=1e-5)
     assert found.shift == TimeShift("static", 3.0)
@@ -122,7 +117,7 @@ def test_a_predictor_that_was_written_again_predicts_again(client, folder, demo_
         write_predictor(folder, "again", scale=scale)
         graph = Graph()
         dna = graph.add("CoTjPredictDNA", conditioning=DemoRun(graph).positive, predictor="again")[0]
-        save(graph, dna, "again predicted")
+        save_dna(graph, dna, "again predicted")
         client.run(graph.nodes)
         shown.append(dna_file.read(folder / "again predicted.safetensors").errors)
     assert not np.allclose(*shown)
@@ -134,7 +129,7 @@ def test_only_the_first_prediction_reads_the_file(client, folder, demo_models):
     def predict(prompt: str) -> np.ndarray:
         graph = Graph()
         positive = DemoRun(graph, prompt=prompt).positive
-        save(graph, graph.add("CoTjPredictDNA", conditioning=positive, predictor="kept")[0], "kept predicted")
+        save_dna(graph, graph.add("CoTjPredictDNA", conditioning=positive, predictor="kept")[0], "kept predicted")
         client.run(graph.nodes)
         return dna_file.read(folder / "kept predicted.safetensors").errors
 
@@ -154,7 +149,7 @@ def test_pooled_output_where_there_are_no_tokens(client, folder, load_conditioni
     pooled = torch.linspace(-1, 1, 8)[None]
     conditioning = load_conditioning(graph, "pooled", None, pooled_output=pooled)
     dna = graph.add("CoTjPredictDNA", conditioning=conditioning, predictor="of pooled outputs")[0]
-    save(graph, dna, "from pooled")
+    save_dna(graph, dna, "from pooled")
     client.run(graph.nodes)
     found = dna_file.read(folder / "from pooled.safetensors")
     np.testing.assert_allclose(found.errors, predictor.predict(pooled).errors, rtol=1e-5)
@@ -165,7 +160,7 @@ def test_a_wrong_width_names_what_would_fit(client, folder, demo_models, refused
     write_predictor(folder, "fits", host_class="SD3")
     graph = Graph()
     dna = graph.add("CoTjPredictDNA", conditioning=DemoRun(graph).positive, predictor="narrow")[0]
-    save(graph, dna, "never")
+    save_dna(graph, dna, "never")
     message = refused(graph, "4096 wide")
     assert "Predict DNA, input 'conditioning'" in message
     assert "4096 wide" in message and "of 12 (Narrow)" in message
@@ -177,9 +172,49 @@ def test_a_predictor_for_another_model_is_refused_where_the_model_is_known(clien
     graph = Graph()
     run = DemoRun(graph)
     dna = graph.add("CoTjPredictDNA", conditioning=run.positive, predictor="foreign", model=run.model)[0]
-    save(graph, dna, "never")
+    save_dna(graph, dna, "never")
     message = refused(graph, "'foreign' is for QwenImage")
     assert "Predict DNA, input 'predictor'" in message and "type SD3" in message
+
+
+def test_what_ships_predicts_and_plans_for_the_demo_model_and_for_no_other_text_encoder(
+    client, demo_models, load_conditioning, refused
+):
+    graph = Graph()
+    run = DemoRun(graph, prompt="a large red circle in the center on a plain black background", seed=81)
+    dna = graph.add(
+        "CoTjPredictDNA", conditioning=run.positive, predictor="cotj-demo-predictor", model=run.model, latent=run.latent
+    )
+    [shown] = graph.show(plan(graph, dna[0], 5, planner="auto", sampler="dpmpp_2m")[3])
+    assert "planner smooth" in client.run(graph.nodes).outputs[shown]["text"][0]
+    graph = Graph()
+    conditioning = load_conditioning(graph, "of a real SD3", torch.randn(1, 77, DEMO_WIDTH))
+    dna = graph.add("CoTjPredictDNA", conditioning=conditioning, predictor="cotj-demo-predictor")[0]
+    save_dna(graph, dna, "never")
+    assert "another text encoder" in refused(graph, "unlike every prompt")
+
+
+def test_a_prompt_that_is_unlike_those_of_the_training_is_said_to_be_or_refused(client, demo_models, refused):
+    graph = Graph()
+    run = DemoRun(graph, prompt="a large red circle in the center on a plain black background", seed=82)
+    zero = graph.add("ConditioningZeroOut", conditioning=run.positive)[0]
+    both = graph.add("ConditioningCombine", conditioning_1=run.positive, conditioning_2=zero)[0]
+    nodes = [
+        graph.add("CoTjPredictDNA", conditioning=prompt, predictor="cotj-demo-predictor")
+        for prompt in (run.positive, zero, both)
+    ]
+    for node in nodes:
+        graph.show(plan(graph, node[0], 5)[3])
+    client.run(graph.nodes)
+    usual, unlike, first = (client.texts[node.id] for node in nodes)
+    assert usual == "" and "unlike all that 'cotj-demo-predictor' was trained on" in unlike
+    assert first == "Only the first of the 2 conditions that are combined here was read."
+    graph = Graph()
+    run = DemoRun(graph, prompt="(a red circle:100)", seed=82)
+    dna = graph.add("CoTjPredictDNA", conditioning=run.positive, predictor="cotj-demo-predictor")
+    graph.show(plan(graph, dna[0], 5)[3])
+    message = refused(graph, "DNA errors are at most")
+    assert "Predict DNA, input 'conditioning'" in message and "Bring the weights in the prompt nearer to 1" in message
 
 
 class Trap:
@@ -200,7 +235,7 @@ def test_an_arbitrary_pickle_is_refused_and_not_run(client, folder, demo_models,
     try:
         graph = Graph()
         dna = graph.add("CoTjPredictDNA", conditioning=DemoRun(graph).positive, predictor="a trap")[0]
-        save(graph, dna, "never")
+        save_dna(graph, dna, "never")
         message = refused(graph, "not plain tensors")
     finally:
         shutil.rmtree(pair)
@@ -216,7 +251,7 @@ def test_a_folder_never_overwrites_a_dna_of_its_name(client, folder, demo_models
     try:
         graph = Graph()
         predicted = graph.add("CoTjPredictDNA", conditioning=DemoRun(graph).positive, predictor="taken by a dna")[0]
-        save(graph, predicted, "never")
+        save_dna(graph, predicted, "never")
         assert "Rename the folder" in refused(graph, "another kind")
     finally:
         shutil.rmtree(folder / "taken by a dna")
@@ -243,6 +278,6 @@ def test_shipped_profiles_plan_out_of_the_box(client, profile, lever):
 
 def test_an_unknown_predictor_is_refused_before_anything_runs(client, demo_models):
     graph = Graph()
-    save(graph, graph.add("CoTjPredictDNA", conditioning=DemoRun(graph).positive, predictor="nowhere")[0], "never")
+    save_dna(graph, graph.add("CoTjPredictDNA", conditioning=DemoRun(graph).positive, predictor="nowhere")[0], "never")
     with pytest.raises(ValidationError, match="nowhere"):
         client.run(graph.nodes)

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from cotj.nodes import dna_file
-from cotj.planner import Propagated, best_planner, plan_fixed
+from cotj.planner import Propagated, best_planner, dna_file, plan_fixed
 from cotj.tests.host.workflows import FRESH_NOISE, DemoRun, Graph
 
 STEPS, POINTS = 8, 12
@@ -21,7 +20,7 @@ def measured(client, server, **inputs):
 
 @pytest.fixture(scope="module")
 def dna(server, demo_models):
-    from cotj.demo.host.client import ComfyClient
+    from cotj.harness.client import ComfyClient
 
     with ComfyClient(server.url) as client:
         return measured(client, server)

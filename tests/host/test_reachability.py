@@ -6,9 +6,9 @@ import pytest
 import safetensors.torch
 import torch
 from cotj.benchmarks import reachability
-from cotj.benchmarks.reach import host, predictions, server, workflow
-from cotj.benchmarks.reach.runs import Runs, Store
-from cotj.benchmarks.reach.subjects import Demo, Items, demo_captions
+from cotj.benchmarks.lab import host, rank_correlations, served_prompt, workflow
+from cotj.benchmarks.lab.models import Demo, Items, demo_captions
+from cotj.benchmarks.lab.runs import Runs, Store
 from cotj.demo.models import DIFFUSION_MODEL, TEXT_ENCODER, VAE
 from cotj.tests.host.workflows import DemoRun, Graph
 
@@ -44,8 +44,9 @@ def test_runs_in_this_process_end_where_the_hosts_do(client, tmp_path, sampler):
     assert off < 1e-5  # a thousandth of what so short a schedule is off the long run, and less
 
 
+@pytest.mark.timeout(900)  # it is a whole benchmark
 def test_a_users_model_is_measured_over_http(client, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(predictions, "RANDOM_SCHEDULES", 24)
+    monkeypatch.setattr(rank_correlations, "RANDOM_SCHEDULES", 24)
     prompts = tmp_path / "prompts.txt"
     prompts.write_text("\n".join(PROMPTS), encoding="utf-8")
     parts = ["--diffusion-model", DIFFUSION_MODEL, "--text-encoder", TEXT_ENCODER, "--clip-type", "sd3", "--vae", VAE]
@@ -55,7 +56,10 @@ def test_a_users_model_is_measured_over_http(client, tmp_path, capsys, monkeypat
     reachability.main([*where, *parts, *options, "--output", str(tmp_path)])
     assert "Optimize Sigmas" in capsys.readouterr().out
     text = (tmp_path / "reachability.txt").read_text(encoding="utf-8")
-    peers, ours = ("simple", "beta", "shift 2", "CoTj", "OptimalSteps Wan"), ("auto", "propagated", "multistep")
+    peers, ours = (
+        ("simple", "beta", "shift 2", "CoTj", "OptimalSteps Wan"),
+        ("auto", "propagated", "multistep", "stages"),
+    )
     for name in (*peers, *ours, "Optimize Sigmas"):
         assert f" {name} " in text or f"*{name} " in text.replace("* ", "*"), name
     assert "at most 184" in text  # twice the 80 of a search of 4 steps, and its long runs of 8 and 4
@@ -72,12 +76,12 @@ def test_http_figures_are_those_of_this_process(client, tmp_path):
     model = workflow.Model(
         diffusion_model=DIFFUSION_MODEL, text_encoder=TEXT_ENCODER, clip_type="sd3", vae=VAE, size=(256, 256)
     )
-    session = workflow.Session(model, 1.0, (), (), 0)
+    served = workflow.ServedModel(model, 1.0, (), (), 0)
     graph = workflow.Graph()
-    loaded, _, _ = session.parts(graph)
+    loaded, _, _ = served.parts(graph)
     sigmas = graph.link("BasicScheduler", model=loaded, scheduler="simple", steps=6, denoise=1.0)
-    node = session.compare(graph, demo_captions()[number], 5, "dpmpp_2m", {"simple": sigmas}, "own")
-    found = server.figures_of(client.run(graph.nodes), [(["simple"], [node])], 6)["simple"][0]
+    node = served.compare(graph, demo_captions()[number], 5, "dpmpp_2m", {"simple": sigmas}, "own")
+    found = served_prompt.figures_of(client.run(graph.nodes).outputs, [(["simple"], [node])], 6)["simple"][0]
     runs = Runs(Demo(1.0), Store(tmp_path / "kept.sqlite"))
     schedule = host.scheduler_sigmas(runs.subject.sampling, "simple", 6)
     expected = runs.figures("dpmpp_2m", schedule, Items((number,), (5,)))[0, 0]
@@ -85,9 +89,9 @@ def test_http_figures_are_those_of_this_process(client, tmp_path):
     assert found[1] == pytest.approx(expected[1], abs=0.2)
 
     more = workflow.Graph()
-    loaded, _, _ = session.parts(more)
+    loaded, _, _ = served.parts(more)
     sigmas = more.link("BasicScheduler", model=loaded, scheduler="beta", steps=6, denoise=1.0)
-    session.compare(more, demo_captions()[number], 5, "dpmpp_2m", {"beta": sigmas}, "own")
+    served.compare(more, demo_captions()[number], 5, "dpmpp_2m", {"beta": sigmas}, "own")
     [long_run] = [key for key, node in more.nodes.items() if node["class_type"] == "SamplerCustomAdvanced"]
     [cached] = client.run(more.nodes).of("execution_cached")
     assert long_run in cached["nodes"]  # it is made once a prompt

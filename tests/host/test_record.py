@@ -4,18 +4,18 @@ import json
 import os
 import signal
 import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pytest
-from cotj.demo.host.client import ComfyClient, ComfyError, NodeError
-from cotj.demo.host.find import find_comfyui
-from cotj.demo.host.server import ComfyServer
 from cotj.demo.models import install
 from cotj.demo.training.dna import pooled
 from cotj.demo.training.text import Captions
-from cotj.predictor import DNADataSet
-from cotj.tests.host.workflows import DemoRun, Graph
-from safetensors.numpy import load
+from cotj.harness.client import ComfyClient, ComfyError, NodeError
+from cotj.harness.server import ComfyServer
+from cotj.planner import DiffusionDNA, dna_file
+from cotj.predictor import DNADataSet, Pair, sent_pair
+from cotj.tests.host.workflows import DemoRun, Graph, plan, saved_latent
 
 STEPS = 6
 SD3_SCALE = 1.5305  # latents of the host times this are latents of the model, which errors are measured in
@@ -44,11 +44,6 @@ def keep(graph, latent):
     return graph.add("SaveLatent", samples=latent, filename_prefix="latent")
 
 
-def saved(client, result, node):
-    [place] = result.outputs[node.id]["latents"]
-    return load(client.view(place))["latent_tensor"]
-
-
 def counted(data):
     return sum(content.pairs for content in data.contents())
 
@@ -63,13 +58,13 @@ def test_a_run_leaves_its_prompt_and_the_errors_of_its_guesses(client, data, cfg
     graph = Graph()
     run = DemoRun(graph, cfg=cfg, batch=batch, seed=5)
     guess = keep(graph, run.sample(graph.add("ManualSigmas", sigmas="1, 0")[0])[0])
-    difference = SD3_SCALE * (saved(client, client.run(graph.nodes), guess) - saved(client, result, image))
+    difference = SD3_SCALE * (
+        saved_latent(client, client.run(graph.nodes), guess) - saved_latent(client, result, image)
+    )
 
     pairs = data.load("realised")
     assert len(pairs) == before + 1
-    np.testing.assert_allclose(
-        pairs.embeddings[-1:], pooled(Captions(find_comfyui())(["a red circle"])), rtol=1e-5, atol=1e-6
-    )
+    np.testing.assert_allclose(pairs.embeddings[-1:], pooled(Captions()(["a red circle"])), rtol=1e-5, atol=1e-6)
     assert (pairs.model, pairs.grid.kind, pairs.grid.shift.value) == ("SD3", "flow", 3.0)
     # Euler's last guess is its image, so the lowest noise level says nothing and is left out.
     u = np.arange(2, STEPS + 1) / STEPS
@@ -86,7 +81,7 @@ def test_recording_changes_no_image(client, data):
     images = []
     for graph, run in (recorded(data, cfg=3.0), ((plain := Graph()), DemoRun(plain, cfg=3.0))):
         image = keep(graph, run.sample(simple(graph, run))[0])
-        images.append(saved(client, client.run(graph.nodes), image))
+        images.append(saved_latent(client, client.run(graph.nodes), image))
     np.testing.assert_array_equal(*images)
     assert counted(data) == 1
 
@@ -111,6 +106,36 @@ def test_a_plain_ksampler_is_recorded_and_twice_in_a_row_counts_once(client, dat
     client.run(graph.nodes)
     # Heun calls twice a step, the second time at the sigma where the next step begins.
     assert data.load("realised").errors.shape == (1, STEPS - 1)
+
+
+def links_of(graph, run, **others):
+    """What a run by Heun connects to."""
+    heun = graph.add("KSamplerSelect", sampler_name="heun")[0]
+    links = {"guider": run.guider, "noise": run.noise, "latent_image": run.latent, "sampler": heun}
+    return links | {"sigmas": simple(graph, run)} | others
+
+
+def test_a_sent_run_is_what_record_dna_keeps_and_is_not_kept_twice(client, data):
+    graph, run = recorded(data, cfg=2.0, seed=7311)
+    node = graph.add("CoTjSendRun", **links_of(graph, run))
+    told = client.run(graph.nodes).outputs[node.id]
+    assert counted(data) == 0 and told["cotj_calls"] == [2 * STEPS - 1]
+    graph, run = recorded(data, cfg=2.0, seed=7311)
+    keep(graph, graph.add("SamplerCustomAdvanced", **links_of(graph, run))[0])
+    client.run(graph.nodes)
+    [sent], kept = map(sent_pair.decode, told["cotj_pair"]), data.load("realised")
+    assert (sent.origin, sent.model, sent.pooling) == ("realised", kept.model, kept.pooling)
+    np.testing.assert_array_equal(sent.embedding, kept.embeddings[0])
+    np.testing.assert_array_equal(sent.dna.errors, kept.errors[0])
+
+
+def test_a_run_that_leaves_no_dna_is_not_sent(server, client):
+    graph = Graph()
+    run = DemoRun(graph, seed=7312)
+    graph.add("CoTjSendRun", **links_of(graph, run, sigmas=simple(graph, run, denoise=0.5)))
+    told = "Send Recorded Run, input 'guider': not recorded: it is only a part of a run"
+    with server.expect_traceback(told), pytest.raises(NodeError, match=told):
+        client.run(graph.nodes)
 
 
 @pytest.mark.parametrize("what", ["mask", "image to image", "slice", "cache"])
@@ -161,6 +186,25 @@ def test_the_cap_holds(client, data):
     assert counted(data) == 2
 
 
+def test_a_dna_goes_on_where_its_data_set_is_in_use_and_is_added_when_queued_again(client, data):
+    graph, run = recorded(data, seed=77)
+    keep(graph, run.sample(simple(graph, run))[0])
+    client.run(graph.nodes)  # so that there is a data set
+    graph = Graph()
+    run = DemoRun(graph, seed=78)
+    measured = run.measure(4, 6)
+    node = graph.add("CoTjAddToDataSet", dna=measured[0], conditioning=run.positive, data_set=data.path.stem)
+    [steps] = graph.show(plan(graph, node[0], 5)[1])
+    with closing(sqlite3.connect(data.path)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        outputs = client.run(graph.nodes).outputs
+    [text] = outputs[node.id]["text"]
+    assert text.startswith("NOT SAVED: ") and "is in use by another program" in text
+    assert outputs[steps]["text"] == ["5"]
+    [text] = client.run(graph.nodes).outputs[node.id]["text"]
+    assert "1 measured of 1 prompts" in text and node.id in client.run(graph.nodes).cached
+
+
 def test_measured_dnas_are_added_listed_and_cleared_apart_from_realised_ones(client, server, data):
     graph, run = recorded(data)
     keep(graph, run.sample(simple(graph, run))[0])
@@ -175,18 +219,71 @@ def test_measured_dnas_are_added_listed_and_cleared_apart_from_realised_ones(cli
 
     # The reference that Measure DNA renders is an ordinary run as well; its probes are none.
     expected = [f"{count} of 1 prompts, SD3, token mean 4096 wide" for count in ("1 measured", "2 realised")]
-    assert act("list") == ["\n".join(expected)]
+    profile = "mean profile of 1 measured runs of 4 steps"
+    assert act("list") == ["\n".join([*expected, profile])]
     with server.expect_traceback("holds 2 realised pairs"), pytest.raises(NodeError, match="input 'pairs'.*enter 2"):
         act("clear realised", pairs=1)
     assert counted(data) == 3
-    assert act("clear realised", pairs=2) == [expected[0]]
+    assert act("clear realised", pairs=2) == [f"{expected[0]}\n{profile}"]
     assert data.load("measured").errors.shape == (1, 6)
     assert act("clear measured", pairs=1) == ["nothing"]
 
 
-def test_a_predicted_dna_is_not_added_as_a_measured_one(client, server, data):
+def test_the_mean_of_long_runs_is_predicted_and_planned_from_without_training(client, server, data):
+    for seed, sampler in ((71, "euler"), (72, "dpmpp_2m"), (73, "euler_ancestral")):
+        graph, run = recorded(data, seed=seed)
+        sampled = graph.add(
+            "SamplerCustomAdvanced",
+            noise=run.noise,
+            guider=run.guider,
+            sampler=graph.add("KSamplerSelect", sampler_name=sampler)[0],
+            sigmas=simple(graph, run, steps=20),
+            latent_image=run.latent,
+        )
+        keep(graph, sampled[0])
+        client.run(graph.nodes)
+    # The states of a sampler that adds noise lie on no path that a plan could follow.
+    assert [str(kept) for kept in data.profiles()] == ["mean profile of 2 realised runs of 20 steps"]
+
+    name = f"mean of data set {data.path.stem}"
+    graph = Graph()
+    run = DemoRun(graph, prompt="two blue squares")
+    assert name in client.object_info()["CoTjPredictDNA"]["input"]["required"]["predictor"][1]["options"]
+    dna = graph.add("CoTjPredictDNA", conditioning=run.positive, predictor=name, model=run.model)[0]
+    planned = plan(graph, dna, 5, planner="auto", sampler="dpmpp_2m")
+    shown = graph.show(planned[3])
+    node = graph.add("CoTjSaveDNA", dna=dna, name="mean of long runs", overwrite=True)
+    result = client.run(graph.nodes)
+    assert "planner smooth" in result.outputs[shown[0]]["text"][0]
+    saved_dna = dna_file.read(server.models / "cotj" / f"{result.outputs[node.id]['text'][0]}.safetensors")
+    np.testing.assert_allclose(saved_dna.errors, data.mean("realised").errors)
+    assert saved_dna.profile.runs == 2
+
+
+def test_a_mean_is_refused_for_the_prompts_of_another_text_encoder_and_where_it_is_empty(client, server, data):
+    dna = DiffusionDNA(np.linspace(0.1, 1, 10), np.linspace(0.1, 1, 10))
+    data.append(Pair(np.ones(12, np.float32), dna, "token mean", "SD3", "realised"))
+    name = f"mean of data set {data.path.stem}"
+
+    def refused(words):
+        graph = Graph()
+        found = graph.add("CoTjPredictDNA", conditioning=DemoRun(graph).positive, predictor=name)[0]
+        graph.show(plan(graph, found, 2)[1])
+        with server.expect_traceback("Predict DNA"), pytest.raises(NodeError, match=words):
+            client.run(graph.nodes)
+
+    refused(r"input 'conditioning': .* 4096 wide.* of 12 \(SD3\)")
+    data.clear("realised")
+    refused("input 'predictor': .*holds no DNA yet")
+
+
+@pytest.mark.parametrize("origin", ["averaged", "of the pack"])
+def test_another_dna_is_not_added_as_a_measured_one(client, server, data, origin):
     graph, run = recorded(data)
-    profile = graph.add("CoTjAverageDNA", **{f"dnas.dna{i}": run.measure(2 + i, 4)[0] for i in range(2)})[0]
+    if origin == "averaged":
+        profile = graph.add("CoTjAverageDNA", **{f"dnas.dna{i}": run.measure(2 + i, 4)[0] for i in range(2)})[0]
+    else:
+        profile = graph.add("CoTjLoadDNA", name="Qwen-Image-mean")[0]
     graph.add("CoTjAddToDataSet", dna=profile, conditioning=run.positive, data_set=data.path.stem)
     with server.expect_traceback("which model"), pytest.raises(NodeError, match="Add to DNA Data Set, input 'dna'"):
         client.run(graph.nodes)

@@ -1,6 +1,7 @@
 """The route that plans for the live widget, on a real server."""
 
 import json
+import socket
 import statistics
 import time
 import urllib.error
@@ -8,9 +9,9 @@ import urllib.request
 
 import numpy as np
 import pytest
-from cotj.nodes import dna_file
-from cotj.nodes.plan_request import MAX_BYTES, request
-from cotj.planner import DiffusionDNA, TimeShift, plan_fixed
+from cotj.nodes.live.plan_request import MAX_BYTES, MAX_ENTRIES, request
+from cotj.nodes.live.shown_dnas import MOST
+from cotj.planner import DiffusionDNA, TimeShift, dna_file, plan_fixed
 from cotj.tests.host.workflows import Graph, plan
 
 TIMES = np.arange(1, 101) / 100
@@ -49,6 +50,23 @@ def test_what_a_node_shows_asks_for_that_very_plan_again(client, server):
     assert told == shown
 
 
+def test_a_dna_is_sent_only_where_the_server_does_not_know_it(server):
+    def asked(errors):
+        whole = request("CoTjPlanSigmas", DiffusionDNA(TIMES.astype(np.float32), errors), VALUES, None)
+        short = {name: value for name, value in whole.items() if name != "content"}
+        return whole["dna"], json.dumps(whole).encode(), json.dumps(short).encode()
+
+    name, whole, short = asked(0.02 + TIMES**2)
+    assert len(short) < 300 < len(whole)
+    assert post(server, short) == (200, {"unknown": name})
+    status, told = post(server, whole)
+    assert status == 200 and told["sigmas"]
+    assert post(server, short) == (200, told)
+    for other in range(MOST):
+        post(server, asked(other + TIMES)[1])
+    assert post(server, short) == (200, {"unknown": name})
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [(b"", "not JSON"), (b"{}", "is an object with"), (sent(steps=101), "101 steps need as many nodes")],
@@ -57,6 +75,30 @@ def test_a_bad_request_is_400_and_a_reason(server, body, reason):
     status, told = post(server, body)
     assert status == 400
     assert reason in told["error"]
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        ("Content-Length: 5000", "cut off"),
+        ("Transfer-Encoding: chunked", "5\r\nab"),
+        ("Content-Encoding: gzip\r\nContent-Length: 11", "not zipped."),
+    ],
+)
+def test_a_body_that_ends_early_leaves_no_traceback(server, head, body):
+    before = len(server.tracebacks())
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(f"POST /cotj/plan HTTP/1.1\r\nHost: a\r\n{head}\r\n\r\n{body}".encode())
+    assert post(server, sent())[0] == 200
+    time.sleep(0.5)  # by then the server has seen the end of the other
+    assert len(server.tracebacks()) == before
+
+
+def test_a_body_that_takes_long_to_parse_is_refused_and_holds_nobody_up(server):
+    began = time.monotonic()
+    status, told = post(server, b"[" + b"[]," * (MAX_BYTES // 3 - 2) + b"[]]")
+    assert (status, told["error"]) == (400, f"a request has at most {MAX_ENTRIES} values")
+    print(f"\nrefused after {time.monotonic() - began:.2f} s")
 
 
 def test_a_body_without_end_is_refused(server):

@@ -4,12 +4,12 @@ import subprocess
 import sys
 
 import pytest
-from cotj.nodes.samplers import SAMPLERS, Behaviour, formula, is_ancestral, warning
+from cotj.planner.solvers.behaviour import SAMPLERS, Behaviour, calls_of, formula, is_ancestral, warning
 
 MEASURE = """
 import sys
-sys.path.insert(0, {demo!r})
-from bootstrap import load_pack
+sys.path.insert(0, {harness!r})
+from environment import load_pack
 sys.path.pop(0)
 load_pack()
 from cotj.benchmarks import samplers
@@ -20,7 +20,7 @@ sys.exit(samplers.main([]))
 
 def measured(root, planted=""):
     """The benchmark in a process of its own: it loads the host's modules into it."""
-    source = MEASURE.format(demo=str(root / "demo"), planted=planted)
+    source = MEASURE.format(harness=str(root / "harness"), planted=planted)
     return subprocess.run([sys.executable, "-W", "ignore", "-c", source], cwd=root, capture_output=True, text=True)
 
 
@@ -66,3 +66,11 @@ def test_the_ancestral_lever_is_for_those_that_step_so():
 
 def test_calls_are_written_as_a_formula():
     assert [formula(Behaviour(calls=calls)) for calls in [(1, 0), (2, -1), None]] == ["N", "2N - 1", ""]
+
+
+@pytest.mark.parametrize(
+    ("sampler", "steps", "calls"),
+    [("euler", 8, 8), ("heun", 8, 15), ("heunpp2", 1, 1), ("dpm_adaptive", 8, 8), ("of another pack", 8, 8)],
+)
+def test_the_calls_of_a_run_are_known_beforehand(sampler, steps, calls):
+    assert calls_of(sampler, steps) == calls

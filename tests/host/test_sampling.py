@@ -14,8 +14,8 @@ def test_images_change_when_sigmas_do_and_only_then(client, cfg, batch):
     graph = Graph()
     run = DemoRun(graph, cfg=cfg, batch=batch)
     dna = run.measure()[0]
-    simple = graph.add("BasicScheduler", model=run.model, scheduler="simple", steps=4, denoise=1.0)
-    schedules = {"4": plan(graph, dna, steps=4), "8": plan(graph, dna, steps=8), "simple": simple}
+    beta = graph.add("BasicScheduler", model=run.model, scheduler="beta", steps=4, denoise=1.0)
+    schedules = {"4": plan(graph, dna, steps=4), "8": plan(graph, dna, steps=8), "beta": beta}
     schedules["4 again"] = adaptive(graph, dna, min_steps=4, max_steps=4)  # another node with the same answer
     shown = {name: run.picture(run.sample(node[0])[0]) for name, node in schedules.items()}
     result = client.run(graph.nodes)
@@ -23,5 +23,5 @@ def test_images_change_when_sigmas_do_and_only_then(client, cfg, batch):
     images = {name: pictures(client, result, node) for name, node in shown.items()}
     assert {len(image) for image in images.values()} == {batch}
     np.testing.assert_array_equal(images["4"], images["4 again"])
-    for a, b in itertools.combinations(("4", "8", "simple"), 2):
+    for a, b in itertools.combinations(("4", "8", "beta"), 2):
         assert (images[a] != images[b]).any(), f"{a} and {b} give the same picture"

@@ -8,9 +8,12 @@ NODES = {
     "CoTjMeasureDNA": "Measure DNA",
     "CoTjPlanSigmas": "Plan CoTj Sigmas",
     "CoTjAdaptiveLength": "Adaptive Length Threshold",
+    "CoTjScheduleFromDNA": "Schedule from DNA",
+    "CoTjResampleSigmas": "Resample Sigmas",
     "CoTjConstraints": "Plan Constraints",
     "CoTjHeatmap": "DNA Heatmap",
     "CoTjDiagnostics": "DNA Diagnostics",
+    "CoTjAtlas": "DNA Atlas",
     "CoTjCompareSchedules": "Compare Schedules",
     "CoTjAverageDNA": "Average DNA",
     "CoTjSaveDNA": "Save DNA",
@@ -18,16 +21,27 @@ NODES = {
     "CoTjPredictDNA": "Predict DNA",
     "CoTjRecordDNA": "Record DNA",
     "CoTjAddToDataSet": "Add to DNA Data Set",
+    "CoTjSendPair": "Send DNA Pair",
+    "CoTjSendRun": "Send Recorded Run",
     "CoTjDataSet": "DNA Data Set",
     "CoTjTrainPredictor": "Train DNA Predictor",
-    "CoTjApplyPlan": "Apply CoTj Plan to Model (sampler's steps and scheduler are ignored)",
+    "CoTjApplyPlan": "Apply CoTj Plan to Model (replaces the sampler's schedule)",
+    "CoTjCacheSteps": "Cache Steps",
+    "CoTjKSampler": "CoTj KSampler",
     "CoTjMeasureExperts": "Measure Expert DNAs",
     "CoTjPlanExperts": "Plan Expert Sigmas",
     "CoTjSplitAtBoundary": "Split Sigmas at Boundary",
     "CoTjUCGMSampler": "UCGM Sampler",
+    "CoTjPlannedSampler": "Planned Sampler",
     "CoTjOptimizeSigmas": "Optimize Sigmas",
     "CoTjOptimizedSigmas": "Load Optimized Sigmas",
+    "CoTjListCandidates": "List Candidate Sigmas",
+    "CoTjPickByScore": "Pick Sigmas by Score",
+    "CoTjSavePlan": "Save Plan",
+    "CoTjLoadPlan": "Load Plan",
+    "CoTjDemoModel": "Load Demo Model",
 }
+SAMPLING = ("model/sampling/schedulers", "model/sampling/sigmas", "model/sampling/samplers")
 
 
 def inputs_of(info):
@@ -50,9 +64,9 @@ def test_all_nodes_are_listed_and_no_others(client):
 def test_a_node_explains_itself(client, name):
     info = client.object_info()[name]
     assert info["description"]
-    assert info["category"] in ("model/sampling/schedulers", "model/sampling/sigmas", "model/sampling/samplers")
+    assert info["category"] in (("model/loaders",) if name == "CoTjDemoModel" else SAMPLING)
     inputs = inputs_of(info)
-    assert inputs
+    assert inputs or name == "CoTjDemoModel"
     assert [name for name, options in inputs.items() if not options.get("tooltip")] == []
     assert len(info["output_tooltips"]) == len(info["output"])
     assert all(info["output_tooltips"])
@@ -72,6 +86,7 @@ def test_budget_and_threshold_are_sliders(client):
     info = client.object_info()
     assert inputs_of(info["CoTjPlanSigmas"])["steps"]["display"] == "slider"
     assert inputs_of(info["CoTjAdaptiveLength"])["threshold"]["display"] == "slider"
+    assert inputs_of(info["CoTjCacheSteps"])["calls"]["display"] == "slider"
 
 
 def test_the_hosts_own_schedulers_are_left_alone(client):

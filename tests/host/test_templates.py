@@ -4,39 +4,73 @@ The small models have the architectures of the real ones, under the file names t
 are reduced; and where no small text encoder of a width exists, text comes from a test-only node.
 """
 
+import io
 import json
+import re
 import urllib.parse
 import urllib.request
 from pathlib import Path
 
 import pytest
-from cotj.demo.bootstrap import ROOT
-from cotj.demo.host.graph import titled, to_api
-from cotj.demo.models import vae
+from cotj.demo.models.pack import write_vae
+from cotj.demo.templates import write
+from cotj.harness.environment import ROOT
+from cotj.harness.graph import titled, to_api
 from cotj.tests.small_models import build
 from PIL import Image
+
+from .template_parts import without_large_encoders
 
 FOLDER = ROOT / "example_workflows"
 TEMPLATES = {path.stem: path for path in sorted(FOLDER.glob("*.json"))}
 
 # File names in the graphs, and the small models that stand for them.
 FILES = {
+    "diffusion_models/flux-2-klein-base-4b.safetensors": "flux2",
     "diffusion_models/qwen_image_fp8_e4m3fn.safetensors": "qwen_image",
+    "diffusion_models/qwen_image_2512_fp8_e4m3fn.safetensors": "qwen_image",
+    "diffusion_models/qwen_image_edit_2511_fp8mixed.safetensors": "qwen_image",
+    "diffusion_models/z_image_bf16.safetensors": "z_image",
     "diffusion_models/z_image_turbo_bf16.safetensors": "z_image",
     "diffusion_models/flux1-dev.safetensors": "flux",
+    "diffusion_models/wan2.2_ti2v_5B_fp16.safetensors": "wan22",
     "diffusion_models/wan2.2_t2v_high_noise_14B_fp8_scaled.safetensors": "wan22_high",
     "diffusion_models/wan2.2_t2v_low_noise_14B_fp8_scaled.safetensors": "wan22_low",
+    "diffusion_models/anima-base-v1.0.safetensors": "anima",
+    # Flux, which Chroma was made from: its own class has a part of fixed size, 262 million parameters on 344 rows.
+    "diffusion_models/Chroma1-HD-fp8mixed.safetensors": "flux",
+    "diffusion_models/krea2_turbo_fp8_scaled.safetensors": "krea2",
     "checkpoints/sd_xl_base_1.0.safetensors": "sdxl",
+    "checkpoints/ltx-2-19b-dev-fp8.safetensors": "ltx_2",
     "text_encoders/umt5_xxl_fp8_e4m3fn_scaled.safetensors": "clip_l",
+    "vae/flux2-vae.safetensors": "flux2_vae",
     "vae/qwen_image_vae.safetensors": "wan21_vae",
     "vae/wan_2.1_vae.safetensors": "wan21_vae",
+    "vae/wan2.2_vae.safetensors": "wan22_vae",
 }
-TEXT_WIDTHS = {"Qwen-Image": (3584, 1), "Z-Image-Turbo": (2560, 1), "Flux": (768, 768)}
+# Of embeddings and of the pooled one, by what the template's name holds.
+TEXT_WIDTHS = {
+    "FLUX.2": (7680, 1),
+    "Qwen-Image": (3584, 1),
+    "Z-Image": (2560, 1),
+    "LTX-2": (768, 1),
+    "Anima": (1024, 1),
+    "Chroma": (768, 768),
+    "Krea": (7680, 1),
+    "Flux": (768, 768),
+}
 SMALLER = {
     "EmptySD3LatentImage": {"width": 64, "height": 64, "batch_size": 1},
     "EmptyLatentImage": {"width": 64, "height": 64},
+    "EmptyFlux2LatentImage": {"width": 64, "height": 64},
     "EmptyHunyuanLatentVideo": {"width": 64, "height": 64, "length": 5},
+    "EmptyLTXVLatentVideo": {"width": 64, "height": 64, "length": 9},
+    "Wan22ImageToVideoLatent": {"width": 64, "height": 64, "length": 5},
     "CLIPLoader": {"type": "sd3"},  # in which the small text encoder is as wide as Wan's
+    "KSampler": {"steps": 6},
+    "LTXVScheduler": {"steps": 6},
+    "CoTjKSampler": {"steps": 6, "calls": 3},
+    "CoTjCacheSteps": {"calls": 3},
     "CoTjMeasureDNA": {"reference_steps": 2, "grid_points": 4},
     "CoTjMeasureExperts": {"reference_steps": 4, "grid_points": 6},
     "CoTjPlanSigmas": {"steps": 2},
@@ -45,7 +79,9 @@ SMALLER = {
     "CoTjCompareSchedules": {"reference_steps": 3},
     "CoTjOptimizeSigmas": {"steps": 2, "seeds": 1, "budget": 150, "reference_steps": 4, "check": 1},
 }
-OF_THE_DEMO = ("1 Demo model", "8 Optimize Sigmas")
+SAMPLERS = ("KSampler", "SamplerCustomAdvanced", "CoTjKSampler")
+SAVING = ("SaveImage", "SaveAnimatedWEBP", "SaveVideo")
+OF_THE_DEMO = ("01 CoTj KSampler", "02 Demo model", "03 Optimize Sigmas")
 
 
 def graph(name):
@@ -65,17 +101,15 @@ def inputs_of(info):
     return found
 
 
-def test_there_is_one_for_every_model():
-    assert list(TEMPLATES) == [
-        "1 Demo model",
-        "2 Qwen-Image planned",
-        "3 Qwen-Image adaptive",
-        "4 Z-Image-Turbo planned",
-        "5 Flux measured",
-        "6 SDXL measured",
-        "7 Wan 2.2 two experts",
-        "8 Optimize Sigmas",
-    ]
+def test_they_are_in_order():
+    assert [name.split(" ")[0] for name in TEMPLATES] == [f"{number:02}" for number in range(1, len(TEMPLATES) + 1)]
+    assert set(write.TEMPLATES) < set(TEMPLATES)
+
+
+@pytest.mark.parametrize("name", write.TEMPLATES)
+def test_it_is_drawn_from_the_nodes_as_they_are(client, name):
+    drawn = write.written(name, {key: info for key, info in client.object_info().items() if "Small" not in key})
+    assert json.loads(drawn) == graph(name), "run `python demo templates`"
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -126,37 +160,55 @@ def test_the_host_serves_it_with_its_picture(server, client, name):
         assert picture.format == "JPEG" and picture.width >= 640
 
 
+@pytest.mark.timeout(900)  # some are not that small
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_it_runs(client, server, demo_models, name):
+def test_it_runs(client, server, nothing_learned, name):
     provide(server.models)
+    picture = io.BytesIO()
+    Image.new("RGB", (64, 64), "orange").save(picture, "PNG")
+    client.upload_image("example.png", picture.getvalue())
     workflow = to_api(graph(name), client.object_info())
     for node in workflow.values():
         smaller = SMALLER.get(node["class_type"], {})
         node["inputs"] |= {key: value for key, value in smaller.items() if not isinstance(node["inputs"][key], list)}
         if name in OF_THE_DEMO and node["class_type"] == "EmptySD3LatentImage":
             node["inputs"] |= {"width": 256, "height": 256}  # the demo model's own
+        if name == "06 Z-Image with CoTj KSampler" and "cfg" in node["inputs"]:
+            node["inputs"]["cfg"] = 1.0  # half the time: this model cannot be made that small
     widths = next((widths for model, widths in TEXT_WIDTHS.items() if model in name), None)
     if widths:
-        replace_text_encoder(workflow, *widths)
+        workflow = without_large_encoders(workflow, *widths)
+    kinds = {node["class_type"]: node_id for node_id, node in workflow.items()}
     try:
         result = client.run(workflow)
+        if cache := kinds.get("CoTjCacheSteps", kinds.get("CoTjKSampler")):
+            change_seed(workflow)
+            client.run(workflow)
+            assert re.search("3 of 6 steps (computed|called the model)|^3 steps ran", client.texts[cache])
     finally:
         client.free()  # some take gigabytes of memory
 
-    saved = [node_id for node_id, node in workflow.items() if node["class_type"] in ("SaveImage", "SaveAnimatedWEBP")]
+    saved = [node_id for node_id, node in workflow.items() if node["class_type"] in SAVING]
     assert saved
     assert all(result.outputs[node_id]["images"] for node_id in saved)
     sampled = {}
     for event in result.of("progress"):
-        if workflow[event["node"]]["class_type"] == "SamplerCustomAdvanced":
+        if workflow[event["node"]]["class_type"] in SAMPLERS:
             sampled[event["node"]] = event["max"]
-    samplers = [node_id for node_id, node in workflow.items() if node["class_type"] == "SamplerCustomAdvanced"]
+    samplers = [node_id for node_id, node in workflow.items() if node["class_type"] in SAMPLERS]
     assert set(sampled) == set(samplers)
     if "Optimize" in name:
         optimized = result.outputs[titled(workflow, "Optimize Sigmas")]
         assert optimized["images"] and "found on 4 images of 4 prompts" in optimized["text"][0]
         titles = ("Sample: the long run", "Sample: optimized", "Sample: the model's own")
         assert [sampled[titled(workflow, title)] for title in titles] == [50, 2, 2]
+        return
+    if cache:  # the first run, which is learned from
+        assert list(sampled.values()) == [6]
+        return
+    if "checked" in name:  # sampled as ever
+        assert list(sampled.values()) == [6]
+        assert result.outputs[kinds["CoTjDiagnostics"]]
         return
     planned = [
         result.outputs[node_id]["cotj_plan"][0] for node_id in result.outputs if "cotj_plan" in result.outputs[node_id]
@@ -172,13 +224,10 @@ def provide(models: Path) -> None:
     """The small models under the names of the real ones."""
     for file, kind in FILES.items():
         build(kind, models / file)
-    vae.write(models / "vae" / "ae.safetensors")
+    write_vae(models / "vae" / "ae.safetensors")
 
 
-def replace_text_encoder(workflow, width, pooled_width):
+def change_seed(workflow):
     for node in workflow.values():
-        if node["class_type"] == "CLIPTextEncode":
-            text = {"text": node["inputs"]["text"], "width": width, "pooled_width": pooled_width}
-            node |= {"class_type": "SmallModelsText", "inputs": text}
-    for node_id in [i for i, node in workflow.items() if node["class_type"] in ("CLIPLoader", "DualCLIPLoader")]:
-        del workflow[node_id]
+        for name in {"seed", "noise_seed"} & set(node["inputs"]):
+            node["inputs"][name] += 1

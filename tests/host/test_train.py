@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from cotj.demo.host.client import Interrupted, NodeError
-from cotj.nodes import dna_file
-from cotj.planner import DiffusionDNA, TimeShift
+from cotj.harness.client import Interrupted, NodeError
+from cotj.planner import DiffusionDNA, TimeShift, dna_file
+from cotj.planner.reading import read_header
 from cotj.predictor import DNADataSet, Pair, files
 from cotj.tests.host.workflows import DemoRun, Graph, pictures, plan
 
@@ -49,11 +49,11 @@ def test_a_trained_predictor_is_listed_at_once_and_predicts(client, folder):
     progress = []
     result = client.run(graph.nodes, on_progress=lambda node, value, maximum: progress.append((value, maximum)))
     [text] = result.outputs[node.id]["text"]
-    assert "saved as my own" in text and "cosine" in text
+    assert "saved as my own" in text and "cosine" in text and "carries no trajectory profile" in text
     picture = pictures(client, result, node)
     assert picture.shape[0] == 1 and picture.std() > 10
     assert progress[-1][1] == 4
-    assert files.header(folder / "my own.safetensors") == files.Header(WIDTH, "SD3")
+    assert files.about(read_header(folder / "my own.safetensors")) == files.Header(WIDTH, "SD3")
 
     graph = Graph()
     run = DemoRun(graph)
@@ -81,15 +81,51 @@ def test_a_taken_name_gets_a_counter_unless_it_may_be_overwritten(client, folder
     data = fill(folder, "names")
     dna_file.write(folder, "taken by a DNA", DiffusionDNA([0.5, 1], [0.5, 1]))
     names = []
-    for overwrite in (False, True):
+    for name, overwrite in (("taken by a DNA", False), ("taken by a DNA_00001_", True)):
         graph = Graph()
-        node = add_training(graph, "names", "taken by a DNA", epochs=1, overwrite=overwrite)
+        node = add_training(graph, "names", name, epochs=1, overwrite=overwrite)
         names.append(client.run(graph.nodes).outputs[node.id]["text"][0].splitlines()[0])
-    assert names == ["saved as taken by a DNA_00001_", "saved as taken by a DNA"]
+    assert names == ["saved as taken by a DNA_00001_"] * 2
     # The same again is cached, until the data set grows.
     assert client.run(graph.nodes).cached == [node.id]
     data.append(Pair(np.ones(WIDTH, np.float32), data.load("measured").grid, "token mean", "SD3", "measured"))
     assert client.run(graph.nodes).cached == []
+
+
+def test_training_never_replaces_a_dna_nor_begins_to(client, server, folder):
+    fill(folder, "replacing")
+    dna_file.write(folder, "a DNA to keep", DiffusionDNA([0.5, 1], [0.5, 1]))
+    graph = Graph()
+    add_training(graph, "replacing", "a DNA to keep", epochs=1000, overwrite=True)
+    with server.expect_traceback("is no predictor"), pytest.raises(NodeError, match="input 'name': .* is no predictor"):
+        client.run(graph.nodes)
+    assert dna_file.read(folder / "a DNA to keep.safetensors").errors.tolist() == [0.5, 1]
+
+
+def test_a_predictor_that_cannot_be_stored_gives_its_report_and_is_stored_when_queued_again(client, folder):
+    fill(folder, "to lose", prompts=40)
+    graph = Graph()
+    node = add_training(graph, "to lose", "lost")
+    aside = folder.with_name("aside")
+
+    def take_away(*_):
+        if not aside.exists():
+            folder.rename(aside)
+            folder.write_bytes(b"")  # no folder, which not even a root user can write into
+
+    try:
+        result = client.run(graph.nodes, on_progress=take_away)
+    finally:
+        folder.unlink()
+        aside.rename(folder)
+    [text] = result.outputs[node.id]["text"]
+    assert text.startswith(f"NOT SAVED: {folder} cannot be written to: ") and "cosine" in text
+    assert pictures(client, result, node).std() > 10
+    epochs = []
+    result = client.run(graph.nodes, on_progress=lambda *progress: epochs.append(progress))
+    [again] = result.outputs[node.id]["text"]
+    assert again.splitlines()[0] == "saved as lost" and again.splitlines()[1:] == text.splitlines()[1:] and not epochs
+    assert (folder / "lost.safetensors").exists() and node.id in client.run(graph.nodes).cached
 
 
 def test_too_few_prompts_and_a_wrong_kind_say_what_to_do(client, server, folder):

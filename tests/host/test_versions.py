@@ -6,10 +6,10 @@ import sys
 from types import ModuleType
 
 import pytest
-from cotj.demo.host import find
-from cotj.demo.host.client import ComfyClient
-from cotj.demo.host.server import ComfyServer
-from cotj.nodes import oldest
+from cotj.harness import find
+from cotj.harness.client import ComfyClient
+from cotj.harness.server import ComfyServer
+from cotj.nodes.host import version as host_version
 from cotj.tests.host.conftest import TRACEBACK
 
 RENAMED = """RENAMED: list[io.NodeReplace] = [
@@ -47,7 +47,7 @@ def test_a_graph_with_the_old_name_of_a_node_runs(planted):
         "3": {"class_type": "PreviewAny", "inputs": {"source": ["2", 0]}, "_meta": {}},
         "4": {"class_type": "PreviewAny", "inputs": {"source": ["2", 1]}, "_meta": {}},
     }
-    with planted("nodes/replaced.py", "RENAMED: list[io.NodeReplace] = []", RENAMED) as server:
+    with planted("nodes/host/renamed_nodes.py", "RENAMED: list[io.NodeReplace] = []", RENAMED) as server:
         with ComfyClient(server.url) as client:
             assert "CoTjOldSplit" not in client.object_info()
             result = client.run(old)
@@ -67,7 +67,7 @@ def test_every_renamed_node_is_one_that_there_is(client):
 
 
 def test_a_host_that_is_too_old_gets_one_line(planted):
-    with planted("nodes/oldest.py", 'OLDEST = "0.23.0"', 'OLDEST = "99.1.0"') as server:
+    with planted("nodes/host/version.py", 'OLDEST = "0.23.0"', 'OLDEST = "99.1.0"') as server:
         with ComfyClient(server.url) as client:
             assert not [name for name in client.object_info() if name.startswith("CoTj")]
     log = server.log.read_text(errors="replace")
@@ -83,7 +83,7 @@ def test_older_hosts_are_told_apart(monkeypatch, version):
         host.__version__ = version
     monkeypatch.setitem(sys.modules, "comfyui_version", host)
     with pytest.raises(RuntimeError, match=f"^CoTj needs ComfyUI .* and this one is {version or 'of unknown version'}"):
-        oldest.check_host()
+        host_version.check_host()
 
 
 @pytest.mark.parametrize("version", ["0.23.0", "0.33.0", "0.100.0", "1.0.0", "0.23.0rc1"])
@@ -91,9 +91,9 @@ def test_newer_hosts_pass(monkeypatch, version):
     host = ModuleType("comfyui_version")
     host.__version__ = version
     monkeypatch.setitem(sys.modules, "comfyui_version", host)
-    oldest.check_host()
+    host_version.check_host()
 
 
 def test_the_oldest_host_is_one_and_the_same_everywhere(root):
-    assert find.OLDEST == oldest.OLDEST
-    assert f'requires-comfyui = ">={oldest.OLDEST}"' in (root / "pyproject.toml").read_text(encoding="utf-8")
+    assert find.OLDEST == host_version.OLDEST
+    assert f'requires-comfyui = ">={host_version.OLDEST}"' in (root / "pyproject.toml").read_text(encoding="utf-8")

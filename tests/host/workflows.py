@@ -6,9 +6,10 @@ import io
 from typing import Any
 
 import numpy as np
-from cotj.demo.host.client import ComfyClient, Result
 from cotj.demo.models import DIFFUSION_MODEL, TEXT_ENCODER, VAE
+from cotj.harness.client import ComfyClient, Result
 from PIL import Image
+from safetensors.numpy import load
 
 COTJ = {"planner": "cotj", "sampler": "euler"}
 RUN_NOISE, FRESH_NOISE = "same as the run", "fresh for every sigma"
@@ -18,6 +19,12 @@ def pictures(client: ComfyClient, result: Result, node: Node) -> np.ndarray:
     """The pixels that a preview shows, (batch, height, width, 3); the files also hold the prompt they were made by."""
     files = [io.BytesIO(client.view(image)) for image in result.outputs[node.id]["images"]]
     return np.stack([np.asarray(Image.open(file).convert("RGB")) for file in files])
+
+
+def saved_latent(client: ComfyClient, result: Result, node: Node) -> np.ndarray:
+    """The latent that a SaveLatent node has written."""
+    [place] = result.outputs[node.id]["latents"]
+    return load(client.view(place))["latent_tensor"]
 
 
 class Graph:
@@ -62,6 +69,7 @@ class DemoRun:
             class_type, inputs = patch
             self.model = graph.add(class_type, model=self.model, **inputs)[0]
         clip = graph.add("CLIPLoader", clip_name=TEXT_ENCODER, type="sd3")[0]
+        self.prompt = prompt
         self.positive = positive = graph.add("CLIPTextEncode", clip=clip, text=prompt)[0]
         if cfg == 1:
             self.guider = graph.add("BasicGuider", model=self.model, conditioning=positive)[0]
@@ -99,3 +107,7 @@ def plan(graph: Graph, dna: list[Any], steps: int = 4, **inputs: Any) -> Node:
 def adaptive(graph: Graph, dna: list[Any], **inputs: Any) -> Node:
     defaults = {"threshold": 0.99, "target_error": 0.0, "min_steps": 1, "max_steps": 10, "denoise": 1.0, **COTJ}
     return graph.add("CoTjAdaptiveLength", dna=dna, **defaults | inputs)
+
+
+def save_dna(graph: Graph, dna: list[Any], name: str, overwrite: bool = True) -> Node:
+    return graph.add("CoTjSaveDNA", dna=dna, name=name, overwrite=overwrite)

@@ -4,7 +4,8 @@ import itertools
 
 import numpy as np
 import pytest
-from cotj.planner import Constraints, CoTj, DiffusionDNA, TimeShift, plan_adaptive, plan_fixed
+from cotj.planner import Constraints, CoTj, DiffusionDNA, TimeShift, flow_to_sigma, plan_adaptive, plan_fixed
+from cotj.planner.own_schedule import denoise_level
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,10 +18,12 @@ def respects(times, constraints, dna):
     """Whether flow times, the final 0 included, keep to the constraints, straight from their description."""
     jumps = -np.diff(times)
     to_flow = (lambda s: s) if dna.kind == "flow" else (lambda s: s / (1 + s))
+    allowed = to_flow(np.array(constraints.allowed))
     return (
         all(np.isclose(times[:-1], to_flow(sigma)).any() for sigma in constraints.visit)
         and (constraints.first is None or np.isclose(times[0], to_flow(constraints.first)))
         and (constraints.last is None or np.isclose(times[-2], to_flow(constraints.last)))
+        and all(not constraints.allowed or np.isclose(time, allowed).any() for time in times[:-1])
         and (constraints.min_jump is None or (jumps >= constraints.min_jump - 1e-9).all())
         and (constraints.max_jump is None or (jumps <= constraints.max_jump + 1e-9).all())
     )
@@ -46,14 +49,17 @@ def cheapest(dna, steps, constraints, start):
     st.none() | st.integers(0, 7),
     st.none() | st.sampled_from([0.05, 0.125, 0.25]),
     st.none() | st.sampled_from([0.2, 0.25, 0.375, 0.5]),
+    st.none() | st.sets(st.integers(0, 6), max_size=6),
     st.sampled_from(["top", "free"]),
 )
-def test_constrained_plans_agree_with_brute_force(dna, steps, visit, first, last, min_jump, max_jump, start):
+def test_constrained_plans_agree_with_brute_force(dna, steps, visit, first, last, min_jump, max_jump, allowed, start):
     def sigma(node):
         return None if node is None else float(dna.sigmas[node])
 
+    named = {*visit, first, last} - {None}
+    listed = () if allowed is None else tuple(map(sigma, {*allowed, *named, 7}))
     try:
-        constraints = Constraints(tuple(map(sigma, visit)), sigma(first), sigma(last), min_jump, max_jump)
+        constraints = Constraints(tuple(map(sigma, visit)), sigma(first), sigma(last), min_jump, max_jump, listed)
     except ValueError as contradiction:
         assert first is not None and last is not None and last > first or min_jump > max_jump, contradiction
         return
@@ -84,6 +90,19 @@ def test_the_sigma_to_start_at_may_be_visited_too():
     assert plan_fixed(DNA, 3, constraints=Constraints(visit=(1.0,), first=1.0)).sigmas[0] == 1
 
 
+@pytest.mark.parametrize("dna", [DNA, VE])
+def test_a_plan_takes_its_sigmas_from_the_allowed_ones_and_starts_at_the_highest_that_it_may(dna):
+    top = dna.sigmas[-1]
+    allowed = tuple(top * np.array([1.0002, 0.77, 0.66, 0.3, 0.19]))  # the first as a person rounds it
+    plan = plan_fixed(dna, 3, constraints=Constraints(allowed=allowed), fall_back=True)
+    assert plan.sigmas[0] == top
+    assert all(np.abs(np.array(allowed) - sigma).min() < 1e-12 for sigma in plan.sigmas[1:-1])
+    np.testing.assert_allclose(plan_fixed(dna, 5, constraints=Constraints(allowed=allowed)).sigmas[1:-1], allowed[1:])
+    begin = flow_to_sigma(denoise_level(dna, 0.7), dna.kind)
+    lower = plan_fixed(dna, 2, denoise=0.7, constraints=Constraints(allowed=allowed))
+    assert lower.sigmas[0] == pytest.approx(max(sigma for sigma in allowed if sigma <= begin))
+
+
 def test_an_adaptive_plan_keeps_to_them():
     plan = plan_adaptive(DNA, 0.9, 8, constraints=Constraints(visit=(0.8,), max_jump=0.3))
     assert 0.8 in plan.sigmas.round(12)
@@ -111,6 +130,10 @@ def test_fewest_steps_that_constraints_allow_are_taken_where_fewer_are_asked_for
         ({"max_jump": 0.1}, "no schedule fits"),
         ({"max_jump": 0.25}, "no schedule of 3 steps fits the constraints: 4 to 8 do"),
         ({"min_jump": 0.5}, "no schedule of 3 steps fits the constraints: 1 to 2 do"),
+        ({"allowed": (1.0, 0.5)}, "no schedule of 3 steps fits the constraints: 1 to 2 do"),
+        ({"allowed": (1.0, 0.5), "visit": (0.25,)}, "visit 0.25 is none of the allowed sigmas"),
+        ({"allowed": (1.0, -0.5)}, "allowed must be above 0"),
+        ({"allowed": (1.5,)}, "all allowed sigmas lie above where the schedule starts, 1"),
     ],
 )
 def test_contradictions_are_refused(options, message):

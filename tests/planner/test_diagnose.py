@@ -18,7 +18,7 @@ def test_a_rising_dna_has_no_negative_region():
     assert not found.negative_start
 
 
-@pytest.mark.parametrize(("errors", "ratio", "decays"), [(T, 1, False), (T**2, 0.119 / 1.01, False), (T**4, 0, True)])
+@pytest.mark.parametrize(("errors", "ratio", "decays"), [(T, 1, False), (T**2, 0.119 / 1.01, True), (T**4, 0, True)])
 def test_decay_of_the_gain(errors, ratio, decays):
     found = diagnose(DiffusionDNA(T, errors))
     assert found.tail_ratio == pytest.approx(ratio, abs=2e-3)

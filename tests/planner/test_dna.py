@@ -2,7 +2,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-from cotj.planner import DiffusionDNA, TimeShift, flow_to_sigma, mean_dna, sigma_to_flow
+from cotj.planner import DiffusionDNA, TimeShift, flow_to_sigma, mean_dna, profile_of, sigma_to_flow
+from cotj.planner.dna import lost_in_mean
 
 GRID = [0.25, 0.5, 1.0]
 
@@ -121,6 +122,30 @@ def test_mean_keeps_only_times_that_all_agree_on():
     shifted = [DiffusionDNA(GRID, [1, 2, 3], shift=TimeShift("static", s)) for s in (2.0, 3.0)]
     assert mean_dna(shifted).shift is None
     assert mean_dna(shifted).times is None
+
+
+def test_what_a_mean_drops_is_said():
+    run = np.random.default_rng(0).standard_normal((2, 3, 1, 4))
+    whole = DiffusionDNA(
+        GRID,
+        [1, 2, 3],
+        shift=TimeShift("static", 3.0),
+        power=1.0,
+        profile=profile_of(GRID, run[0], run[1], run[1, 0]),
+    )
+    assert lost_in_mean([whole, whole]) == []
+    bare = dataclasses.replace(whole, profile=None, power=None, shift=None, times=None)
+    lines = lost_in_mean([whole, bare])
+    assert [line.split(" is dropped")[0] for line in lines] == [
+        "The trajectory profile",
+        "The time shift",
+        "The power of the clean latents",
+    ]
+    assert "1 of 2 DNAs have none" in lines[0]
+    shorter = profile_of(GRID[1:], run[0, 1:], run[1, 1:], run[1, 0])
+    [line] = lost_in_mean([whole, dataclasses.replace(whole, profile=shorter)])
+    assert "other steps or sizes" in line
+    assert lost_in_mean([bare, bare]) == []
 
 
 def test_mean_refuses():

@@ -40,6 +40,16 @@ def test_plans_agree(cases, index):
         assert_agrees(plan_adaptive(dna, float(threshold), expected["max_steps"], **RELEASE), expected)
 
 
+@pytest.mark.parametrize("index", range(16))
+def test_a_share_of_the_gain_takes_fewer_steps_with_the_flow_lever(cases, index):
+    case = cases[index]
+    dna = make_dna(case["model"], case["dna"])
+    for threshold, published in case["adaptive"].items():
+        plan = plan_adaptive(dna, float(threshold), published["max_steps"])
+        assert plan.steps <= len(published["path"])
+        assert plan.steps < len(published["path"]) or (case["model"], threshold) != ("qwenimage", "0.99")
+
+
 @pytest.mark.parametrize(("model", "ratio", "negative"), [("qwenimage", 0.012, ()), ("zimageturbo", 0.33, ((97, 99),))])
 def test_mean_dnas_are_diagnosed(oracle, model, ratio, negative):
     torch = pytest.importorskip("torch")

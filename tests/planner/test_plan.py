@@ -21,4 +21,4 @@ def test_arrays_are_read_only():
 def test_refuses_what_does_not_fit_together(sigmas, path, steps, message):
     dna = DiffusionDNA([0.5, 1.0], [1, 2])
     with pytest.raises(ValueError, match=message):
-        Plan(dna, CoTj().graph(dna), sigmas, path, 0.0, 1.0, steps, CoTj(), curve=[])
+        Plan(dna, CoTj().graph(dna), sigmas, path, 0.0, 1.0, steps, CoTj(), curve=[], begin=1.0)

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from cotj.benchmarks.mixture import long_run, mixture, uniform_sigmas
+from cotj.benchmarks.lab.mixture import long_run, mixture, uniform_sigmas
 from cotj.planner import DiffusionDNA, TrajectoryProfile, flow_to_sigma, mean_dna, mean_profile, profile_of
-from cotj.planner.defects import first_order_defects, second_order_defects, survival
-from cotj.planner.samplers import kappa, sample
+from cotj.planner.solvers.defects import first_order_defects, second_order_defects, survival
+from cotj.planner.solvers.formulas import sample
+from cotj.planner.solvers.ucgm import adaptive_kappa
 
 STEPS, RUNS = 12, 3
 PROMPTS = np.arange(RUNS)
@@ -91,7 +92,9 @@ def test_ucgm_costs_are_those_of_its_recursion(run):
     for p, j, i in [(12, 8, 5), (12, 11, 1), (7, 3, 2), (9, 4, 0)]:
         step, last = run.times[i] - run.times[j], run.times[j] - run.times[p]
         carried = run.states[j] - run.states[p] - last * slope[p]
-        weight = kappa(run.times[p], run.times[j], run.times[i]) if p < STEPS else 0  # the second step has none
+        weight = (
+            adaptive_kappa(run.times[p], run.times[j], run.times[i]) if p < STEPS else 0
+        )  # the second step has none
         end = run.states[j] + step * slope[j] + weight * (step * (slope[j] - slope[p]) + carried)
         assert costs[p, j, i] == pytest.approx(run.defect(end / run.scale[i], i, left), rel=1e-6)
 

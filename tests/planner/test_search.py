@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from cotj.planner.intervals import mean_interval, ratio_interval
 from cotj.planner.search import (
     OBJECTIVES,
     Ends,
@@ -11,9 +12,7 @@ from cotj.planner.search import (
     OutOfCalls,
     Trial,
     at_forks,
-    mean_interval,
     race,
-    ratio_interval,
     refine,
     straying,
     unproven,
@@ -100,6 +99,27 @@ def test_the_race_is_won_by_the_best_on_all_pairs(power):
     assert winner.name == min(SCHEDULES, key=lambda name: objective([SCHEDULES[name]], power)[0])
     assert winner.total() == pytest.approx(objective([winner.times], power)[0])
     assert unproven(candidates, winner, len(WIDTHS)) == []
+
+
+def test_a_runner_with_foresight_hears_of_nearly_all_runs_in_few_rounds_and_finds_the_same():
+    class Foresighted(Gaussian):
+        def __init__(self):
+            super().__init__(widths=np.geomspace(0.05, 0.9, 32))
+            self.rounds, self.unforeseen, self.heard = 0, 0, set()
+
+        def ahead(self, runs):
+            self.rounds += 1
+            self.heard |= {(times.tobytes(), pair) for times, pair in runs}
+
+        def run(self, times, pair):
+            self.unforeseen += (times.tobytes(), pair) not in self.heard
+            return super().run(times, pair)
+
+    runner, candidates, others = Foresighted(), trials(0.5, **SCHEDULES), trials(0.5, **SCHEDULES)
+    winner = race(runner, candidates, nothing)
+    assert winner.name == race(Gaussian(widths=runner.widths), others, nothing).name
+    made = sum(len(trial.errors) for trial in candidates)
+    assert runner.rounds <= 8 and runner.unforeseen < made / 3
 
 
 def test_a_candidate_that_loses_its_lead_on_the_last_pair_is_found_out_and_the_hopeless_are_not_run_to_the_end():

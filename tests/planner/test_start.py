@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from cotj.planner import DiffusionDNA, flow_to_sigma, plan_fixed
-from cotj.planner.planning import start_costs
+from cotj.planner.path_search import start_costs
 
 U = np.linspace(0.05, 1, 20)
 BUMPY = U**2 + 0.06 - 0.5 * (U == 1)  # the top gains nothing

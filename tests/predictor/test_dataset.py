@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cotj.planner import DiffusionDNA, TimeShift
+from cotj.planner import DiffusionDNA, TimeShift, mean_profile, profile_of
 from cotj.predictor import DNADataSet, Pair
+from cotj.predictor.profile_table import MOST_SCHEDULES
 
 SIGMAS = np.linspace(0.1, 1, 10)
 SHIFT = TimeShift("static", 3.0)
@@ -51,6 +52,16 @@ def test_other_grids_are_read_on_the_finest(data):
     rows = dict(zip(loaded.prompts.tolist(), loaded.errors))
     np.testing.assert_array_equal(rows[fine.prompt], fine.dna.errors)
     np.testing.assert_allclose(rows[coarse.prompt], coarse.dna.errors_at(fine.dna.flow_times))
+
+
+def test_measured_pairs_come_before_realised_ones(data):
+    with pytest.raises(ValueError, match="'data' holds no DNA yet. Generate with Record DNA"):
+        data.best()
+    data.append(pair(1))
+    data.append(pair(2))
+    assert (data.best().origin, data.best().pairs) == ("realised", 2)
+    data.append(pair(3, origin="measured"))
+    assert (data.best().origin, data.best().pairs) == ("measured", 1)
 
 
 def test_shifts_that_differ_are_forgotten(data):
@@ -96,9 +107,107 @@ def test_no_model_and_several_models_are_errors_that_say_what_there_is(data):
     data.append(pair(1))
     with pytest.raises(ValueError, match="must hold measured DNAs.*holds 1 realised"):
         data.load("measured")
-    data.append(pair(1, model="Flux"))
+    data.append(pair(1, origin="measured"))
+    with sqlite3.connect(data.path) as database:  # as sets of the first release may be
+        database.execute("UPDATE pairs SET model = 'Flux', origin = 'realised' WHERE origin = 'measured'")
     with pytest.raises(ValueError, match="1 realised of 1 prompts, Flux.*1 realised of 1 prompts, SD3"):
         data.load("realised")
+
+
+def test_many_models_with_long_names_are_told_in_short(data):
+    data.append(pair())
+    with sqlite3.connect(data.path) as database:
+        for number in range(30):
+            fields = "origin, pooling, prompt, embedding, sigmas, errors, kind, shift, meta"
+            name = f"{number}" + 1000 * "["
+            database.execute(f"INSERT INTO pairs (model, {fields}) SELECT ?, {fields} FROM pairs LIMIT 1", (name,))
+    assert max(len(str(content)) for content in data.contents()) < 200
+    with pytest.raises(ValueError, match="must hold realised DNAs of exactly one model.*Keep one") as error:
+        data.load("realised")
+    assert len(str(error.value)) <= 300
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pair(2, model="Flux"),
+        pair(2, width=5),
+        replace(pair(2), pooling="pooled output"),
+        replace(pair(2), dna=DiffusionDNA(SIGMAS, SIGMAS, kind="ve")),
+    ],
+)
+def test_one_pair_of_another_model_is_refused_and_spoils_nothing(data, other):
+    data.append(pair(1))
+    with pytest.raises(
+        ValueError, match="holds realised DNAs of SD3, token mean 4 wide, flow, and this one is of .*another"
+    ):
+        data.append(other)
+    assert len(data.load("realised")) == 1
+    data.append(replace(other, origin="measured"))  # which never mix
+
+
+def profiled(seed, steps=6, origin="realised"):
+    """A pair whose DNA has the profile of two Euler runs on random guesses."""
+    rng = np.random.default_rng(seed)
+    sigmas = np.arange(1, steps + 1) / steps
+    states, guesses = rng.standard_normal((2, steps, 2, 9))
+    profile = profile_of(sigmas, states, guesses, guesses[0])
+    return replace(pair(seed, origin=origin), dna=replace(pair(seed).dna, profile=profile))
+
+
+def test_profiles_are_kept_as_their_mean_and_given_with_the_pairs(data):
+    pairs = [profiled(seed) for seed in range(3)]
+    for each in pairs:
+        data.append(each)
+    data.append(pair(3))  # a run that left none
+    expected = mean_profile([each.dna.profile for each in pairs])
+    for found in (data.load("realised").grid, data.mean("realised")):
+        np.testing.assert_allclose(found.profile.gram, expected.gram)
+        assert found.profile.runs == 6 and found.power == pytest.approx(expected.power)
+    assert [str(kept) for kept in data.profiles()] == ["mean profile of 6 realised runs of 6 steps"]
+
+
+def test_the_schedule_with_most_runs_is_taken_and_few_are_kept(data):
+    for steps in (6, 6, *range(7, 20)):
+        data.append(profiled(steps, steps))
+    assert len(data.profiles()) == MOST_SCHEDULES
+    for _ in range(2):
+        data.append(profiled(1, 18))
+    assert len(data.load("realised").grid.profile.sigmas) == 18
+
+
+def test_profiles_of_one_origin_stay_apart_and_go_with_its_pairs(data):
+    data.append(profiled(1))
+    data.append(profiled(2, origin="measured"))
+    assert data.mean("measured").profile.runs == 2
+    data.clear("measured")
+    assert [kept.origin for kept in data.profiles()] == ["realised"]
+
+
+def test_a_set_of_before_has_no_profiles_until_it_grows(data):
+    data.append(pair(1))
+    with sqlite3.connect(data.path) as database:
+        database.execute("DROP TABLE profiles")
+    assert data.profiles() == [] and data.load("realised").grid.profile is None
+    data.clear("measured")
+    data.append(profiled(2))
+    assert data.mean("realised").profile.runs == 2
+
+
+def test_a_damaged_profile_costs_no_pair(data):
+    data.append(profiled(1))
+    with sqlite3.connect(data.path) as database:
+        database.execute("UPDATE profiles SET dna = X'00'")
+    assert data.load("realised").grid.profile is None
+    data.append(profiled(2))  # begins anew
+    assert data.mean("realised").profile.runs == 2 and len(data.load("realised")) == 2
+
+
+def test_a_mean_is_of_the_newest(data, monkeypatch):
+    monkeypatch.setattr("cotj.predictor.dataset.MEAN_OF", 2)
+    for seed in range(4):
+        data.append(pair(seed))
+    np.testing.assert_allclose(data.mean("realised").errors, (pair(2).dna.errors + pair(3).dna.errors) / 2)
 
 
 def test_the_same_embedding_is_the_same_prompt():
@@ -114,8 +223,8 @@ def test_a_file_of_another_kind_is_a_clear_error(tmp_path):
 
 WRITER = """
 import sys
-sys.path.append({demo!r})
-import bootstrap; bootstrap.load_pack()
+sys.path.append({harness!r})
+import environment; environment.load_pack()
 from pathlib import Path
 from cotj.predictor import DNADataSet
 from cotj.tests.predictor.test_dataset import pair
@@ -127,7 +236,7 @@ for seed in range(100_000):
 
 
 def test_a_killed_writer_loses_nothing_that_it_had_appended(root, data):
-    script = WRITER.format(demo=str(root / "demo"), path=str(data.path))
+    script = WRITER.format(harness=str(root / "harness"), path=str(data.path))
     writer = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     try:
         for line in writer.stdout:
@@ -144,4 +253,4 @@ def test_a_killed_writer_loses_nothing_that_it_had_appended(root, data):
     assert newest == sorted(newest)
     with sqlite3.connect(data.path) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    data.append(pair(0))  # and it goes on
+    data.append(pair(0, width=4000))  # and it goes on

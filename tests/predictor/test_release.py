@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from cotj.nodes import dna_file
-from cotj.planner import CoTj, plan_adaptive, plan_fixed
+from cotj.planner import CoTj, dna_file, plan_adaptive, plan_fixed
 from cotj.predictor import files, release
 
 MODELS = ["qwenimage", "zimageturbo"]
@@ -122,6 +121,17 @@ def broken(change):
         (lambda state, norm: norm.__delitem__("Y_mean"), "Y_mean"),
         (lambda state, norm: norm.update(Y_mean=-norm["Y_mean"]), "negative"),
         (lambda state, norm: norm.update(Y_mean=torch.ones(1, 50)), "100 outputs for 50 sigmas"),
+        (lambda state, norm: norm.update(Y_mean=torch.ones(1).expand(10**9)), "Y_mean.* is no list of 2 to 1000"),
+        (lambda state, norm: norm.update(X_mean=torch.ones(1).expand(10**6, 10**6)), "X_mean.* is no list of 2 to"),
+        (lambda state, norm: norm.update(X_std=norm["X_std"].to_sparse()), "X_std.* is no list of 2 to"),
+        (lambda state, norm: norm.update(Y_mean=torch.empty(0)), "Y_mean.* is no list of 2 to"),
+        (lambda state, norm: norm.update(X_std=norm["X_std"].int()), "X_std.* is no list of 2 to"),
+        (
+            lambda state, norm: state.update({"net.0.weight": torch.ones(1, 1).expand(10**9, 2560)}),
+            "layers are .* wide",
+        ),
+        (lambda state, norm: state.update({"net.0.bias": torch.ones(256).to_sparse()}), r"net\.0\.bias is of"),
+        (lambda state, norm: state.update({"net.0.bias": torch.ones(256).to(torch.int8)}), r"net\.0\.bias is of"),
         (lambda state, norm: (state, [1, 2]), r"norm_data\.pt is no dictionary of tensors"),
         (lambda state, norm: (state | {"x": "y"}, norm), r"model_state\.pth is no dictionary of tensors"),
     ],

@@ -1,9 +1,11 @@
 """Training: it learns what can be learnt, splits by prompt, stops early, repeats itself, and can be stopped."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from cotj.planner import DiffusionDNA, TimeShift
+from cotj.planner import DiffusionDNA, TimeShift, profile_of
 from cotj.predictor import Pairs, files
 from cotj.predictor.scores import log_errors, scores
 from cotj.predictor.train import Settings, split, train
@@ -48,6 +50,26 @@ def test_it_learns_and_the_file_predicts_as_the_report_says(tmp_path, objective)
     assert dna.shift == TimeShift("static", 3.0)
     assert again.card["model"] == "Toy" and again.card["prompts"] == 300
     assert again.card["held_out"]["predictor"]["cosine_mean"] == pytest.approx(report.scores.cosine_mean)
+
+
+def test_predicted_errors_are_on_the_scale_of_the_measured_ones():
+    """The noise of each run is large, and the mean of its logarithm far below that of the errors."""
+    pairs = make(noise=1.0)
+    predictor, _ = train(pairs, Settings(epochs=20))
+    fitting, validation, _ = split(pairs.prompts, 0.1, 0)
+    seen = np.concatenate([fitting, validation])
+    predicted = predictor.errors(predictor.network(torch.from_numpy(pairs.embeddings[seen])))
+    np.testing.assert_allclose(predicted.mean(0), pairs.errors[seen].mean(0), rtol=1e-3)
+
+
+def test_the_predictor_has_the_profile_of_the_pairs():
+    rng = np.random.default_rng(0)
+    states, guesses = rng.standard_normal((2, 5, 2, 9))
+    profile = profile_of(np.arange(1, 6) / 5, states, guesses, guesses[0])
+    pairs = make(60)
+    pairs = replace(pairs, grid=replace(pairs.grid, profile=profile, power=profile.power))
+    predictor, _ = train(pairs, Settings(epochs=2))
+    assert predictor.mean.profile is profile and predictor.mean.power == profile.power
 
 
 def test_a_prompt_is_on_one_side_of_the_split_and_all_are_on_some():

@@ -16,17 +16,20 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from cotj.demo.bootstrap import cache_dir
-from cotj.demo.host.find import find_comfyui
-from cotj.demo.host.server import link
+from cotj.harness.environment import cache_dir
+from cotj.harness.find import find_comfyui
+from cotj.harness.server import link
 
 HERE = Path(__file__).resolve().parent
-SOURCES = [HERE / "architectures.py", HERE / "weights.py", *(HERE.parents[1] / "demo" / "models").glob("*.py")]
+SOURCES = [HERE / "architectures.py", HERE / "weights.py", *(HERE.parents[1] / "demo_model").glob("*.py")]
 
 # By kind: the folder of `models` that it belongs into.
 KINDS = {
     "sd3": "diffusion_models",
     "flux": "diffusion_models",
+    "flux2": "diffusion_models",
+    "krea2": "diffusion_models",
+    "anima": "diffusion_models",
     "qwen_image": "diffusion_models",
     "lumina2": "diffusion_models",
     "z_image": "diffusion_models",
@@ -36,6 +39,7 @@ KINDS = {
     "wan22_low": "diffusion_models",
     "cosmos_predict2": "diffusion_models",
     "ltx_av": "diffusion_models",
+    "ltx_2": "checkpoints",  # with its VAE for video
     "minimax_h3": "diffusion_models",
     "sd15": "checkpoints",  # with text encoder and VAE
     "sdxl": "checkpoints",  # with both text encoders and VAE
@@ -47,6 +51,8 @@ KINDS = {
     "clip_g": "text_encoders",  # with clip_l in DualCLIPLoader `sdxl`: 2048 and 1280
     "taesd_vae": "vae",  # 4 channels, in the scale of SD1.5
     "wan21_vae": "vae",
+    "wan22_vae": "vae",
+    "flux2_vae": "vae",
 }
 FILES = {kind: f"small_{kind}.safetensors" for kind in KINDS}
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path.append(str(HERE.parents[1] / "demo" / "models"))  # for text_encoder and vae, which have no imports of the pack
+sys.path.append(str(HERE.parents[1] / "demo_model"))  # for text_encoder and vae, which have no imports of the pack
 sys.path.append(str(HERE))
 
 import text_encoder  # noqa: E402
@@ -70,6 +70,24 @@ def flux() -> Checkpoint:
     config |= {"vec_in_dim": 768, "context_in_dim": 768, "depth": 1, "depth_single_blocks": 1, "mlp_ratio": 4.0}
     position = {"axes_dim": [16, 56, 56], "theta": 10000, "txt_ids_dims": []}
     return Checkpoint(on_meta(Flux, **config, **position, qkv_bias=True, guidance_embed=True))
+
+
+def flux2() -> Checkpoint:
+    """As klein: no guidance of its own, and three layers of a text encoder of width 2560."""
+    from comfy.ldm.flux.model import Flux
+
+    config = {"in_channels": 128, "out_channels": 128, "patch_size": 1, "hidden_size": 128, "num_heads": 1}
+    config |= {"vec_in_dim": None, "context_in_dim": 7680, "depth": 1, "depth_single_blocks": 1, "mlp_ratio": 3.0}
+    config |= {"qkv_bias": False, "ops_bias": False, "guidance_embed": False}
+    config |= {"global_modulation": True, "mlp_silu_act": True}
+    return Checkpoint(on_meta(Flux, **config, axes_dim=[32, 32, 32, 32], theta=2000, txt_ids_dims=[3]))
+
+
+def krea2() -> Checkpoint:
+    from comfy.ldm.krea2.model import SingleStreamDiT
+
+    size = {"features": 128, "heads": 1, "kvheads": 1, "layers": 1, "txtlayers": 12, "txtdim": 640}
+    return Checkpoint(on_meta(SingleStreamDiT, **size, channels=16, patch=2))
 
 
 def qwen_image() -> Checkpoint:
@@ -205,11 +223,21 @@ def sd15_lora() -> Checkpoint:
 def cosmos_predict2() -> Checkpoint:
     from comfy.ldm.cosmos.predict2 import MiniTrainDIT
 
+    return _cosmos(MiniTrainDIT)
+
+
+def anima() -> Checkpoint:
+    from comfy.ldm.anima.model import Anima
+
+    return _cosmos(Anima)
+
+
+def _cosmos(model: Callable[..., torch.nn.Module]) -> Checkpoint:
     size = {"max_img_h": 240, "max_img_w": 240, "max_frames": 128, "min_fps": 1, "max_fps": 30}
     config = {"in_channels": 16, "out_channels": 16, "patch_spatial": 2, "patch_temporal": 1, "model_channels": 2048}
     config |= {"num_blocks": 1, "num_heads": 16, "use_adaln_lora": True, "adaln_lora_dim": 256}
     position = {"pos_emb_cls": "rope3d", "pos_emb_learnable": True, "extra_per_block_abs_pos_emb": False}
-    return Checkpoint(on_meta(MiniTrainDIT, **size, **config, **position), dtype=torch.bfloat16)
+    return Checkpoint(on_meta(model, **size, **config, **position), dtype=torch.bfloat16)
 
 
 def ltx_av() -> Checkpoint:
@@ -221,6 +249,16 @@ def ltx_av() -> Checkpoint:
     config |= {"connector_attention_head_dim": 64, "connector_num_attention_heads": 12, "connector_num_layers": 1}
     metadata = {"config": json.dumps({"transformer": config})}
     return Checkpoint(on_meta(LTXAVModel, **config), "model.diffusion_model.", metadata=metadata)
+
+
+def ltx_2() -> Checkpoint:
+    """The same as a whole checkpoint, with the tiny autoencoder for its video; without the one for its sound."""
+    from comfy.taesd.taehv import TAEHV
+
+    torch.manual_seed(0)
+    checkpoint = ltx_av()
+    checkpoint.exact = {f"vae.{key}": value.half() for key, value in TAEHV(latent_channels=128).state_dict().items()}
+    return checkpoint
 
 
 def minimax_h3() -> Checkpoint:
@@ -288,6 +326,25 @@ def taesd_vae() -> Checkpoint:
     return Checkpoint(None, exact=taesd(4, scale=0.18215))
 
 
+def flux2_vae() -> Checkpoint:
+    """FLUX.2's class with a small decoder; its latents are normalised, here by nothing."""
+    from comfy.ldm.models.autoencoder import AutoencoderKL
+
+    size = {"double_z": True, "z_channels": 32, "resolution": 256, "in_channels": 3, "out_ch": 3, "ch": 128}
+    size |= {"ch_mult": [1, 2, 4, 4], "num_res_blocks": 2, "attn_resolutions": [], "dropout": 0.0}
+    size |= {"batch_norm_latent": True}
+    checkpoint = _without_weights(AutoencoderKL(ddconfig=size, embed_dim=32, decoder_ddconfig=size | {"ch": 32}))
+    checkpoint.exact = {"bn.running_mean": torch.zeros(128), "bn.running_var": torch.ones(128)}
+    return checkpoint
+
+
+def wan22_vae() -> Checkpoint:
+    """The tiny autoencoder that is made for these latents of videos."""
+    from comfy.taesd.taehv import TAEHV
+
+    return _without_weights(TAEHV(latent_channels=48))
+
+
 def wan21_vae() -> Checkpoint:
     from comfy.ldm.wan.vae import WanVAE
 
@@ -295,6 +352,10 @@ def wan21_vae() -> Checkpoint:
     torch.manual_seed(0)
     size = {"dim": 2, "z_dim": 16, "dim_mult": [1, 2, 4, 4], "num_res_blocks": 2, "attn_scales": []}
     model = WanVAE(**size, temperal_downsample=[False, True, True], image_channels=3, conv_out_channels=3, dropout=0.0)
+    return _without_weights(model)
+
+
+def _without_weights(model: torch.nn.Module) -> Checkpoint:
     shapes = {key: value.to("meta") for key, value in model.state_dict().items()}
     holder = torch.nn.Module()
     holder.state_dict = lambda: shapes  # type: ignore[method-assign,assignment]
@@ -306,6 +367,9 @@ BUILDERS: dict[str, Callable[[], Checkpoint]] = {
     for builder in (
         sd3,
         flux,
+        flux2,
+        krea2,
+        anima,
         qwen_image,
         lumina2,
         z_image,
@@ -319,6 +383,7 @@ BUILDERS: dict[str, Callable[[], Checkpoint]] = {
         playground_edm,
         cosmos_predict2,
         ltx_av,
+        ltx_2,
         minimax_h3,
         sd15_controlnet,
         sd15_lora,
@@ -326,6 +391,8 @@ BUILDERS: dict[str, Callable[[], Checkpoint]] = {
         clip_g,
         taesd_vae,
         wan21_vae,
+        wan22_vae,
+        flux2_vae,
     )
 }
 

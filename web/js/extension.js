@@ -1,17 +1,34 @@
-// Puts the live heatmap into the nodes that plan and the one that shows a plan, and tells it what happens around it.
+// Puts the live widgets into their nodes, and tells them what happens around them.
 
 import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
-import { allNodes } from "./upstream.js";
-import { PlanWidget, TYPE } from "./widget.js";
+import { CacheWidget } from "./cache_widget.js";
+import { ComparisonWidget } from "./comparison_widget.js";
+import { TYPE } from "./live_widget.js";
+import { PlanWidget } from "./plan_widget.js";
+import { SamplerWidget } from "./sampler_widget.js";
+import { LoadedDnaWidget, LoadedScheduleWidget } from "./stored_widgets.js";
+import { allNodes, nodeAt } from "./upstream.js";
 
 const PLANNED_FROM = ["dna", "constraints", "model", "guider.model"]; // a guider's prompt changes no plan
-const NODES = { CoTjPlanSigmas: PLANNED_FROM, CoTjAdaptiveLength: PLANNED_FROM, CoTjHeatmap: ["plan"] };
-const REMEMBERED = 100; // queued prompts whose upstream is known
+// The kind of widget, and the inputs that decide on what it shows.
+const WIDGETS = {
+  CoTjPlanSigmas: [PlanWidget, PLANNED_FROM],
+  CoTjAdaptiveLength: [PlanWidget, PLANNED_FROM],
+  CoTjHeatmap: [PlanWidget, ["plan"]],
+  CoTjCacheSteps: [CacheWidget, ["model", "dna"]],
+  CoTjKSampler: [SamplerWidget, ["model", "latent_image", "dna"]],
+  CoTjCompareSchedules: [ComparisonWidget, ["guider", "sampler", "latent_image"]],
+  CoTjLoadDNA: [LoadedDnaWidget, []],
+  CoTjOptimizedSigmas: [LoadedScheduleWidget, []],
+};
+const UPSTREAM = "cotj_upstream"; // property of a node in a workflow that is saved or queued: what it was made from then
 
-let running = null; // the prompt that the server works on
-const queueing = new Set(); // requests to queue a prompt that have no answer yet
-const queued = new Map(); // prompt id: upstream fingerprints, by place of the node, as they were when it was queued
+const HIDDEN = "cotj_picture_hidden"; // property of a subgraph node that is to have no picture
+const outside = new WeakMap(); // the live widget that is shown on a subgraph node
+
+let running = null; // a promise of the workflow that the server works on, as it was when it was queued
+let ran = null; // the last such workflow that came
 
 app.registerExtension({
   name: "cotj.plan",
@@ -22,9 +39,20 @@ app.registerExtension({
       href: new URL("./widget.css", import.meta.url).href,
     });
     document.head.append(link);
-    watchQueue();
-    api.addEventListener("execution_start", ({ detail }) => (running = detail.prompt_id));
-    api.addEventListener("graphChanged", () => planWidgets().forEach((widget) => widget.refresh()));
+    api.addEventListener("execution_start", ({ detail }) => {
+      running = queuedWorkflow(detail.prompt_id);
+      running.then((workflow) => (ran = workflow ?? ran));
+    });
+    // A cached run is the sampler's, so that what it computed is no output of its node.
+    api.addEventListener("cotj_cache", ({ detail }) => {
+      const node = nodeAt(detail.node);
+      widgetsOf(node).forEach((widget) => widget.executed(detail.shown, upstreamWhenQueued(node)));
+    });
+    api.addEventListener("execution_success", () => planWidgets().forEach((widget) => widget.storedAnew()));
+    api.addEventListener("graphChanged", () => {
+      showAllOutside();
+      planWidgets().forEach((widget) => widget.refresh());
+    });
     document.fonts?.addEventListener("loadingdone", () => planWidgets().forEach((widget) => widget.redraw()));
     new MutationObserver(() => planWidgets().forEach((widget) => widget.readTheme())).observe(document.documentElement, {
       attributes: true,
@@ -32,25 +60,42 @@ app.registerExtension({
     });
   },
 
+  afterConfigureGraph: showAllOutside,
+
   nodeCreated(node) {
-    const made = NODES[node.constructor.comfyClass];
-    if (!made) return;
-    const widget = new PlanWidget(node, made);
+    if (node.subgraph) {
+      showOutside(node);
+      chain(node, "onRemoved", () => outside.get(node)?.removed());
+    }
+    const [Widget, inputs] = WIDGETS[node.constructor.comfyClass] ?? [];
+    if (!Widget) return;
+    const widget = new Widget(node, inputs);
     chain(node, "onExecuted", (output) => {
-      const shown = output?.cotj_plan?.[0];
-      if (shown) widget.executed(shown, upstreamWhenQueued(node));
+      const shown = shownIn(output);
+      if (shown) for (const one of [widget, ...outsideOf(node)]) one.executed(shown, upstreamWhenQueued(node));
     });
     chain(node, "onConfigure", () => widget.restore());
+    chain(node, "onSerialize", (saved) => (saved.properties = { ...saved.properties, [UPSTREAM]: widget.upstream() }));
     chain(node, "onConnectionsChange", () => widget.refresh());
     chain(node, "onRemoved", () => widget.removed());
+  },
+
+  getNodeMenuItems(node) {
+    if (!node.subgraph || !pictured(node)) return [];
+    const hidden = Boolean(node.properties[HIDDEN]);
+    const callback = () => {
+      node.properties[HIDDEN] = !hidden;
+      showOutside(node);
+    };
+    return [{ content: hidden ? "Show CoTj picture" : "Hide CoTj picture", callback }];
   },
 
   // A run that ended while another tab was shown.
   onNodeOutputsUpdated(outputs) {
     for (const widget of planWidgets()) {
       const { node } = widget;
-      const shown = (outputs[node.id] ?? outputs[place(node)])?.cotj_plan?.[0];
-      if (shown) widget.found(shown, [...queued.values()].at(-1)?.get(place(node)) ?? null);
+      const shown = shownIn(outputs[node.id] ?? outputs[place(node)]);
+      if (shown) widget.found(shown, upstreamIn(ran, node));
     }
   },
 });
@@ -64,36 +109,61 @@ function chain(node, name, after) {
   };
 }
 
+/** What the output of a node has for its widget. */
+const shownIn = (output) => (output?.cotj_plan ?? output?.cotj_comparison)?.[0];
+
 function planWidgets() {
   return [...allNodes()].flatMap((node) => node.widgets ?? []).filter((widget) => widget.type === TYPE).map((widget) => widget.plan);
 }
 
+const widgetsOf = (node) => planWidgets().filter((widget) => widget.node === node);
+const outsideOf = (node) => widgetsOf(node).filter((widget) => widget.host !== node);
+
+function showAllOutside() {
+  for (const node of allNodes()) if (node.subgraph) showOutside(node);
+}
+
+/** Shows on a subgraph's node the picture of a node that is in it. */
+function showOutside(host) {
+  const [shown, node] = [outside.get(host), host.properties[HIDDEN] ? undefined : pictured(host)];
+  if (shown?.node === node) return;
+  shown?.leave();
+  outside.delete(host);
+  if (!node) return;
+  const [Widget, inputs] = WIDGETS[node.constructor.comfyClass];
+  const widget = new Widget(node, inputs, host);
+  outside.set(host, widget);
+  widget.restore();
+}
+
+/** The node in a subgraph, or in one within that, whose picture tells most: kinds are listed in this order. */
+function pictured(host) {
+  const kinds = Object.keys(WIDGETS);
+  const rank = (node) => kinds.indexOf(node.constructor.comfyClass);
+  return [...allNodes(host.subgraph)].filter((node) => rank(node) >= 0).sort((a, b) => rank(a) - rank(b))[0];
+}
+
 const place = (node) => `${node.graph?.id}:${node.id}`;
 
-/** Notes with every prompt what its plans will be made from: by the time that it has run, a person may have changed it. */
-function watchQueue() {
-  const queuePrompt = api.queuePrompt;
-  api.queuePrompt = async function (...args) {
-    const upstream = new Map(planWidgets().map((widget) => [place(widget.node), widget.upstream()]));
-    const request = queuePrompt.apply(this, args);
-    queueing.add(request);
-    try {
-      const reply = await request;
-      if (reply?.prompt_id) queued.set(reply.prompt_id, upstream);
-      if (queued.size > REMEMBERED) queued.delete(queued.keys().next().value);
-      return reply;
-    } finally {
-      queueing.delete(request);
-    }
-  };
+/** The workflow that a prompt was queued with: by the time that it runs, a person may have changed the one on the canvas. */
+async function queuedWorkflow(prompt) {
+  const read = async (path) => (await api.fetchApi(path)).json();
+  try {
+    const { queue_running: now } = await read("/queue");
+    // A run may be over before the server is asked.
+    const entry = now.find(([, id]) => id === prompt) ?? (await read(`/history/${prompt}`))[prompt]?.prompt;
+    return entry?.[3]?.extra_pnginfo?.workflow ?? null;
+  } catch {
+    return null; // the server has gone away
+  }
 }
 
 async function upstreamWhenQueued(node) {
-  const prompt = running;
-  if (!queued.has(prompt)) {
-    // It may have run before the answer to its queueing was read.
-    await Promise.allSettled([...queueing]);
-    await null;
-  }
-  return queued.get(prompt)?.get(place(node)) ?? null;
+  return upstreamIn(await running, node);
+}
+
+function upstreamIn(workflow, node) {
+  const graphs = [workflow, ...(workflow?.definitions?.subgraphs ?? [])];
+  const graph = graphs.find((one) => one && one.id === node.graph?.id);
+  return graph?.nodes.find((saved) => String(saved.id) === String(node.id))?.properties?.[UPSTREAM] ?? null;
 }

@@ -1,4 +1,5 @@
-// Asks the pack's route for plans: one request at a time, and of those that come meanwhile only the last.
+// Asks the pack's route for plans: one request at a time, and of those that come meanwhile only the last. A DNA goes by
+// its fingerprint, and itself only where the server does not know it: after a restart, or when many others came since.
 
 import { api } from "../../../scripts/api.js";
 
@@ -15,9 +16,11 @@ export class PlanClient {
     if (this.busy) return;
     this.busy = true;
     while (this.next) {
+      await null; // what is set in one go, such as a graph that is loaded, is asked for once
       const current = this.next;
+      if (!current) break; // forgotten meanwhile
       this.next = null;
-      this.onAnswer(current, await post(current));
+      this.onAnswer(current, await ask(current));
     }
     this.busy = false;
   }
@@ -25,6 +28,11 @@ export class PlanClient {
   forget() {
     this.next = null;
   }
+}
+
+async function ask({ content, ...request }) {
+  const answer = await post(request);
+  return answer.claims?.unknown && content ? post({ content, ...request }) : answer;
 }
 
 async function post(request) {

@@ -6,24 +6,68 @@ const LAST_CODE = 65534;
 /** Flow time, in which every axis is even, of a sigma. */
 export const toFlow = (sigma, kind) => (kind === "flow" ? sigma : sigma / (1 + sigma));
 
-/** A plan that can be drawn, from the claims of nodes/comparison.py. */
-export class PlanView {
+/** A DNA that can be drawn, from the claims of nodes/reports/dna_claims.py. */
+export class DnaView {
+  path = []; // flow times of a schedule on it
+  held = new Set(); // the steps of it that were asked for by hand
+
   constructor(claims) {
     this.claims = claims;
     this.kind = claims.kind;
     this.top = toFlow(claims.dna.sigmas.at(-1), this.kind);
     this.dnaTimes = claims.dna.sigmas.map((sigma) => this.flow(sigma));
+  }
+
+  flow(sigma) {
+    return toFlow(sigma, this.kind);
+  }
+
+  sigma(time) {
+    return this.kind === "flow" ? time : time / (1 - time);
+  }
+
+  /** What the DNA holds of the guess: its error, or its variance over noises. */
+  get measured() {
+    return this.claims.dna.measure === "uncertainty" ? "variance" : "error";
+  }
+
+  /** The DNA at any flow time: log D interpolated in flow time, as the planner reads it, and a variance itself. */
+  errorAt(time) {
+    const { errors } = this.claims.dna;
+    const above = this.dnaTimes.findIndex((other) => other >= time);
+    if (above <= 0) return above === 0 ? errors[0] : errors.at(-1);
+    const [t0, t1] = [this.dnaTimes[above - 1], this.dnaTimes[above]];
+    const share = (time - t0) / (t1 - t0);
+    if (this.measured === "variance") return errors[above - 1] + (errors[above] - errors[above - 1]) * share;
+    const [e0, e1] = [errors[above - 1], errors[above]].map((error) => Math.log(Math.max(error, Number.MIN_VALUE)));
+    return Math.exp(e0 + (e1 - e0) * share);
+  }
+
+  /** One line for a grid point of the DNA, or a number of steps: what `reading` of a picture found. */
+  describe(found) {
+    if (found.panel === "gain") {
+      const gain = this.claims.explained_gain[found.steps - 1];
+      return `${found.steps} step${found.steps === 1 ? "" : "s"}: ${(100 * gain).toFixed(2)} % of the gain`;
+    }
+    const step = found.step === undefined ? "" : `step ${found.step + 1}: `;
+    return `${step}sigma ${short(found.sigma)}, ${this.measured} ${short(found.error)}`;
+  }
+}
+
+/** A plan that can be drawn, from the claims of nodes/reports/plan_claims.py. */
+export class PlanView extends DnaView {
+  before = []; // flow times of the plan that was shown before this one was asked for
+
+  constructor(claims) {
+    super(claims);
     this.path = claims.sigmas.map((sigma) => this.flow(sigma));
     this.compared = claims.compared_sigmas.map((sigma) => this.flow(sigma));
+    this.beta = (claims.beta_sigmas ?? []).map((sigma) => this.flow(sigma));
     this.nodes = claims.costs.sigmas;
     this.nodeTimes = this.nodes.map((sigma) => this.flow(sigma));
     this.codes = decode(claims.costs.codes);
     this.low = Math.log10(claims.costs.cheapest);
     this.high = Math.log10(claims.costs.dearest);
-  }
-
-  flow(sigma) {
-    return toFlow(sigma, this.kind);
   }
 
   /** Code of the jump from node `from` to row `to`: 0 is sigma 0, n + 1 is node n. */
@@ -37,26 +81,13 @@ export class PlanView {
     return code === 0 ? -Infinity : this.low + ((code - 1) / (LAST_CODE - 1)) * (this.high - this.low);
   }
 
-  /** The DNA at any flow time: log D interpolated in flow time, as the planner reads it. */
-  errorAt(time) {
-    const { errors } = this.claims.dna;
-    const above = this.dnaTimes.findIndex((other) => other >= time);
-    if (above <= 0) return above === 0 ? errors[0] : errors.at(-1);
-    const [t0, t1] = [this.dnaTimes[above - 1], this.dnaTimes[above]];
-    const [e0, e1] = [errors[above - 1], errors[above]].map((error) => Math.log(Math.max(error, Number.MIN_VALUE)));
-    return Math.exp(e0 + ((e1 - e0) * (time - t0)) / (t1 - t0));
-  }
-
-  /** One line for a cell of the heatmap, a grid point of the DNA, or a number of steps: what `reading` in draw.js found. */
+  /** The same for a cell of the heatmap too. */
   describe(found) {
-    if (found.panel === "gain") {
-      const gain = this.claims.explained_gain[found.steps - 1];
-      return `${found.steps} step${found.steps === 1 ? "" : "s"}: ${(100 * gain).toFixed(2)} % of the gain`;
-    }
+    if (found.panel !== "costs") return super.describe(found);
     const step = found.step === undefined ? "" : `step ${found.step + 1}: `;
-    if (found.panel === "dna") return `${step}sigma ${short(found.sigma)}, error ${short(found.error)}`;
     const cost = 10 ** this.logCost(found.code);
-    return `${step}sigma ${short(found.sigma)} → ${short(found.to)}, cost ${short(cost)}, error ${short(found.error)}`;
+    const jump = `${step}sigma ${short(found.sigma)} → ${short(found.to)}`;
+    return `${jump}, cost ${short(cost)}, ${this.measured} ${short(found.error)}`;
   }
 }
 

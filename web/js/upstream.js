@@ -3,12 +3,24 @@
 import { app } from "../../../scripts/app.js";
 import { hash } from "./store.js";
 
+const NOTHING_STORED = "none yet: "; // with this begins the one entry of such a list that is empty
 const SUBGRAPH_INPUT = -10; // the id that links name for what comes from outside a subgraph
 
 /** The node that feeds `input` of a node: {node, slot}, or null where nothing does or it cannot be told. */
 export function source(node, name) {
-  const input = node.inputs?.find((entry) => entry.name === name);
-  return input?.link == null ? null : origin(node.graph, input.link);
+  return origin(node.graph, linkInto(node, (input) => input.name === name));
+}
+
+/** The name that Load DNA will load for this input in the next run; null where the DNA comes from elsewhere. */
+export function loadedDna(node, input) {
+  const from = source(node, input)?.node;
+  return from?.constructor.comfyClass === "CoTjLoadDNA" && !from.mode ? chosen(from, "name") : null;
+}
+
+/** What is chosen in a list of stored files; null where that is not known, or nothing is stored. */
+export function chosen(node, name) {
+  const value = isLinked(node, name) ? linkedValue(node, name) : widgetValue(node, name);
+  return typeof value !== "string" || value.startsWith(NOTHING_STORED) ? null : value;
 }
 
 /** Whether a widget's value comes through a link. */
@@ -20,6 +32,27 @@ export function isLinked(node, name) {
 export function widgetValue(node, name) {
   const widget = outerWidget(node, name) ?? node.widgets?.find((entry) => entry.name === name);
   return widget?.value;
+}
+
+/** The value that comes to a widget through a link from a primitive node; undefined where it is computed elsewhere. */
+export function linkedValue(node, name, depth = 0) {
+  const from = origin(node.graph, linkOf(node, name))?.node;
+  if (!from?.type?.startsWith("Primitive") || from.mode || depth > 100) return undefined;
+  const widget = from.widgets?.find((entry) => entry.name === "value") ?? from.widgets?.[0];
+  if (!widget) return undefined;
+  return isLinked(from, widget.name) ? linkedValue(from, widget.name, depth + 1) : widgetValue(from, widget.name);
+}
+
+/** The nodes upstream of these inputs that are muted or bypassed, as sentences. */
+export function idleSources(node, names, seen = new Set()) {
+  return names.flatMap((name) => {
+    const from = source(node, name.split(".")[0])?.node;
+    if (!from || seen.has(from)) return [];
+    seen.add(from);
+    const words = { 2: "muted: the next run goes without it", 4: "bypassed: the next run passes it over" }[from.mode];
+    const own = words ? [`'${from.title}' is ${words}.`] : [];
+    return [...own, ...idleSources(from, (from.inputs ?? []).map((input) => input.name), seen)];
+  });
 }
 
 /** A fingerprint of everything upstream of these inputs, "guider.model" being the model of what feeds guider; it does not depend on ids, places or what is computed from it. */
@@ -49,13 +82,28 @@ function rootGraph() {
   return shown?.rootGraph ?? shown ?? null;
 }
 
-function linkOf(node, widgetName) {
-  const input = node.inputs?.find((entry) => entry.widget?.name === widgetName);
-  return input?.link == null ? null : linkById(node.graph, input.link);
+/** The node with this id of the server's: "7", or "5:7" for node 7 in the subgraph of node 5; undefined where there is none. */
+export function nodeAt(id) {
+  const find = (graph, one) => graph?.nodes.find((node) => String(node.id) === one);
+  const [first, ...rest] = String(id).split(":");
+  return rest.reduce((node, one) => find(node?.subgraph, one), find(rootGraph(), first));
+}
+
+const linkOf = (node, widgetName) => linkInto(node, (input) => input.widget?.name === widgetName);
+
+/** The link into the first input that is the one; null where none is, or nothing leads there. */
+function linkInto(node, isIt) {
+  return linkAt(node, node.inputs?.findIndex(isIt) ?? -1);
+}
+
+function linkAt(node, slot) {
+  if (!node?.graph || !node.inputs?.[slot]) return null;
+  // Not by the node's own method: of one that only passes on, that gives what it passes.
+  return LiteGraph.LGraphNode.prototype.getInputLink.call(node, slot);
 }
 
 function linkById(graph, id) {
-  return graph?.getLink?.(id) ?? graph?.links?.get?.(id) ?? graph?.links?.[id] ?? null;
+  return graph.getLink?.(id) ?? graph.links?.get?.(id) ?? graph.links?.[id] ?? null;
 }
 
 /** The widget on the outside of the one subgraph node whose input feeds this widget; null where there is none. */
@@ -66,9 +114,9 @@ function outerWidget(node, name) {
     const outside = onlyInstance(graph);
     const slot = outside?.inputs?.[link.origin_slot];
     if (!slot) return null;
-    if (slot.link == null) return outside.widgets?.find((entry) => entry.name === (slot.widget?.name ?? slot.name)) ?? null;
+    link = linkAt(outside, link.origin_slot);
+    if (!link) return outside.widgets?.find((entry) => entry.name === (slot.widget?.name ?? slot.name)) ?? null;
     graph = outside.graph;
-    link = linkById(graph, slot.link);
   }
   return null;
 }
@@ -79,25 +127,23 @@ function onlyInstance(subgraph) {
 }
 
 /** Where a link begins, beyond whatever only passes it on. */
-function origin(graph, linkId, depth = 0) {
-  const link = linkById(graph, linkId);
+function origin(graph, link, depth = 0) {
   if (!link || depth > 100) return null; // as long a chain is a circle
   if (Number(link.origin_id) === SUBGRAPH_INPUT) {
     const outside = onlyInstance(graph);
-    const outer = outside?.inputs?.[link.origin_slot]?.link;
-    return outer == null ? null : origin(outside.graph, outer, depth + 1);
+    return origin(outside?.graph, linkAt(outside, link.origin_slot), depth + 1);
   }
   const node = graph.getNodeById(link.origin_id);
   if (!node) return null;
   if (node.subgraph) {
     const inner = node.subgraph.outputs?.[link.origin_slot]?.linkIds?.[0];
-    return inner == null ? null : origin(node.subgraph, inner, depth + 1);
+    return origin(node.subgraph, linkById(node.subgraph, inner), depth + 1);
   }
   if (node.isVirtualNode) {
     const passed = node.resolveVirtualOutput?.(link.origin_slot);
     if (passed) return { node: passed.node, slot: passed.slot };
-    const inner = node.getInputLink?.(link.origin_slot)?.id ?? node.inputs?.[0]?.link;
-    if (inner != null) return origin(node.graph, inner, depth + 1);
+    const inner = node.getInputLink?.(link.origin_slot) ?? linkAt(node, 0);
+    if (inner) return origin(node.graph, inner, depth + 1);
   }
   return { node, slot: link.origin_slot };
 }

@@ -1,12 +1,16 @@
-"""Test-only nodes: text as embeddings of any width, an empty audio latent, call counts, run times, a known optimum."""
+"""Test-only nodes: the demo's checker of pictures, text as embeddings of any width, an empty audio latent, call counts,
+run times, models and samplers of which the best is known."""
 
 import hashlib
 import os
+import sys
 import time
+from pathlib import Path
 
 import comfy.nested_tensor
 import comfy.samplers
 import folder_paths
+import numpy as np
 import torch
 from comfy.k_diffusion.sampling import sample_euler
 from comfy.patcher_extension import WrappersMP
@@ -76,13 +80,13 @@ class CountCalls(io.ComfyNode):
         path = os.path.join(folder_paths.get_output_directory(), file)
         os.makedirs(os.path.dirname(path), exist_ok=True)
 
-        def counted(forward, arguments):
+        def counted(executor, *args, **kwargs):
             with open(path, "ab") as calls:
                 calls.write(b".")
-            return forward(arguments["input"], arguments["timestep"], **arguments["c"])
+            return executor(*args, **kwargs)
 
         model = model.clone()
-        model.set_model_unet_function_wrapper(counted)
+        model.add_wrapper_with_key(WrappersMP.APPLY_MODEL, f"cotj_count {file}", counted)
         return io.NodeOutput(model)
 
 
@@ -113,7 +117,7 @@ class Stopwatch(io.ComfyNode):
             return result
 
         model = model.clone()
-        model.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, f"stopwatch {file}", timed)
+        model.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, f"cotj_stopwatch {file}", timed)
         return io.NodeOutput(model)
 
 
@@ -147,6 +151,100 @@ def sample_known_optimum(model, x, sigmas, extra_args=None, callback=None, disab
     return end + off.view_as(x[0]).to(end)
 
 
+class ExactMixture(io.ComfyNode):
+    """A model that guesses as the exact mixture of the benchmarks: latents of 256 values, prompts by Mixture Prompt."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SmallModelsExactMixture",
+            display_name="Exact Mixture",
+            category="testing",
+            inputs=[
+                io.Model.Input("model"),
+                io.Int.Input("prompts", default=8, min=1, max=1024),
+                io.Float.Input("guidance", default=1.0, min=0, max=100),
+                io.String.Input("file"),
+            ],
+            outputs=[io.Model.Output()],
+        )
+
+    @classmethod
+    def execute(cls, model, prompts, guidance, file) -> io.NodeOutput:
+        exact = lab_mixture().mixture(prompts=prompts, guidance=guidance)
+        path = os.path.join(folder_paths.get_output_directory(), file)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+
+        def guess(_, arguments):
+            with open(path, "ab") as calls:
+                calls.write(b".")
+            x, sigma, text = arguments["input"], arguments["timestep"], arguments["c"]["c_crossattn"]
+            numbers = text[:, 0, 0].round().long().cpu().numpy()
+            found = exact.guess(x.flatten(1).double().cpu().numpy(), float(sigma[0]), numbers)
+            return torch.from_numpy(found).view_as(x).to(x)
+
+        model = model.clone()
+        model.set_model_unet_function_wrapper(guess)
+        return io.NodeOutput(model)
+
+
+class MixturePrompt(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SmallModelsMixturePrompt",
+            display_name="Mixture Prompt",
+            category="testing",
+            inputs=[io.Int.Input("number", default=0, min=0, max=1024)],
+            outputs=[io.Conditioning.Output()],
+        )
+
+    @classmethod
+    def execute(cls, number) -> io.NodeOutput:
+        return io.NodeOutput([[torch.full((1, 1, 1), float(number)), {"pooled_output": torch.zeros(1, 1)}]])
+
+
+class DemoChecker(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SmallModelsDemoChecker",
+            display_name="Demo Checker",
+            category="testing",
+            inputs=[io.Image.Input("image"), io.Int.Input("scene", default=0, min=0, max=1024)],
+            outputs=[io.Float.Output()],
+        )
+
+    @classmethod
+    def execute(cls, image, scene) -> io.NodeOutput:
+        """The mean share of claims about a scene that hold in the demo model's images, drawn 8 x 8."""
+        load_repository()
+        from cotj.demo.training.checker import check
+        from cotj.demo.training.scenes import random_scene
+
+        wanted = random_scene(np.random.default_rng(scene), held_out=True)
+        found = [list(check(one, wanted).values()) for one in image[:, ::8, ::8].double().cpu().numpy()]
+        return io.NodeOutput(float(np.mean(found)))
+
+
+def lab_mixture():
+    """The benchmarks' module of that name."""
+    load_repository()
+    from cotj.benchmarks.lab import mixture
+
+    return mixture
+
+
+def load_repository():
+    """Let this process import the repository that these nodes are a part of, as `cotj`."""
+    harness = str(Path(__file__).resolve().parents[3] / "harness")
+    sys.path.append(harness)
+    from environment import load_pack
+
+    sys.path.remove(harness)
+    load_pack()
+
+
 def normal_values(text: str, count: int) -> torch.Tensor:
     """(count,) values that are always the same for a text."""
     seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
@@ -155,7 +253,16 @@ def normal_values(text: str, count: int) -> torch.Tensor:
 
 class SmallModelsExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [TextOfWidth, AudioVideoLatent, CountCalls, Stopwatch, KnownOptimum]
+        return [
+            TextOfWidth,
+            AudioVideoLatent,
+            CountCalls,
+            Stopwatch,
+            KnownOptimum,
+            ExactMixture,
+            MixturePrompt,
+            DemoChecker,
+        ]
 
 
 async def comfy_entrypoint() -> SmallModelsExtension:

@@ -1,0 +1,25 @@
+"""Checked options of the benchmarks' commands: what cannot be run is said before hours are spent."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from pathlib import Path
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """Give the type of an option that is a whole number, no smaller than this."""
+
+    def count(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise ArgumentTypeError(f"{text!r} is no whole number from {least} on")
+        return int(text)
+
+    return count
+
+
+def folder(text: str) -> Path:
+    """Read an option that names a folder, which may still be to be made. Raises ArgumentTypeError for a file."""
+    if Path(text).is_file():
+        raise ArgumentTypeError(f"{text} is a file. Name a folder")
+    return Path(text)

@@ -1,1 +1,0 @@
-"""What `benchmarks/reachability.py` is made of: models, the host's samplers, schedules, statistics, tables, picture."""

@@ -1,0 +1,1 @@
+"""The project's own environment, and a headless ComfyUI: for demo, tests and benchmarks."""

@@ -1,0 +1,1 @@
+"""What a run leaves behind, in torch without host: sketches, profiles, distances."""

@@ -1,0 +1,1 @@
+"""The only place that touches ComfyUI's models, samplers and folders."""

@@ -1,0 +1,98 @@
+"""From a DNA and the values of a planning node's widgets to a plan: one way for the nodes and for the live widget."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ...planner import (
+    PLANNER_NAMES,
+    Constraints,
+    DiffusionDNA,
+    Gits,
+    Plan,
+    plan_adaptive,
+    plan_fixed,
+    plan_target,
+)
+from ...planner.cost_models.choose import choose_planner
+from ...planner.dna import check_errors
+from ...planner.path_search import begin_of
+from ..reports.plan_notes import notes_on, steps_that_pay
+from .sigma_list import read_sigmas
+
+FIXED, ADAPTIVE = "CoTjPlanSigmas", "CoTjAdaptiveLength"
+NAMES = {FIXED: "Plan CoTj Sigmas", ADAPTIVE: "Adaptive Length Threshold"}
+WAYS_OUT = {
+    FIXED: "Change steps, denoise, planner, its options, start or constraints, or the DNA",
+    ADAPTIVE: "Change them or the DNA",
+}
+PLANNERS = ["auto", *PLANNER_NAMES]
+GITS_SOLVERS = EULER, NAMED = ("euler", "sampler")  # whose steps gits costs: always Euler's, or the named sampler's
+# The widgets that hold a number, by what ComfyUI makes of their values before a node gets them; the others hold a text.
+NUMBERS: dict[str, type[int] | type[float]] = {
+    **dict.fromkeys(("steps", "min_steps", "max_steps"), int),
+    **dict.fromkeys(("denoise", "threshold", "target_error", "gits_coefficient"), float),
+}
+
+
+def make_plan(
+    node_id: str, dna: DiffusionDNA, values: Mapping[str, Any], constraints: Constraints | None = None
+) -> Plan:
+    """Make the plan of a planning node with these widget values; its `reason` says why, and what to be wary of.
+
+    The model's own schedule takes the place of a plan that is predicted to be worse, but for the published plan: the
+    planner cotj with the lever schedule reproduces what the authors' code gives. Graphs that were saved before the
+    adaptive node had lever and start, or either had the options of gits or `visit`, lack them.
+    Raises ValueError, with the node's name and a way out, for whatever cannot be planned.
+    """
+    denoise, lever, start = values["denoise"], values.get("lever", "flow"), values.get("start", "auto")
+    published = (values["planner"], lever) == ("cotj", "schedule")
+    try:
+        limits = _limits(constraints or Constraints(), values.get("visit", ""))
+        begin = begin_of(dna, denoise, limits)
+        planner, why = choose_planner(dna, values["planner"], values["sampler"], lever, begin, gits_of(values))
+        options: dict[str, Any] = {
+            "planner": planner,
+            "start": start,
+            "denoise": denoise,
+            "constraints": limits,
+            "fall_back": not published,
+        }
+        if node_id == FIXED:
+            plan = plan_fixed(dna, values["steps"], **options)
+        else:
+            plan = _as_many_as_needed(dna, values, options)
+    except ValueError as error:
+        raise ValueError(f"{NAMES[node_id]}: {error}. {WAYS_OUT[node_id]}.") from error
+    notes = notes_on(plan, start, denoise < 1, published)
+    return replace(plan, reason="\n".join(filter(None, (plan.reason, why, *notes))), sampler=values["sampler"])
+
+
+def _limits(constraints: Constraints, visit: str) -> Constraints:
+    """Add the sigmas of the node's own widget to those that the constraints have."""
+    return replace(constraints, visit=tuple(dict.fromkeys((*constraints.visit, *read_sigmas("visit", visit)))))
+
+
+def gits_of(values: Mapping[str, Any]) -> Gits:
+    """Read the options of the planner gits; where none are given, it takes the norm of what Euler's steps are off."""
+    own, whose = Gits(), values.get("gits_solver", EULER)
+    if whose not in GITS_SOLVERS:
+        raise ValueError(f"gits_solver is one of {', '.join(GITS_SOLVERS)}, not {whose!r}")
+    sampler = values["sampler"] if whose == NAMED else own.sampler
+    return Gits(values.get("gits_cost", own.cost), values.get("gits_coefficient", own.coefficient), sampler)
+
+
+def _as_many_as_needed(dna: DiffusionDNA, values: Mapping[str, Any], options: dict[str, Any]) -> Plan:
+    """Plan for a target error where there is one, else for a threshold; max_steps 0 is what pays on this DNA."""
+    target, fewest, most = values["target_error"], values["min_steps"], values["max_steps"]
+    if math.isnan(target):
+        raise ValueError("target_error must be a number, and it is NaN")
+    if target > 0:
+        check_errors(dna, "target_error", "set it to 0 to plan by threshold")
+    limits = {"min_steps": fewest, "max_steps": most or max(fewest, steps_that_pay(dna))}
+    if target > 0:
+        return plan_target(dna, target, **limits, **options)
+    return plan_adaptive(dna, values["threshold"], **limits, **options)

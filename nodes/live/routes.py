@@ -1,0 +1,53 @@
+"""The pack's route on the host's server: what the live widgets draw, without a run of the graph."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+
+from aiohttp import web
+
+from ..reports.plan_claims import WholeRuns
+from .plan_request import MAX_BYTES, answer
+from .shown_dnas import SHOWN
+from .stored_files import StoredFiles
+
+PATH = "/cotj/plan"
+
+
+def register(routes: web.RouteTableDef, stored: StoredFiles, whole_runs: WholeRuns) -> None:
+    """Add the route to the host's. stored, whole_runs: what the host has and knows, see `answer`."""
+
+    def answered(body: bytes) -> str:
+        return json.dumps(answer(body, SHOWN, stored, whole_runs), allow_nan=False)  # NaN is no JSON; it has a reason
+
+    async def plan(request: web.Request) -> web.Response:
+        return await _reply(request, answered)
+
+    routes.post(PATH)(plan)
+
+
+async def _reply(request: web.Request, answered: Callable[[bytes], str]) -> web.Response:
+    """Answer with the claims that the body asks for, or 400 and the reason why there are none."""
+    try:
+        body = await _body(request)
+    except (web.RequestPayloadError, ConnectionError):  # it ended early, or is not what its header says
+        return web.json_response({"error": "the request ended before its end"}, status=400)
+    except ValueError as error:
+        return web.json_response({"error": str(error)}, status=400)
+    try:
+        # In a thread: a large grid must not hold up the host's other requests.
+        return web.json_response(text=await asyncio.to_thread(answered, body))
+    except ValueError as error:
+        return web.json_response({"error": str(error)}, status=400)
+
+
+async def _body(request: web.Request) -> bytes:
+    """Read the body; ValueError as soon as it is known to be too long. The host itself takes uploads of 100 MB."""
+    parts = bytearray()
+    async for part in request.content.iter_chunked(65536):
+        parts += part
+        if len(parts) > MAX_BYTES:
+            raise ValueError(f"a request has at most {MAX_BYTES} bytes")
+    return bytes(parts)

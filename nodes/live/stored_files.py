@@ -1,0 +1,59 @@
+"""The files that a request of a live widget may name, found in the server's own lists. No host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from ...planner import DiffusionDNA, dna_file
+from ..optimizing.stored_search import StoredSchedules
+from ..optimizing.stored_search import read as read_schedules
+from .json_fields import text
+from .shown_dnas import MAX_CALLS
+
+Content = TypeVar("Content")
+KEPT = 16  # files of each kind that are kept as they were read
+
+
+class StoredFiles(NamedTuple):
+    """What the server has stored, by the names that its nodes' lists show. Both give the lists as they are now."""
+
+    dnas: Callable[[], Mapping[str, Path]]
+    schedules: Callable[[], Mapping[str, Path]]
+
+    def dna(self, name: object) -> DiffusionDNA:
+        """Read the DNA of this name; ValueError where none is listed, or it cannot be planned from at once."""
+        dna = _newest(_read_dna, "DNA", text(name, "stored"), self.dnas())
+        if dna.profile and len(dna.profile.sigmas) > MAX_CALLS:
+            raise ValueError(f"{name!r} has a profile of more than {MAX_CALLS} calls, which only a run plans from")
+        return dna
+
+    def result(self, name: object) -> StoredSchedules:
+        """Read the result of Optimize Sigmas of this name; ValueError where none is listed."""
+        return _newest(_read_schedules, "result of Optimize Sigmas", text(name, "stored"), self.schedules())
+
+
+NOTHING = StoredFiles(dict, dict)
+
+
+def _newest(read: Callable[[Path, int], Content], what: str, name: str, files: Mapping[str, Path]) -> Content:
+    """Read a file of the list, or give what was read of it before where it has not changed since."""
+    if name not in files:
+        raise ValueError(f"the server has no {what} {name!r}. Choose another, or press R to have the list made anew")
+    path = files[name]
+    try:
+        return read(path, path.stat().st_mtime_ns)
+    except OSError as error:
+        raise ValueError(f"{path.name} cannot be read: {error.strerror}") from error
+
+
+@lru_cache(KEPT)
+def _read_dna(path: Path, _changed: int) -> DiffusionDNA:
+    return dna_file.read(path)
+
+
+@lru_cache(KEPT)
+def _read_schedules(path: Path, _changed: int) -> StoredSchedules:
+    return read_schedules(path)

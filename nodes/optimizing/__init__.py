@@ -1,0 +1,1 @@
+"""What Optimize Sigmas does: calibrate, make candidates, search, store."""

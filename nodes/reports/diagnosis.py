@@ -1,0 +1,158 @@
+"""What a DNA's shape says, as a picture and in plain words. Matplotlib only, no host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ...planner import Diagnosis, DiffusionDNA, diagnose
+from ...planner.arrays import FloatArray
+from ...planner.diagnose import TAIL, judged_times, tail_end
+from ...planner.distilled import distillation
+from .figures import DPI, MEASURED, PLANNED, across_noise
+
+SIZE = (6.4, 6.4)  # inches
+WORSE: dict[str, Any] = {"color": PLANNED, "alpha": 0.18, "linewidth": 0}
+UNSETTLED: dict[str, Any] = {"facecolor": "none", "edgecolor": "#777777", "hatch": "//", "linewidth": 0, "alpha": 0.6}
+LINEAR = 1e-2  # of about the largest gain: below it the scale of gains is linear, above it logarithmic
+NEGLIGIBLE = 1e-3  # of the DNA's range: a smaller rise is a measurement's own noise
+SHOWN = 3  # negative regions in words, the deepest
+
+
+def report(dna: DiffusionDNA) -> str:
+    """Describe the diagnosis in plain words, one finding a line."""
+    found = diagnose(dna)
+    return "\n".join([*_distilled(dna), *_start(dna, found), *_middle(dna, found), _end(dna, found)])
+
+
+def figure(dna: DiffusionDNA) -> Figure:
+    """Draw DNA and gains over the time that the diagnosis is made in; without pyplot, whose state is global."""
+    found, times = diagnose(dna), judged_times(dna)
+    fig = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
+    errors, gains = fig.subplots(2, 1, height_ratios=[2, 3])
+    errors.plot(times, dna.errors, color=MEASURED)
+    if dna.errors.any():
+        errors.set_yscale("log", nonpositive="clip")
+    errors.set(ylabel="error of one-step guess")
+    _draw_gains(gains, times, found)
+    for axes in (errors, gains):
+        for first, last in found.negative_regions:
+            axes.axvspan(*times[[first, last]], label="a step makes it worse", gid="negative", **WORSE)
+        if not found.gain_decays:
+            axes.axvspan(times[0], tail_end(times), label="gain has not decayed", gid="tail", **UNSETTLED)
+        if dna.times is None:
+            across_noise(axes, dna)
+        else:
+            axes.set(xlim=(times[-1] * 1.02, 0), xlabel="schedule time (before the model's time shift)")
+            axes.grid(alpha=0.25)
+    errors.set_xlabel("")
+    handles, labels = errors.get_legend_handles_labels()
+    if named := dict(zip(labels, handles)):
+        errors.legend(named.values(), named.keys(), loc="lower left")
+    fig.suptitle(_title(found), fontsize=14)
+    return fig
+
+
+def _draw_gains(axes: Axes, times: FloatArray, found: Diagnosis) -> None:
+    gain = found.gain
+    colours = [PLANNED if taken < 0 else MEASURED for taken in gain]
+    axes.bar(times[:-1], gain, times[1:] - times[:-1], align="edge", color=colours, gid="gain")
+    axes.axhline(0, color=MEASURED, linewidth=0.8)
+    if gain.any():
+        # A power of 10: a smaller one has a label within the linear range, on top of that of 0.
+        axes.set_yscale("symlog", linthresh=10 ** np.ceil(np.log10(LINEAR * abs(gain).max())))
+    axes.set(ylabel="gain of the step to each node")
+
+
+def _title(found: Diagnosis) -> str:
+    start = "negative gain at the start" if found.negative_start else "clean at the start"
+    if found.tail_ratio is None:
+        return f"{start}, nothing gained overall"
+    return f"{start}, {'decaying' if found.gain_decays else 'not decaying'} at the end"
+
+
+def _distilled(dna: DiffusionDNA) -> Iterator[str]:
+    known = distillation(dna)
+    if known is None:
+        return
+    limit = ". Adaptive Length Threshold with max_steps 0 takes no more" if known.steps else ""
+    yield f"This model {known.told}{limit}."
+
+
+def _start(dna: DiffusionDNA, found: Diagnosis) -> list[str]:
+    if not found.negative_start:
+        return []
+    top, times = found.negative_regions[-1][0], judged_times(dna)
+    skipped = _percent(1 - times[top] / times[-1])
+    time = "" if dna.times is None else f" (schedule time {times[top]:.3g})"
+    return [
+        f"Starts at sigma {dna.sigmas[top]:.3g}{time}: the first {skipped} of the range make it worse.",
+        f"Between sigma {dna.sigmas[-1]:.3g} and {dna.sigmas[top]:.3g} the one-step guess gets {_rise(dna, top, -1)} "
+        f"of the DNA's range worse. {_ways_to_skip(dna)}",
+    ]
+
+
+def _ways_to_skip(dna: DiffusionDNA) -> str:
+    """Name the starts that this DNA allows."""
+    free = "start 'free' with the planner cotj takes the paper's word that it does"
+    if dna.power is None:
+        return (
+            "Whether it pays to begin below is not known, since this DNA does not know the power of its clean latents: "
+            f"{free}."
+        )
+    return f"Plans with start 'auto' or 'costed' begin below it where that pays; {free}."
+
+
+def _middle(dna: DiffusionDNA, found: Diagnosis) -> list[str]:
+    """Describe what lies below the start."""
+    if not found.negative_regions:
+        return ["Clean and monotone: every step towards less noise improves the guess."]
+    regions = found.negative_regions[:-1] if found.negative_start else found.negative_regions
+    spread = dna.errors.max() - dna.errors.min()
+    rises = sorted(((dna.errors[low] - dna.errors[high], low, high) for low, high in regions), reverse=True)
+    deep = [(low, high) for rise, low, high in rises if rise > NEGLIGIBLE * spread]
+    lines = [
+        f"Between sigma {dna.sigmas[high]:.3g} and {dna.sigmas[low]:.3g} a step makes the guess worse, by "
+        f"{_rise(dna, low, high)} of the DNA's range: plans jump over it."
+        for low, high in deep[:SHOWN]
+    ]
+    if hidden := len(rises) - len(lines):
+        smaller = "1 smaller rise" if hidden == 1 else f"{hidden} smaller rises"
+        lines.append(f"{smaller} elsewhere{'' if len(deep) > SHOWN else ', within the noise of a measurement'}.")
+    if not regions:
+        lines.append("From there on every step towards less noise improves the guess.")
+    return lines
+
+
+def _end(dna: DiffusionDNA, found: Diagnosis) -> str:
+    if found.tail_ratio is None:
+        return (
+            "Nothing is gained overall: the guess from pure noise is no worse than the one from the nearly clean "
+            "image. Check that the reference is a finished image, or measure at lower guidance."
+        )
+    tail = f"in the last {_percent(TAIL)} of the range it is {_percent(found.tail_ratio)} of its mean"
+    if found.gain_decays:
+        return f"Gain decays: {tail}. More steps refine the image; there is no sign of over-cooking."
+    return (
+        f"Gain does not decay: {tail}, so the image keeps changing instead of settling. This model over-cooks beyond "
+        f"about {found.most_steps} steps, from where on a uniform schedule takes whole steps in that tail."
+        f"{_kept_by_adaptive(dna)}"
+    )
+
+
+def _kept_by_adaptive(dna: DiffusionDNA) -> str:
+    known = distillation(dna)
+    return "" if known and known.steps else " Adaptive Length Threshold takes no more with max_steps 0."
+
+
+def _rise(dna: DiffusionDNA, low: int, high: int) -> str:
+    return _percent((dna.errors[low] - dna.errors[high]) / (dna.errors.max() - dna.errors.min()))
+
+
+def _percent(share: float) -> str:
+    percent = 100 * share
+    return f"{percent:.0f}%" if percent >= 1 else f"{percent:.1g}%"

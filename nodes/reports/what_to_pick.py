@@ -1,0 +1,119 @@
+"""What so many model calls can buy: the measured answers to "I have k calls", from one table.
+
+The figures are of `benchmarks/results`, and a test holds them to it: mean squared errors as ratios, each the geometric
+mean of a model's cells, from the lowest to the highest of the models. `docs/benchmarks-solvers.md`,
+`docs/benchmarks-caching.md` and `docs/benchmarks.md` say how they were measured.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple, TypeVar
+
+from ...planner import Plan
+from ...planner.about import is_predicted
+
+
+class Range(NamedTuple):
+    """The ratios of the models that were measured, 1 for as good as what they are held against."""
+
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        low = f"{self.low:g}" if self.low else "below 0.01"
+        return f"{low} to {self.high:g}"
+
+
+CELLS = 50  # steps of the sampler whose cache was measured
+MEASURING = 150  # calls of Measure DNA at its defaults: the long run, and a probe at each noise level
+NEAR = math.log(1.26)  # numbers of calls that are no farther apart are taken for each other
+
+# By calls: a planned sampler learned on 64 runs, to euler on the simple schedule, and what learning it took.
+# `python benchmarks solvers`: demo model and mixture, each as a flow and an eps model; HSC 32 and ZTF 32 of others.
+SAMPLER = {
+    4: (Range(0.21, 0.63), 7872),
+    5: (Range(0.16, 0.58), 8640),
+    6: (Range(0.14, 0.47), 9408),
+    8: (Range(0.1, 0.32), 10944),
+    10: (Range(0.07, 0.22), 12480),
+}
+# By sampler and calls: plans of `auto`, to the simple schedule with the same sampler, from the own long run.
+# `python benchmarks reachability`: demo model, and mixture as a flow and as an eps model.
+SIGMAS = {
+    "euler": {4: Range(0.88, 1.02), 6: Range(0.81, 1.0), 10: Range(0.76, 0.96)},
+    "dpmpp_2m": {4: Range(0.86, 1.05), 6: Range(0.44, 0.63), 10: Range(0.26, 0.37)},
+}
+# By sampler and calls: a planned cache of 50 steps learned from one run, to the best plain shift of as many steps as
+# calls, known in hindsight, from the run of all steps. `python benchmarks caching`: demo model as a flow and as an
+# eps model (euler alone), mixture, and HSC 32 of others as a flow model.
+CACHE = {
+    "euler": {6: Range(0.16, 1.07), 8: Range(0.12, 0.72), 10: Range(0.05, 0.95), 17: Range(0.0, 1.01),
+              25: Range(0.0, 0.12)},
+    "dpmpp_2m": {6: Range(0.32, 4.14), 8: Range(0.29, 4.7), 10: Range(0.05, 3.52), 17: Range(0.01, 2.05),
+                 25: Range(0.13, 1.33)},
+}  # fmt: skip
+
+Known = TypeVar("Known")
+
+
+def what_to_pick(plan: Plan) -> str:
+    """Say what to pick with as many calls of the model as a plan has, and what each choice measured and costs.
+
+    A line each. Figures of another sampler are given for none, and those of plans only for a plan of their kind: of the
+    planner that `auto` takes for a measured DNA with a profile, and where it is predicted to be better than the model's
+    own schedule.
+    """
+    calls, sampler = plan.steps, plan.sampler
+    of_its_kind = plan.planner.name == "smooth" and not plan.fell_back and not is_predicted(plan.dna.meta)
+    learned, planned = _near(SAMPLER, calls), _near(SIGMAS.get(sampler, {}) if of_its_kind else {}, calls)
+    cache = _near(CACHE.get(sampler, {}), calls)
+    picks, lines = [], []
+    if learned:
+        at, (ratio, spent) = learned
+        picks.append(f"Planned Sampler if you can spend {spent:,} calls once")
+        lines.append(
+            f"- Planned Sampler, by Optimize Sigmas with fit 'sigmas and solver': {ratio} of the default's mean error "
+            f"(euler, simple) with {at} calls; {spent:,} calls once. On two of four models it was no nearer than the "
+            "best of all samplers and schedules, known in hindsight."
+        )
+    if cache:
+        at, ratio = cache
+        if ratio.high <= 1:
+            picks.append(f"Cache Steps if you want the picture of a long run, measured with {CELLS} steps")
+        lines.append(
+            f"- Cache Steps, {at} of {CELLS} steps of {sampler}: {ratio} of the error of the best plain shift of {at} "
+            f"steps, from the run of all {CELLS}; one such run once."
+        )
+    if planned:
+        at, ratio = planned
+        if ratio.high <= 1:
+            picks.append("this plan")
+        lines.append(
+            f"- Plan CoTj Sigmas, 'auto' with {sampler}: {ratio} of the error of the model's own schedule with {at} "
+            f"steps; {MEASURING} calls once."
+        )
+    picks.append("the model's own schedule")
+    lines.append("- The model's own schedule costs nothing; Compare Schedules measures the others against it.")
+    head = f"With {calls} call{'s' if calls != 1 else ''}: {', else '.join(picks)}."
+    measured = "Measured, as a range over the benchmarks' models; below 1 is nearer:"
+    return "\n".join([head, *([measured] if len(lines) > 1 else []), *lines])
+
+
+def worth_a_search(calls: int) -> str:
+    """Say what a planned sampler for so many calls measured and takes to find; '' where none near them was measured."""
+    known = _near(SAMPLER, calls)
+    if known is None:
+        return ""
+    at, (ratio, spent) = known
+    return (
+        f"Planned samplers of {at} calls measured {ratio} of the default's mean error (euler, simple). Optimize Sigmas "
+        f"with fit 'sigmas and solver' finds one in {spent:,} calls, once, and this node takes it from then on."
+    )
+
+
+def _near(table: Mapping[int, Known], calls: int) -> tuple[int, Known] | None:
+    """Give the nearest number of calls that was measured, with what it gave; None where none is near."""
+    at = min(table, key=lambda known: abs(math.log(known / calls)), default=None)
+    return None if at is None or abs(math.log(at / calls)) > NEAR else (at, table[at])

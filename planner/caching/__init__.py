@@ -1,0 +1,1 @@
+"""Planned caches: which steps of a run call the model, and how the guesses of the others are forecast."""

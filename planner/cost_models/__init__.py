@@ -1,0 +1,1 @@
+"""What a jump costs: one cost model a file."""

@@ -1,0 +1,120 @@
+"""Which planner to take for a DNA and a sampler: by name, or the best that the DNA's contents allow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..dna import DiffusionDNA, flow_to_sigma
+from ..graph import Planner
+from ..noise_levels import RESOLUTION
+from ..solvers.behaviour import SAMPLERS, is_ancestral, warning
+from ..solvers.formulas import is_multistep, solver_of
+from .cotj import CoTj, Lever
+from .gits import Gits
+from .propagated import Multistep, Propagated
+from .smooth import Smooth
+from .stages import Stages
+
+# Of a profile's run in the part that is run. Its last step ends on the very guess that it starts from, and a schedule
+# of the run's own calls has no defect at all: of fewer calls nearly every plan would look free of error.
+LEAST_CALLS = 4
+_WHERE = {-1: "denser in the middle", 0: "evenly spread", 1: "denser at both ends"}
+NO_PROFILE = (
+    "this DNA has no trajectory profile. With one, the plan would be made for the sampler itself, and Cache Steps "
+    "could forecast: measure a DNA with your model, or let Record DNA keep your runs and take their mean in Predict DNA"
+)
+GITS = Gits()
+UNCERTAIN = (
+    "planner stages: this DNA holds the uncertainty of the guess, so the more uncertain stages get more sub-steps. "
+    "What is called the predicted error only compares schedules by that: it is no error"
+)
+PLANNER_NAMES = ("cotj", "smooth", "gits", "propagated", "multistep", "stages")
+
+
+def planner_named(
+    name: str, sampler: str = "euler", lever: Lever = "flow", ancestral: bool = False, gits: Gits = GITS
+) -> Planner:
+    """Make the planner of this name for a host's sampler; ValueError, with the way out, for unknown ones.
+
+    gits: the planner of that name, with its options.
+    """
+    published = CoTj(lever)  # an unknown lever is refused, whichever planner is named
+    if name == "cotj":
+        return replace(published, ancestral=ancestral)
+    if name == "smooth":
+        return Smooth(sampler)
+    if name == "gits":
+        return gits
+    if name == "propagated":
+        return Propagated()
+    if name == "multistep":
+        return Multistep(sampler)
+    if name == "stages":
+        return Stages()
+    raise ValueError(f"a planner is one of {', '.join(PLANNER_NAMES)}, not {name!r}")
+
+
+def best_planner(dna: DiffusionDNA, sampler: str) -> tuple[Planner, str]:
+    """Choose the planner whose plans ended nearest to the long run in `benchmarks reachability`, and say why."""
+    if dna.measure == "uncertainty":
+        return Stages(), UNCERTAIN
+    if dna.profile is None:
+        return CoTj(), f"planner cotj: {NO_PROFILE}"
+    best = Smooth(sampler)
+    clock, usual = best.clock(dna), best.usual_clock(dna)
+    planned_for = solver_of(sampler) and sampler
+    steps = f"equal steps of shift {clock.shift:g}, {_WHERE[np.sign(clock.ends)]}"
+    if clock == usual:
+        reason = (
+            f"planner smooth: {planned_for or 'euler'} takes {steps}, as usually serves it on such models; the DNA's "
+            "profile predicts no gain elsewhere that outweighs it"
+        )
+    else:
+        reason = f"planner smooth: by the DNA's profile {planned_for or 'euler'} runs best in {steps}"
+    if not planned_for:
+        noise = "adds noise and " if sampler in SAMPLERS and SAMPLERS[sampler].noise else ""
+        reason += f"; {sampler} {noise}has no formula here, so it is planned for as euler is"
+    return best, reason
+
+
+def choose_planner(
+    dna: DiffusionDNA,
+    name: str,
+    sampler: str,
+    lever: Lever = "flow",
+    begin: float | None = None,
+    gits: Gits = GITS,
+) -> tuple[Planner, str]:
+    """Return the planner that was asked for, with why it was chosen and what it does not know, as text.
+
+    begin: the flow time at which the part that is run begins. Where the DNA's profile has too few calls below that,
+    the DNA's own curve decides, by the planner cotj. gits: the planner of that name, with its options.
+    """
+    why = ""
+    needs_profile = name not in ("cotj", "stages")
+    if needs_profile and begin is not None and not _profile_reaches(dna, begin):
+        below = flow_to_sigma(begin, dna.kind)
+        why = (
+            f"planner cotj: the DNA's profile knows too little below sigma {below:.3g}, so the DNA's own curve decides"
+        )
+        name = "cotj"
+    if name == "auto":
+        best, why = best_planner(dna, sampler)
+        name = best.name
+    if name == "stages":
+        why = UNCERTAIN
+    planner = planner_named(name, sampler, lever, is_ancestral(sampler, dna.kind), gits)
+    of_its_steps = name in ("smooth", "multistep") or (name == "gits" and gits.sampler == sampler)
+    knows_its_steps = of_its_steps and is_multistep(sampler)
+    caveat = None if knows_its_steps else warning(sampler, dna.kind)
+    return planner, "\n".join(filter(None, (why, caveat)))
+
+
+def _profile_reaches(dna: DiffusionDNA, begin: float) -> bool:
+    """Tell whether the DNA's profile can judge a run that begins at this flow time; so it does where there is none."""
+    if dna.profile is None:
+        return True
+    calls = int((dna.profile.flow_times <= begin + RESOLUTION).sum())
+    return calls >= min(LEAST_CALLS, len(dna.profile.sigmas))

@@ -1,0 +1,82 @@
+"""Models that were distilled for few steps: how they are recognised, and for how many steps they were trained."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from .diagnose import diagnose
+from .dna import DiffusionDNA
+
+DISTILLED = "distilled_files"  # in a DNA's meta: the names of the files of its model that say so
+# How authors name models and LoRAs that were trained for few steps, and ones whose distillation was undone. "Hyper" and
+# a number of steps say nothing by themselves: styles are called hyper, and training saves a file every so many steps.
+_WORDS = re.compile(
+    r"(?<![a-z])(?P<undone>(de|un|non?|not|without)[-_ ]?)?"
+    r"(turbo|lightning|lcm|tcd|schnell|hyper[-_ ]?(sd|sdxl|flux)|dmd2?|distill(ed)?|causvid|lightx2v|self[-_ ]?forcing)"
+    r"(?![a-z])"
+)
+# "4steps", or apart, as in "4-steps", unless a letter before or a number after speak of training: "epoch2_step50".
+_STEPS = re.compile(r"(?<![\d.])(\d{1,2})steps?(?![a-z\d])|(?<![\d.a-z])(\d{1,2})[-_ ]steps?(?![a-z\d]|[-_ ]\d)")
+MOST = 32  # steps that a name is believed to be distilled for
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """What is known of a distilled model.
+
+    told: what it was recognised as, and by what, for a sentence about the model. steps: how many it was trained for by
+    the names of its files; None where they do not say, or not the same.
+    """
+
+    told: str
+    steps: int | None = None
+
+
+def names_of_distilled(names: Iterable[str]) -> list[str]:
+    """Return the file names that say that a model, or a LoRA on it, was distilled for few steps; each once, sorted."""
+    return sorted({name for name in names if _says_distilled(name)})
+
+
+def trained_steps(name: str) -> int | None:
+    """Read how many steps a distilled file's name says it is for, as in "Lightning-8steps"; None where it does not."""
+    found = _STEPS.search(name.lower()) if _says_distilled(name) else None
+    steps = int(found[1] or found[2]) if found else 0
+    return steps if 0 < steps <= MOST else None
+
+
+def distillation(dna: DiffusionDNA) -> Distillation | None:
+    """Say how a DNA's model is recognised as distilled for few steps; None where nothing says so.
+
+    By the names of its files, where Measure DNA found them; else by a gain that does not decay at guidance 1, which
+    such models have built in. All sources of a mean DNA must say so, and both experts of a joined one.
+    """
+    experts = [dna.meta[name] for name in ("high", "low") if isinstance(dna.meta.get(name), dict)]
+    sources = dna.meta.get("sources") or experts or [dna.meta]
+    by_name = [_names(source) for source in sources]
+    if all(by_name):
+        names = sorted({name for found in by_name for name in found})
+        steps = {trained for name in names if (trained := trained_steps(name))}
+        known = steps.pop() if len(steps) == 1 else None
+        return Distillation(f"was distilled for {known or 'few'} steps, by the name of {', '.join(names)}", known)
+    unguided = all(_cfg(source) == 1 for source in sources)
+    if unguided and dna.measure == "error" and diagnose(dna).most_steps is not None:
+        return Distillation("may be distilled for few steps: its guidance is 1, and its gain does not decay")
+    return None
+
+
+def _says_distilled(name: str) -> bool:
+    found = list(_WORDS.finditer(name.lower()))
+    return bool(found) and not any(word["undone"] for word in found)
+
+
+def _names(meta: dict[str, Any]) -> list[str]:
+    names = meta.get(DISTILLED)
+    return names_of_distilled(name for name in names if isinstance(name, str)) if isinstance(names, list) else []
+
+
+def _cfg(meta: dict[str, Any]) -> Any:
+    guidance = meta.get("guidance")
+    return guidance.get("cfg") if isinstance(guidance, dict) else None

@@ -1,0 +1,1 @@
+"""What a sampler does with its model calls, as formulas."""

@@ -1,0 +1,123 @@
+"""Planned sigmas moved by hand, in a real browser: what is dragged is visited, and what is shown is what then runs."""
+
+import numpy as np
+import pytest
+from cotj.planner import Constraints, plan_fixed
+from cotj.tests.browser.conftest import DNAS
+from cotj.tests.browser.hand import drag, place
+from cotj.tests.host.workflows import Graph, plan
+
+FIRST = DNAS["first"]
+STEPS = 6
+PLANNED = plan_fixed(FIRST, STEPS).sigmas
+RADIUS = 6.5
+
+
+class Planned:
+    def __init__(self) -> None:
+        self.graph = Graph()
+        dna = self.graph.add("CoTjLoadDNA", name="first")
+        self.fixed = plan(self.graph, dna[0], steps=STEPS, visit="")
+        self.heatmap = self.graph.add("CoTjHeatmap", plan=self.fixed[2])
+
+
+@pytest.fixture
+def nodes(canvas):
+    made = Planned()
+    canvas.build(made.graph.nodes)
+    for node_id in (made.fixed.id, made.heatmap.id):
+        canvas.wait(node_id, lambda state: state["claims"] and state["claims"]["sigmas"] == PLANNED.tolist())
+    return made
+
+
+def visiting(*sigmas):
+    return plan_fixed(FIRST, STEPS, constraints=Constraints(visit=sigmas)).sigmas.tolist()
+
+
+def asked(canvas, nodes):
+    return [float(sigma) for sigma in canvas.drive("value", nodes.fixed.id, "visit").split(",") if sigma.strip()]
+
+
+@pytest.mark.parametrize("where", ["fixed", "heatmap"])
+def test_a_step_that_is_dragged_is_visited_and_a_double_click_gives_it_back(canvas, nodes, where):
+    before = canvas.drive("nodePlace", nodes.fixed.id)
+    node_id = getattr(nodes, where).id
+    drag(canvas, node_id, 2, -20)
+    [sigma] = asked(canvas, nodes)
+    assert sigma > PLANNED[2] + 0.01, "noise is on the left"
+    for one in (nodes.fixed.id, nodes.heatmap.id):
+        state = canvas.wait(one, lambda state: state["claims"]["sigmas"] == visiting(sigma))
+        assert (state["state"], state["note"]) == ("live", "")
+    assert canvas.drive("nodePlace", nodes.fixed.id) == before, "the node was dragged"
+
+    canvas.run()
+    assert canvas.widget(nodes.fixed.id)["claims"]["sigmas"] == pytest.approx(visiting(sigma), abs=1e-6)
+
+    step = int(np.abs(np.array(canvas.widget(node_id)["claims"]["sigmas"]) - sigma).argmin())
+    canvas.page.mouse.dblclick(*place(canvas, node_id, step))
+    canvas.wait(nodes.fixed.id, lambda state: state["claims"]["sigmas"] == PLANNED.tolist())
+    assert asked(canvas, nodes) == []
+
+
+def test_two_steps_are_visited_and_one_that_is_moved_again_leaves_its_place(canvas, nodes):
+    drag(canvas, nodes.fixed.id, 1, -10)
+    [first] = asked(canvas, nodes)
+    canvas.wait(nodes.fixed.id, lambda state: state["claims"]["sigmas"] == visiting(first))
+    drag(canvas, nodes.fixed.id, 4, 12)
+    both = asked(canvas, nodes)
+    assert len(both) == 2 and first in both
+    canvas.wait(nodes.fixed.id, lambda state: state["claims"]["sigmas"] == visiting(*both))
+    drag(canvas, nodes.fixed.id, 4, 8)
+    assert len(asked(canvas, nodes)) == 2 and both[1] not in asked(canvas, nodes)
+
+
+def test_by_keys(canvas, nodes):
+    canvas.page.evaluate("id => drive.plan(id).canvas.focus()", nodes.fixed.id)
+    canvas.page.keyboard.press("ArrowDown")
+    assert canvas.widget(nodes.fixed.id)["reading"].startswith("step 2: sigma ")
+    canvas.page.keyboard.press("ArrowDown")
+    canvas.page.keyboard.press("ArrowLeft")
+    [sigma] = asked(canvas, nodes)
+    assert sigma == pytest.approx(PLANNED[2] + 0.01, abs=6e-4)
+    canvas.wait(nodes.fixed.id, lambda state: state["claims"]["sigmas"] == visiting(sigma))
+    canvas.page.keyboard.press("Shift+ArrowRight")
+    assert asked(canvas, nodes)[0] == pytest.approx(sigma - 0.002, abs=6e-4)
+    [sigma] = asked(canvas, nodes)
+    canvas.wait(nodes.fixed.id, lambda state: state["claims"]["sigmas"] == visiting(sigma))
+    canvas.page.keyboard.press("Delete")
+    assert asked(canvas, nodes) == []
+    assert canvas.drive("nodePlace", nodes.fixed.id), "the node was deleted"
+
+
+def test_by_touch(canvas, nodes):
+    x, y = place(canvas, nodes.fixed.id, 2)
+    canvas.page.evaluate(
+        """([id, x, y]) => {
+          const { canvas } = drive.plan(id);
+          canvas.setPointerCapture = () => {}; // which a made event has no pointer for
+          const send = (type, dx) => canvas.dispatchEvent(new PointerEvent(type, {
+            pointerId: 7, pointerType: "touch", clientX: x + dx, clientY: y + 9, bubbles: true, cancelable: true,
+            buttons: type === "pointerup" ? 0 : 1,
+          }));
+          send("pointerdown", 0);
+          send("pointermove", -15);
+          send("pointerup", -15);
+        }""",
+        [nodes.fixed.id, x, y],
+    )
+    [sigma] = asked(canvas, nodes)
+    assert sigma > PLANNED[2] + 0.01
+
+
+@pytest.mark.parametrize("palette", ["light", "dark"])
+def test_a_visited_step_and_the_plan_before_are_drawn_in_both_themes(canvas, nodes, palette):
+    canvas.set("Comfy.ColorPalette", palette)
+    canvas.page.wait_for_timeout(1600)  # from here on the plan that is shown is the one before
+    before = canvas.drive("colours", nodes.fixed.id)
+    drag(canvas, nodes.fixed.id, 3, -25)
+    [sigma] = asked(canvas, nodes)
+    canvas.wait(nodes.fixed.id, lambda state: state["claims"]["sigmas"] == visiting(sigma))
+    accent = {"light": "#a8320aff", "dark": "#ff9d76ff"}[palette]
+    assert canvas.drive("colours", nodes.fixed.id)[accent] > before[accent] + 60, "no visited mark"
+    times = canvas.drive("drawTimes", nodes.fixed.id)
+    print(f"\ndraws in {times['again']:.1f} ms while it is dragged")

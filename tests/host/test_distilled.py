@@ -1,0 +1,42 @@
+"""A model whose file says that it was distilled for few steps, from its measurement to its plans and runs."""
+
+import shutil
+
+from cotj.demo.models import DIFFUSION_MODEL
+from cotj.planner import dna_file
+from cotj.planner.distilled import DISTILLED
+from cotj.tests.host.workflows import DemoRun, Graph, adaptive
+
+FILE = "demo-turbo-4steps.safetensors"
+
+
+def test_the_files_name_limits_the_steps_and_is_said(client, server, demo_models):
+    folder = server.models / "diffusion_models"
+    shutil.copyfile(folder / DIFFUSION_MODEL, folder / FILE)
+    run = DemoRun(Graph())
+    run.graph.nodes[run.model[0]]["inputs"]["unet_name"] = FILE
+    dna = run.measure()[0]
+    run.graph.add("CoTjSaveDNA", dna=dna, name="distilled", overwrite=True)
+    planned = adaptive(run.graph, dna, max_steps=0, threshold=1.0)
+    [steps] = run.graph.show(planned[1])
+    applied = run.graph.add("CoTjApplyPlan", model=run.model, plan=dna)
+    sampled = run.graph.add(
+        "KSampler",
+        model=applied[0],
+        seed=701,
+        steps=6,
+        cfg=1.0,
+        sampler_name="euler",
+        scheduler="simple",
+        positive=run.positive,
+        negative=run.positive,
+        latent_image=run.latent,
+        denoise=1.0,
+    )
+    run.graph.add("SaveLatent", samples=sampled[0], filename_prefix="distilled")
+    result = client.run(run.graph.nodes)
+    assert dna_file.read(server.models / "cotj" / "distilled.safetensors").meta[DISTILLED] == [FILE]
+    assert int(result.outputs[steps]["text"][0]) <= 4
+    told = f"the model was distilled for 4 steps, by the name of {FILE}"
+    assert told in result.outputs[planned.id]["cotj_plan"][0]["reason"]
+    assert f"{told}\nwith 6 it may over-cook" in client.texts[applied.id]

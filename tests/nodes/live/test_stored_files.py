@@ -1,0 +1,79 @@
+"""Files by the names of the server's own list, and what the widgets of the nodes that load are told of them."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from cotj.demo import models
+from cotj.nodes.live.plan_request import answer
+from cotj.nodes.live.shown_dnas import MAX_CALLS, ShownDNAs
+from cotj.nodes.live.stored_files import StoredFiles
+from cotj.planner import DiffusionDNA, TimeShift, dna_file, plan_fixed
+from cotj.planner.cost_models.cotj import CoTj
+from cotj.planner.profile import TrajectoryProfile
+
+TIMES = np.arange(1, 31) / 30
+DNA = DiffusionDNA(TIMES, 0.01 + TIMES**3, shift=TimeShift("static", 3.0), meta={"model": "SD3", "about": "a test"})
+VALUES = {"steps": 6, "denoise": 1.0, "planner": "auto", "sampler": "euler"}
+RESULTS = {"cotj-demo": models.SCHEDULES}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    dna_file.write(tmp_path, "known", DNA)
+    return tmp_path
+
+
+def told(folder, node, name, values=VALUES):
+    stored = StoredFiles(lambda: {path.stem: path for path in folder.iterdir()}, lambda: RESULTS)
+    return answer(json.dumps({"node": node, "stored": name, "values": values}).encode(), ShownDNAs(), stored)
+
+
+def test_a_planning_node_plans_from_a_named_dna_and_from_what_is_written_there_anew(folder):
+    assert told(folder, "CoTjPlanSigmas", "known")["sigmas"] == plan_fixed(DNA, 6, CoTj()).sigmas.tolist()
+    other = DiffusionDNA(TIMES, 0.01 + TIMES, shift=DNA.shift)
+    path = dna_file.write(folder, "known", other, lambda path: True)
+    os.utime(folder / "known.safetensors", ns=(1, 1))
+    assert told(folder, "CoTjPlanSigmas", "known")["sigmas"] == plan_fixed(other, 6, CoTj()).sigmas.tolist(), path
+
+
+def test_a_dna_is_told_with_what_steps_gain_on_it(folder):
+    claims = told(folder, "CoTjLoadDNA", "known", {})
+    assert claims["dna"]["errors"] == DNA.errors.tolist()
+    assert claims["explained_gain"] == plan_fixed(DNA, 1, CoTj()).curve.tolist()
+    for share, steps in claims["enough"]:
+        assert claims["explained_gain"][steps - 1] >= share > ([0, *claims["explained_gain"]])[steps - 1]
+    assert claims["headline"] == "DNA of SD3, at 30 noise levels" and claims["reason"].startswith("a test\n")
+
+
+def test_a_result_is_told_beside_the_models_own_schedule(folder):
+    claims = told(folder, "CoTjOptimizedSigmas", "cotj-demo", {"steps": 4})
+    assert (len(claims["sigmas"]), len(claims["compared_sigmas"]), claims["held"]) == (5, 5, [4, 6])
+    assert claims["headline"].startswith("The planned sampler of 4 steps ends at 0.") and 0 < claims["ratio"] < 1
+    with pytest.raises(ValueError, match="it holds 4, 6 steps, not 7"):
+        told(folder, "CoTjOptimizedSigmas", "cotj-demo", {"steps": 7})
+
+
+@pytest.mark.parametrize("name", ["", "unknown", "../known", "known.safetensors", "/etc/passwd", "known\x00"])
+@pytest.mark.parametrize("node", ["CoTjPlanSigmas", "CoTjLoadDNA", "CoTjOptimizedSigmas"])
+def test_a_name_that_is_not_listed_is_refused(folder, node, name):
+    with pytest.raises(ValueError, match="the server has no"):
+        told(folder, node, name)
+
+
+def test_a_file_that_is_gone_or_damaged_is_said(folder):
+    (folder / "damaged").write_text("{")
+    with pytest.raises(ValueError, match="damaged is no readable DNA file"):
+        told(folder, "CoTjLoadDNA", "damaged", {})
+    gone = StoredFiles(lambda: {"gone": folder / "gone"}, dict)
+    with pytest.raises(ValueError, match="gone cannot be read: No such file"):
+        gone.dna("gone")
+
+
+def test_a_profile_that_takes_long_to_plan_from_is_left_to_a_run(folder):
+    times = np.arange(1, MAX_CALLS + 2) / (MAX_CALLS + 1)
+    profile = TrajectoryProfile(times, np.eye(2 * len(times) + 1)[None], np.ones(1))
+    dna_file.write(folder, "long", DiffusionDNA(times, times, profile=profile))
+    with pytest.raises(ValueError, match="which only a run plans from"):
+        told(folder, "CoTjLoadDNA", "long", {})

@@ -1,0 +1,115 @@
+"""Every way out that an error, a text or a report names works on the very DNA that it is given for."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cotj.nodes.live.plan_from_widgets import ADAPTIVE, FIXED, make_plan
+from cotj.nodes.reports.diagnosis import report
+from cotj.nodes.reports.plan_notes import MOSTLY_WORSE
+from cotj.planner import Constraints, DiffusionDNA, TimeShift, TrajectoryProfile, baseline, dna_file
+from cotj.planner.distilled import DISTILLED
+
+SHIPPED = Path(__file__).resolve().parents[3] / "predictor_weights"
+TURBO, QWEN = (dna_file.read(SHIPPED / f"{name}-mean.safetensors") for name in ("Z-Image-Turbo", "Qwen-Image"))
+U = np.linspace(0.02, 1, 50)
+RUN = np.random.default_rng(0).normal(size=(1, 101, 5))
+PROFILED = DiffusionDNA(U, U**2, profile=TrajectoryProfile(U, RUN @ RUN.transpose(0, 2, 1), np.ones(1)))
+SD = DiffusionDNA(np.geomspace(0.03, 14.6, 40), U[:40] ** 2, kind="ve")
+POWERED = DiffusionDNA(U, U**2 + 0.06 - 0.5 * (U == 1), power=0.1)
+COARSE = DiffusionDNA([0.1, 0.2, 0.21, 0.22, 0.23, 1], [0.01, 0.1, 0.1, 0.1, 0.1, 1], shift=TimeShift("static", 3.0))
+UNCERTAIN = DiffusionDNA(U, U * (1 - U), measure="uncertainty")
+VALUES = {"steps": 6, "denoise": 1.0, "planner": "auto", "sampler": "euler", "lever": "flow", "start": "auto"}
+LENGTH = {"threshold": 0.99, "target_error": 0.0, "min_steps": 1, "max_steps": 0}
+
+ERRORS = [
+    (TURBO, {"start": "costed"}, None, "start at 'top'", {"start": "top"}),
+    (TURBO, {"start": "costed"}, None, "'free' with the planner 'cotj'", {"start": "free", "planner": "cotj"}),
+    (QWEN, {"start": "costed"}, None, "start at 'top'", {"start": "top"}),
+    (QWEN, {"planner": "smooth"}, None, "plan with 'cotj'", {"planner": "cotj"}),
+    (PROFILED, {"planner": "smooth", "start": "free"}, None, "start at 'top'", {"start": "top"}),
+    (PROFILED, {"planner": "smooth", "start": "free"}, None, "plan with 'cotj'", {"planner": "cotj"}),
+    (PROFILED, {"planner": "multistep"}, None, "use the planner 'auto'", {"planner": "auto"}),
+    (TURBO, {"planner": "multistep"}, None, "use the planner 'auto'", {"planner": "auto"}),
+    (SD, {"lever": "schedule"}, None, "use the flow lever", {"lever": "flow"}),
+    (QWEN, {"lever": "schedule", "sampler": "euler_ancestral"}, None, "use the flow lever", {"lever": "flow"}),
+    (QWEN, {"lever": "schedule"}, Constraints(visit=(0.5,)), "use flow", {"lever": "flow"}),
+    (COARSE, {"steps": 7}, None, "this DNA has 6", {"steps": 6}),
+    (COARSE, {"steps": 2}, Constraints(visit=(0.2, 0.23)), "3 to 6 do", {"steps": 3}),
+    (UNCERTAIN, {"planner": "cotj"}, None, "plan with 'stages'", {"planner": "stages"}),
+    (UNCERTAIN, {"planner": "smooth"}, None, "plan with 'stages'", {"planner": "stages"}),
+    (UNCERTAIN, {"start": "costed"}, None, "start at 'top'", {"start": "top"}),
+    (QWEN, {"planner": "stages"}, None, "plan with 'auto'", {"planner": "auto"}),
+    (QWEN, {"denoise": 0.5}, Constraints(first=0.5), "leave denoise at 1", {"denoise": 1.0}),
+]
+
+
+@pytest.mark.parametrize(("dna", "asked", "constraints", "way_out", "change"), ERRORS)
+def test_the_ways_out_of_errors_are_open(dna, asked, constraints, way_out, change):
+    with pytest.raises(ValueError, match="Plan CoTj Sigmas") as failure:
+        make_plan(FIXED, dna, VALUES | asked, constraints)
+    assert way_out in str(failure.value)
+    assert make_plan(FIXED, dna, VALUES | asked | change, constraints).steps
+
+
+def test_an_uncertainty_has_no_target_error_and_is_planned_by_threshold():
+    with pytest.raises(ValueError, match="set it to 0 to plan by threshold"):
+        make_plan(ADAPTIVE, UNCERTAIN, VALUES | LENGTH | {"target_error": 0.1})
+    plan = make_plan(ADAPTIVE, UNCERTAIN, VALUES | LENGTH)
+    assert plan.planner.name == "stages" and "it is no error" in plan.reason
+    assert "worse" not in plan.reason and "over-cook" not in plan.reason and "distilled" not in plan.reason
+
+
+def test_what_the_diagnosis_names_works_without_the_power():
+    said = report(TURBO)
+    assert "'costed'" not in said and "start 'free' with the planner cotj" in said
+    assert make_plan(FIXED, TURBO, VALUES | {"start": "free", "planner": "cotj"}).sigmas[0] < 1
+    assert "Adaptive Length Threshold takes no more with max_steps 0" in said and "beyond about 9 steps" in said
+    assert make_plan(ADAPTIVE, TURBO, VALUES | LENGTH | {"threshold": 1.0}).steps == 9
+
+
+def test_what_the_diagnosis_names_works_with_the_power():
+    said = report(POWERED)
+    assert "start 'auto' or 'costed' begin below it where that pays" in said
+    for start in ("auto", "costed"):
+        assert make_plan(FIXED, POWERED, VALUES | {"start": start}).sigmas[0] < 1
+
+
+def test_a_plan_that_over_cooks_names_what_does_not():
+    assert "over-cooks beyond about 9 steps. Adaptive" in make_plan(FIXED, TURBO, VALUES | {"steps": 26}).reason
+    assert make_plan(ADAPTIVE, TURBO, VALUES | LENGTH).steps <= 9
+    assert "over-cooks" not in make_plan(FIXED, TURBO, VALUES | {"steps": 9}).reason
+
+
+def test_what_a_dna_does_not_say_is_not_said_of_many_steps():
+    assert "over-cook" not in make_plan(FIXED, QWEN, VALUES | {"steps": 60}).reason
+
+
+def test_what_plans_by_the_curve_alone_mostly_gave_is_said_of_them_alone():
+    plan = make_plan(FIXED, QWEN, VALUES)
+    assert plan.planner.name == "cotj" and MOSTLY_WORSE in plan.reason
+    assert MOSTLY_WORSE not in make_plan(FIXED, PROFILED, VALUES).reason
+    fell_back = make_plan(FIXED, COARSE, VALUES)
+    assert fell_back.fell_back and MOSTLY_WORSE not in fell_back.reason
+
+
+def test_the_better_of_the_two_is_better():
+    asked = VALUES | {"planner": "cotj", "lever": "schedule", "start": "top"}
+    published = make_plan(FIXED, COARSE, asked)
+    assert "choose lever flow for the better of the two" in published.reason
+    better = make_plan(FIXED, COARSE, asked | {"lever": "flow"})
+    assert better.predicted_error <= baseline(better).predicted_error
+    assert better.predicted_error < better.planner.error(COARSE, published.sigmas)
+
+
+def test_the_trained_steps_of_a_distilled_model_are_the_default_limit():
+    dna = DiffusionDNA(U, U**4, meta={DISTILLED: ["x-lightning-4steps.safetensors"]})
+    plan = make_plan(ADAPTIVE, dna, VALUES | LENGTH | {"threshold": 1.0})
+    assert plan.steps == 4
+    told = "the model was distilled for 4 steps, by the name of x-lightning-4steps.safetensors"
+    assert told in plan.reason and "over-cook" not in plan.reason
+    more = make_plan(FIXED, dna, VALUES).reason
+    assert f"{told}\nwith 6 it may over-cook. Adaptive Length Threshold with max_steps 0 takes no more" in more
+    limit = "Adaptive Length Threshold with max_steps 0 takes no more."
+    assert f"This model{told.removeprefix('the model')}. {limit}" in report(dna)
+    assert make_plan(ADAPTIVE, dna, VALUES | LENGTH | {"max_steps": 9, "threshold": 1.0}).steps == 9

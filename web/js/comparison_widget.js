@@ -1,0 +1,111 @@
+// The widget of Compare Schedules: what each schedule ends in with its measured error, and the reference.
+
+import { whichOf } from "./before_and_after.js";
+import { draw, ghost, reading } from "./draw_comparison.js";
+import { LiveWidget } from "./live_widget.js";
+import { imageAt } from "./pictures.js";
+import { short } from "./plan_view.js";
+import { source } from "./upstream.js";
+
+const MOST = 24; // comparisons that are kept, of one model, prompt and seed
+const SCHEDULE = /^schedules\./; // the inputs that grow
+
+export class ComparisonWidget extends LiveWidget {
+  static sizes = { least: 220, width: 400, height: 260 };
+  static picture = { draw, ghost, reading };
+  static empty = [
+    "Nothing measured yet",
+    "Here stands the picture that each schedule ends in, with its error. Connect guider, noise, sampler and latent_image, and run.",
+  ];
+
+  /** What is asked for: the comparison at the numbers of steps that the nodes before have now. */
+  next() {
+    return { request: { steps: this.stepsNow() }, linked: [] };
+  }
+
+  /** The steps of each schedule in the next run, as far as the nodes that make them tell: null where they do not. */
+  stepsNow() {
+    const inputs = (this.node.inputs ?? []).filter(({ name }) => SCHEDULE.test(name));
+    return inputs.flatMap(({ name }) => {
+      const maker = source(this.node, name)?.node;
+      return maker ? [this.valuesOf(maker, ["steps"]).values.steps ?? null] : [];
+    });
+  }
+
+  /** Beside a comparison, the steps that the nodes before had then: they need not be those of the sigmas. */
+  origin() {
+    return { steps: this.stepsNow() };
+  }
+
+  recordIs(record, ran) {
+    if (record) this.remember(record);
+    super.recordIs(record, ran);
+  }
+
+  /** Keeps a comparison, beside those of the same model, prompt and seed. */
+  remember(record) {
+    const series = record.reference?.series;
+    if (this.series !== series) this.known = new Map();
+    this.series = series;
+    const key = stepsOf(record).join();
+    this.known.delete(key);
+    this.known.set(key, record);
+    if (this.known.size > MOST) this.known.delete(this.known.keys().next().value);
+  }
+
+  /** The last comparison, or an earlier one that had these numbers of steps. */
+  ask(request) {
+    if (!this.record) return super.ask(null);
+    const then = this.property().steps ?? [];
+    const steps = stepsOf(this.record).map((last, i) => (request.steps[i] === then[i] ? last : (request.steps[i] ?? last)));
+    const claims = this.known.get(steps.join()) ?? { ...this.record, wanted: steps };
+    this.answered(request, { claims: claims.reference ? claims : { unknown: true } });
+  }
+
+  viewOf(claims) {
+    const gallery = galleryOf(claims, (place) => imageAt(place, () => this.redraw()));
+    return { claims: { ...claims, reason: "", steps: stepsOf(claims).join() }, gallery, describe: ({ tile }) => gallery.tiles[tile].said };
+  }
+
+  words({ schedules, reference }) {
+    const errors = schedules.map(({ mse }) => mean(mse));
+    const best = errors.indexOf(Math.min(...errors.filter((error) => error !== null)));
+    const steps = reference.steps === null ? "the reference" : `${reference.steps} steps of ${reference.sampler}`;
+    const title = best < 0 ? "No run ended in finite values" : `${schedules[best].label} ends nearest, error ${short(errors[best])}`;
+    const items = reference.items > 1 ? `, the mean of ${reference.items} items` : "";
+    const calls = schedules.map((schedule) => `${schedule.label}: ${schedule.calls} calls`).join(", ");
+    return [title, `Measured against ${steps}${items}.`, calls];
+  }
+
+  notes() {
+    return [this.changed && "What is compared is made from something else now: run again to measure that.", ...super.notes()];
+  }
+}
+
+const stepsOf = ({ schedules }) => schedules.map(({ steps }) => steps);
+
+/** The mean of measured errors; null where one is not finite. */
+const mean = (values) => (values?.every((value) => value !== null) ? values.reduce((sum, value) => sum + value, 0) / values.length : null);
+
+/** The pictures of a comparison. claims.wanted: the numbers of steps that are asked for, where they are others. */
+function galleryOf({ schedules, reference, wanted }, imageFor) {
+  const best = Math.min(...schedules.map(({ mse }) => mean(mse) ?? Infinity));
+  const image = (place) => (place ? imageFor(place) : null);
+  const none = "no preview of such a latent: connect a VAE";
+  const tiles = schedules.map(({ label, steps, calls, mse, psnr, picture }, i) => {
+    if (wanted && wanted[i] !== steps) {
+      const missing = `not run yet with ${wanted[i]} steps`;
+      return { name: label, colour: "faint", figure: "", image: null, missing, said: `${label}: ${missing}` };
+    }
+    const error = mean(mse);
+    const isStrong = error === best;
+    const figure = error === null ? "not finite" : `${short(error)} measured`;
+    const more = mean(psnr) === null ? "" : `, PSNR ${mean(psnr).toFixed(1)} dB`;
+    const said = `${label}: ${calls} calls, ${figure}${more}`;
+    const colour = isStrong ? "planned" : "compared";
+    return { name: `${label}, ${calls} calls`, colour, figure, image: image(picture), missing: none, isStrong, said };
+  });
+  const name = reference.steps === null ? "reference" : `${reference.steps} steps`;
+  const aim = { name, colour: "text", figure: "the reference", image: image(reference.picture), missing: none, said: `the reference: ${name}` };
+  return { tiles: [...tiles, aim], verdict: `${reference.decoded ? "" : "previews, "}${whichOf(reference)}`, isStrong: false };
+}

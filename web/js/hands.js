@@ -1,0 +1,158 @@
+// Planned sigmas moved by hand: a step that is dragged, or moved by keys, becomes one that the plan must visit.
+
+import { app } from "../../../scripts/app.js";
+import { handles, timeAt } from "./draw.js";
+import { closest, MARK } from "./pen.js";
+import { short } from "./plan_view.js";
+import { isLinked, widgetValue } from "./upstream.js";
+
+const FINGER = 16; // CSS pixels around a mark that a touch finds
+const SAME = 2e-3; // relative; so near to a sigma of the plan one that was written with three digits lies
+const KEY_STEPS = { true: 500, false: 100 }; // moves from the top to 0, with shift and without
+const MOVES = { ArrowLeft: 1, ArrowRight: -1 }; // noise is on the left
+const CHOICES = { ArrowUp: -1, ArrowDown: 1 };
+
+export class Hands {
+  /** widget: the PlanWidget whose picture is dragged in; the node that plans has the sigmas to visit as a widget. */
+  constructor(widget) {
+    this.widget = widget;
+    this.held = null; // the step that is dragged, or chosen by keys: {others, sigma, panel}
+    const { canvas } = widget;
+    canvas.tabIndex = 0;
+    canvas.setAttribute("role", "slider");
+    canvas.style.touchAction = "none";
+    const on = (name, act) => canvas.addEventListener(name, (event) => act(event) && event.stopPropagation());
+    on("pointerdown", (event) => this.take(event));
+    on("pointermove", (event) => this.drag(event));
+    for (const end of ["pointerup", "pointercancel"]) on(end, (event) => this.release(event));
+    on("dblclick", (event) => this.giveBack(this.stepAt(event)));
+    on("keydown", (event) => this.key(event) && !event.preventDefault()); // or the page scrolls
+    canvas.addEventListener("blur", () => (this.chosen = null));
+  }
+
+  /** The widget with the sigmas to visit; null where there is none to write to. */
+  list() {
+    const node = this.widget.planner()?.node;
+    const found = node?.widgets?.find((widget) => widget.name === "visit");
+    return found && !isLinked(node, "visit") ? found : null;
+  }
+
+  visits() {
+    const node = this.widget.planner()?.node;
+    const text = node ? widgetValue(node, "visit") : "";
+    return String(text ?? "").split(/[\s,]+/).filter(Boolean).map(Number).filter(Number.isFinite);
+  }
+
+  /** The steps of the plan that are visited because they were asked for. */
+  visited(sigmas) {
+    const visits = this.visits();
+    return new Set(sigmas.flatMap((sigma, step) => (visits.some((other) => isSame(other, sigma)) ? [step] : [])));
+  }
+
+  write(visits) {
+    const [list, { node }] = [this.list(), this.widget.planner()];
+    list.value = visits.sort((a, b) => b - a).map(short).join(", ");
+    list.callback?.(list.value, app.canvas, node);
+    this.widget.refresh();
+  }
+
+  // By mouse and touch.
+
+  stepAt({ offsetX: x, offsetY: y, pointerType }) {
+    const { view, picture } = this.widget;
+    if (!view || !this.list()) return null;
+    const marks = handles(view, picture.clientWidth, picture.clientHeight).slice(1); // the first starts the run
+    const found = closest(marks.map((mark) => Math.hypot(mark.x - x, mark.y - y)), 0, pointerType === "touch" ? FINGER : MARK);
+    return found < 0 ? null : marks[found];
+  }
+
+  take(event) {
+    const mark = event.button ? null : this.stepAt(event);
+    if (!mark) return false;
+    this.widget.canvas.setPointerCapture(event.pointerId);
+    this.widget.canvas.focus({ preventScroll: true });
+    this.hold(mark);
+    return true;
+  }
+
+  hold({ step, panel }) {
+    const sigma = this.widget.view.claims.sigmas[step];
+    this.held = { panel, sigma, others: this.visits().filter((other) => !isSame(other, sigma)) };
+  }
+
+  drag(event) {
+    const { view, picture } = this.widget;
+    if (!this.held || !view) {
+      this.widget.canvas.style.cursor = this.stepAt(event) ? "ew-resize" : "";
+      return false;
+    }
+    if (event.buttons || event.pointerType === "touch") {
+      this.move(timeAt(view, picture.clientWidth, picture.clientHeight, this.held.panel, event.offsetX));
+    }
+    return true;
+  }
+
+  release() {
+    const had = Boolean(this.held);
+    this.held = null;
+    return had;
+  }
+
+  /** Has the plan visit this flow time in place of where the step was. */
+  move(time) {
+    const { view } = this.widget;
+    const least = view.top / KEY_STEPS.true;
+    this.held.sigma = Number(short(view.sigma(Math.min(view.top - least, Math.max(least, time)))));
+    this.write([...this.held.others, this.held.sigma]);
+  }
+
+  /** Leaves a step to the planner again. */
+  giveBack(mark) {
+    if (!mark || !this.list()) return false;
+    const sigma = this.widget.view.claims.sigmas[mark.step];
+    this.write(this.visits().filter((other) => !isSame(other, sigma)));
+    return true;
+  }
+
+  // By keys.
+
+  key(event) {
+    const { view, canvas } = this.widget;
+    if (!view || !this.list() || view.path.length < 3) return false;
+    if (event.key === "Escape") canvas.blur();
+    else if (event.key in CHOICES) this.choose((this.chosen ?? (CHOICES[event.key] > 0 ? 0 : 2)) + CHOICES[event.key]);
+    else if (event.key in MOVES) this.nudge((MOVES[event.key] * view.top) / KEY_STEPS[event.shiftKey]);
+    else if (["Delete", "Backspace"].includes(event.key)) this.giveBack({ step: this.chosen ?? 0 });
+    else return false;
+    return true;
+  }
+
+  choose(step) {
+    const { view, picture, canvas } = this.widget;
+    this.chosen = Math.min(view.path.length - 2, Math.max(1, step));
+    const { x, y } = handles(view, picture.clientWidth, picture.clientHeight)[this.chosen];
+    this.widget.point(x, y);
+    canvas.setAttribute("aria-valuenow", view.claims.sigmas[this.chosen]);
+    canvas.setAttribute("aria-valuetext", this.widget.read.textContent);
+  }
+
+  nudge(by) {
+    if (!this.chosen) return this.choose(1);
+    const { view } = this.widget;
+    this.hold({ step: this.chosen, panel: "costs" });
+    const [target, { sigma }] = [view.path[this.chosen] + by, this.held];
+    this.move(target);
+    this.moved = this.held.sigma === sigma ? null : this.held.sigma;
+    this.held = null;
+  }
+
+  /** Another plan is shown: what was moved by keys stays chosen. */
+  shown() {
+    if (!this.chosen || !this.moved || !this.widget.view) return;
+    const { sigmas } = this.widget.view.claims;
+    const step = sigmas.findIndex((sigma) => isSame(sigma, this.moved));
+    if (step > 0) this.choose(step);
+  }
+}
+
+const isSame = (one, other) => Math.abs(one - other) <= SAME * Math.max(one, other);

@@ -1,0 +1,59 @@
+// Widgets on the outside of subgraphs, which not every frontend lets an extension add.
+
+import { app } from "../../../scripts/app.js";
+
+const LOOK_AGAIN = 300; // ms; for a node that has come onto the page
+const FRAME = "cotj-outside"; // its class
+const NODE_EVENTS = ["pointerdown", "pointermove", "pointerup"]; // by which a node is dragged
+const watched = new Map(); // the elements on the outside of subgraphs, with the nodes that they belong to
+let timer = null;
+
+/** Adds a DOM widget to a node, be it a subgraph's. */
+export function addWidget(host, type, element, options) {
+  const widget = host.addDOMWidget(type, type, element, options);
+  if (!host.subgraph) return widget;
+  if (!takesWidgets(host)) listWidget(host, widget);
+  watched.set(element, host);
+  timer ??= setInterval(putOnPage, LOOK_AGAIN);
+  return widget;
+}
+
+/** Takes a DOM widget off again. */
+export function removeWidget(host, widget, element) {
+  watched.delete(element);
+  if (widget.unlist) widget.unlist();
+  else host.removeWidget(widget);
+  (element.closest(`.${FRAME}`) ?? element).remove();
+  host.setSize([host.size[0], host.computeSize()[1]]);
+}
+
+/** Whether the subgraph nodes of this frontend have widgets of their own, beside those that are promoted. */
+const takesWidgets = (host) => host.addCustomWidget !== LiteGraph.LGraphNode.prototype.addCustomWidget;
+
+function listWidget(host, widget) {
+  const listed = Object.getOwnPropertyDescriptor(host, "widgets");
+  const others = () => listed.get.call(host).filter((other) => other !== widget);
+  let list = () => [...others(), widget];
+  Object.defineProperty(host, "widgets", { ...listed, get: () => list() });
+  widget.unlist = () => {
+    list = others;
+    widget.onRemove?.();
+  };
+}
+
+/** Nodes 2.0 of some frontends draw the promoted widgets of a subgraph alone, those of others what it began with. */
+function putOnPage() {
+  for (const [element, host] of watched) {
+    if (!host.graph) watched.delete(element); // it was removed
+    if (!LiteGraph.vueNodesMode || host.graph !== app.canvas?.graph) continue;
+    const body = document.querySelector(`[data-testid="node-body-${host.id}"]`);
+    if (!body || body.contains(element)) continue;
+    const frame = Object.assign(document.createElement("div"), { className: FRAME });
+    for (const name of NODE_EVENTS) frame.addEventListener(name, (event) => event.stopPropagation());
+    frame.append(element);
+    body.append(frame);
+  }
+  if (watched.size) return;
+  clearInterval(timer);
+  timer = null;
+}
