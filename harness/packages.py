@@ -25,7 +25,7 @@ TOOLS = [
     "setuptools>=70.1",
     "websocket-client",
 ]
-HOST_TOOLS = ["diffusers", "playwright"]  # of tests that need a ComfyUI
+HOST_TOOLS = ["diffusers", "playwright", "pytest-rerunfailures"]  # of tests that need a ComfyUI
 # PyPI's torch for Linux brings CUDA along, gigabytes of it. The build for CPUs alone has a name only with its version.
 CPU_TORCH = ["torch==2.13.0+cpu", "--extra-index-url=https://download.pytorch.org/whl/cpu"]
 ANY_TORCH = ["torch"]

@@ -113,21 +113,17 @@ class Canvas:
             self.page.wait_for_timeout(100)
         raise AssertionError(f"the widget of node {node_id} stayed at {state}")
 
-    def image(self, node_id: str) -> str:
-        """The widget's picture as soon as it no longer changes: the page lays itself out frame by frame."""
-        image = ""
-        for _ in range(50):
-            before, image = image, self.drive("image", node_id)
-            if image == before:
-                return image
-            self.page.wait_for_timeout(300)
-        raise AssertionError(f"the picture of node {node_id} never stayed the same")
+    def shown(self, node_id: str) -> dict[str, Any]:
+        """What the widget says and that it has a picture: without its place and size, which the page settles when it likes."""
+        state = self.widget(node_id)
+        told = {name: state[name] for name in ("state", "title", "detail", "note", "claims")}
+        colours = self.drive("colours", node_id)
+        return told | {"painted": sum(colours.values()) - colours.get("#00000000", 0) > 500}
 
-    def wait_for_image(self, node_id: str, expected: str, seconds: float = 15) -> None:
-        """Wait until the widget's picture is this one, to the last pixel."""
-        self.page.wait_for_function(
-            "([id, image]) => drive.image(id) === image", arg=[node_id, expected], timeout=seconds * 1000
-        )
+    def wait_for_shown(self, node_id: str, expected: dict[str, Any]) -> None:
+        """Wait until the widget shows this again, with a picture."""
+        assert expected["painted"], "there was no picture to come back"
+        self.wait(node_id, lambda _: self.shown(node_id) == expected)
 
     def point(self, node_id: str, x: float, y: float) -> str:
         """Move the pointer to a place in the widget's picture, as shares of it; what is read there."""

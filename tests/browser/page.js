@@ -48,7 +48,6 @@ window.drive = (() => {
     input: (node, name) => node.widgets.find((widget) => widget.name === name),
     value: (id, name) => drive.input(drive.node(id), name).value,
     plan: (id) => drive.node(id)?.widgets?.find((widget) => widget.type === "cotj_plan")?.plan,
-    image: (id) => drive.plan(id).canvas.toDataURL(),
 
     /** Sets a widget as the frontend does when a person has chosen a value. */
     turn(id, name, value) {

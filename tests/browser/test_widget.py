@@ -299,24 +299,24 @@ def test_it_comes_back_when_a_collapsed_node_is_opened(canvas, ran):
         canvas.drive("collapse", ran.fixed.id)
         canvas.page.wait_for_timeout(400)
 
-    before = canvas.image(ran.fixed.id)
+    before = canvas.shown(ran.fixed.id)
     collapse()
     assert canvas.widget(ran.fixed.id)["rect"][2:] == [0, 0]
     collapse()
     assert canvas.widget(ran.fixed.id)["rect"][2] > 200
-    canvas.wait_for_image(ran.fixed.id, before)
+    canvas.wait_for_shown(ran.fixed.id, before)
 
 
 def test_a_reload_draws_again_without_a_run(canvas, ran):
     canvas.turn(ran.fixed.id, "steps", 8)
     canvas.wait(ran.fixed.id, lambda state: draws(state, plan_fixed(FIRST, 8)))
-    before, queued = canvas.image(ran.adaptive.id), canvas.queued
+    before, queued = canvas.shown(ran.adaptive.id), canvas.queued
     canvas.reload(canvas.save())
     for node_id in (ran.fixed.id, ran.heatmap.id):
         state = canvas.wait(node_id, lambda state: draws(state, plan_fixed(FIRST, 8)))
         assert (state["state"], state["note"]) == ("live", "")
     canvas.wait(ran.adaptive.id, lambda state: draws(state, plan_adaptive(FIRST, 0.95, 20)))
-    canvas.wait_for_image(ran.adaptive.id, before)
+    canvas.wait_for_shown(ran.adaptive.id, before)
     assert canvas.queued == queued
 
     canvas.turn(ran.fixed.id, "steps", 5)
