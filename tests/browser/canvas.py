@@ -114,7 +114,7 @@ class Canvas:
         raise AssertionError(f"the widget of node {node_id} stayed at {state}")
 
     def shown(self, node_id: str) -> dict[str, Any]:
-        """What the widget says and that it has a picture: without its place and size, which the page settles when it likes."""
+        """What the widget says and whether it has a picture; its place and size are for the page to settle."""
         state = self.widget(node_id)
         told = {name: state[name] for name in ("state", "title", "detail", "note", "claims")}
         colours = self.drive("colours", node_id)
