@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
-from collections.abc import Callable
 from functools import partial
 
 import networkx as nx
@@ -13,6 +11,7 @@ import numpy as np
 from cotj.planner import CoTj, DiffusionDNA, FloatArray, plan_cache, plan_fixed, shortest_paths
 
 from .lab.mixture import mixture, profiled, uniform_sigmas
+from .lab.timing import median_ms, milliseconds
 
 NODES, STEPS = 100, 50
 GROWTH = (50, 100, 200, 500, 1000)
@@ -32,22 +31,10 @@ def profiled_dna(steps: int) -> tuple[DiffusionDNA, FloatArray]:
     return DiffusionDNA(profile.sigmas, profile.sigmas**2, profile=profile), uniform_sigmas(model, steps)
 
 
-def median_ms(call: Callable[[], object], repeats: int) -> float:
-    """Time a call: the median of its processor time in milliseconds, after one that is not counted."""
-    call()
-    return statistics.median(_milliseconds(call) for _ in range(repeats))
-
-
-def _milliseconds(call: Callable[[], object]) -> float:
-    begin = time.process_time()
-    call()
-    return 1000 * (time.process_time() - begin)
-
-
 def first_plan_ms(calls: int) -> float:
     """Time the first plan of a cache from a profile, which fits what later plans from the same profile share."""
     dna, sigmas = profiled_dna(CACHED_STEPS)
-    return _milliseconds(partial(plan_cache, dna, sigmas, calls=calls))
+    return milliseconds(partial(plan_cache, dna, sigmas, calls=calls))
 
 
 def graph_of(dna: DiffusionDNA) -> tuple[FloatArray, FloatArray, FloatArray]:

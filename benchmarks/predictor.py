@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +23,8 @@ from cotj.predictor.scores import log_errors, scores
 from cotj.predictor.train import Settings, train
 from safetensors.torch import load_file
 from torch import Tensor
+
+from .lab.timing import median_ms
 
 BUDGETS = (6, 8, 10)
 FIRST_SEED = 1_000_000  # none that the training set was measured with
@@ -123,29 +124,19 @@ def main(argv: list[str] | None = None) -> None:
         print(f"{name:<20}{figures}            " + "".join(map(cell, ends.T, reached["measured DNA"].T)))
     noise = seed_noise(prompts)
     one = denoiser(model, contexts[:1], empty)
-    milliseconds = [
-        1000 * median_seconds(call) for call in (lambda: ours.predict(embeddings[:1]), lambda: one(run_noise([0]), 1.0))
-    ]
+    prediction, guided_call = (
+        median_ms(call, 50) for call in (lambda: ours.predict(embeddings[:1]), lambda: one(run_noise([0]), 1.0))
+    )
     print(
         "\nregret: final error of the schedule over that of the plan from the measured DNA, as the ratio of their means"
         "\nover prompts and, after the slash, the geometric mean of the ratios."
         f"\nOne run's DNA against the mean of the prompt's others: cosine mean {noise:.4f}."
-        f"\nA prediction takes {milliseconds[0]:.2f} ms, one guided call of the demo model {milliseconds[1]:.1f} ms."
+        f"\nOf processor time a prediction takes {prediction:.2f} ms, a guided call of the demo model {guided_call:.1f} ms."
     )
 
 
 def cell(ends: FloatArray, of_measured: FloatArray) -> str:
     return f"{ends.mean() / of_measured.mean():8.3f}/{np.exp(np.log(ends / of_measured).mean()):.3f}"
-
-
-def median_seconds(call: Callable[[], object], repeats: int = 50) -> float:
-    """Time a call, after one that is not counted."""
-    seconds = []
-    for _ in range(repeats + 1):
-        begin = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - begin)
-    return statistics.median(seconds[1:])
 
 
 def seed_noise(prompts: list[HeldOut]) -> float:

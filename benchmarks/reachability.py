@@ -22,6 +22,7 @@ from .lab.cells import Bench, Cell, CellSettings
 from .lab.runs import REFERENCES, Runs, Store
 from .lab.search import OBJECTIVE
 from .lab.subjects import NAMES, subjects
+from .lab.workflow import plain_name
 
 STEPS = (4, 5, 6, 8, 10, 16, 25)
 SAMPLERS = ("euler", "dpmpp_2m", "res_multistep", "uni_pc", "ucgm")
@@ -61,9 +62,13 @@ def main(argv: list[str] | None = None) -> None:
         report_files(args.output, args.cells)
         return
     if args.server:
-        cells, ranks = server.run(args)
+        result = server.run(args)
         ranked = f"runs (of {server.RANKED_PROMPTS} prompts)"
-        report(args.output, cells, ranks, args.samplers, ranked, REFERENCES[: 1 + (args.converged_steps > 0)])
+        references = REFERENCES[: 1 + (args.converged_steps > 0)]
+        report(args.output, result.cells, result.ranks, args.samplers, ranked, references)
+        path = args.output / f"{plain_name(result.about['model'])}.cells.json"
+        cell_files.write(path, result.cells, result.about)
+        print(f"For others, without {'' if args.with_prompts else 'prompts and '}images: {path}")
         return
     if args.quick:
         args.models, args.guidance = ["mixture-flow"], [3.0]

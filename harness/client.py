@@ -194,6 +194,10 @@ class ComfyClient:
         """Fetch every node that the host knows, with inputs, outputs and tooltips."""
         return self._get("/object_info")
 
+    def system_stats(self) -> dict[str, Any]:
+        """Fetch what the host runs on: versions in `system`, and its `devices`."""
+        return self._get("/system_stats")
+
     def queue_state(self, client_id: str = "") -> tuple[list[str], list[str]]:
         """Fetch the prompt ids that run and that wait; client_id: only those that were queued by this one."""
         state = self._get("/queue")

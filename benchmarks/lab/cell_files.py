@@ -16,9 +16,14 @@ from .cells import Cell, FloatArray
 FORMAT = "cotj-cells-1"
 
 
-def write(path: Path, cells: Sequence[Cell]) -> None:
-    """Write cells as JSON, in place of a file of this name. A figure that is not known is null."""
-    content = {"format": FORMAT, "cells": [asdict(cell) | {"figures": spelled(cell.figures)} for cell in cells]}
+def write(path: Path, cells: Sequence[Cell], about: Mapping[str, Any] | None = None) -> None:
+    """Write cells as JSON, in place of a file of this name. A figure that is not known is null.
+
+    about: what others need to know of them; see `served_result`.
+    """
+    told = {} if about is None else {"about": dict(about)}
+    spelled_cells = [asdict(cell) | {"figures": spelled(cell.figures)} for cell in cells]
+    content = {"format": FORMAT, **told, "cells": spelled_cells}
     write_file(path, json.dumps(content, allow_nan=False).encode(), anything)
 
 
@@ -27,12 +32,10 @@ def read(paths: Sequence[Path]) -> list[Cell]:
     found: dict[tuple[Any, ...], Cell] = {}
     for path in paths:
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            if content["format"] != FORMAT:
-                raise ValueError(f"its format is not {FORMAT!r}")
-            cells = [_read(cell) for cell in content["cells"]]
+            cells = [_read(cell) for cell in _content(path)["cells"]]
         except (AttributeError, LookupError, OSError, TypeError, ValueError) as error:
-            raise ValueError(f"{path} holds no cells: {error}. Name files of python fleet reachability") from None
+            told = "Name files of python fleet reachability, or of python benchmarks reachability --server"
+            raise ValueError(f"{path} holds no cells: {error}. {told}") from None
         for cell in cells:
             key = (cell.model, cell.guidance, cell.sampler, cell.steps)
             if key in found:
@@ -40,6 +43,20 @@ def read(paths: Sequence[Path]) -> list[Cell]:
                 raise ValueError(f"{path} has a cell that is there already: {told}. Leave one of the files out")
             found[key] = cell
     return list(found.values())
+
+
+def about(path: Path) -> dict[str, Any]:
+    """Read what a file says of its cells. Raises ValueError for a file that says nothing."""
+    try:
+        found = _content(path)["about"]
+        missing = {"made", "versions", "model", "settings"} - found.keys()
+        if missing or {"comfyui", "device"} - found["versions"].keys():
+            raise ValueError(f"it does not say {', '.join(sorted(missing)) or 'what it was measured on'}")
+    except (AttributeError, LookupError, OSError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} does not say what was measured: {error}. Name files of python benchmarks reachability --server"
+        ) from None
+    return found
 
 
 def spelled(figures: Mapping[str, FloatArray]) -> dict[str, Any]:
@@ -55,6 +72,13 @@ def spelled(figures: Mapping[str, FloatArray]) -> dict[str, Any]:
 def figures_in(lists: Mapping[str, Any]) -> dict[str, FloatArray]:
     """Read what `spelled` wrote, with NaN for None."""
     return {name: np.array(values, dtype=np.float64) for name, values in lists.items()}
+
+
+def _content(path: Path) -> dict[str, Any]:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if content["format"] != FORMAT:
+        raise ValueError(f"its format is not {FORMAT!r}")
+    return content
 
 
 def _read(values: dict[str, Any]) -> Cell:

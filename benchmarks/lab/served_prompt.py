@@ -24,13 +24,15 @@ class OnePrompt(NamedTuple):
     """What was measured of one prompt.
 
     figures: (references, measures) by schedule. is_peer: by schedule. dna: of the model, if a plan was made. drift:
-    mean squared difference that half the steps make to the converged reference; 0 where that was not asked.
+    mean squared difference that half the steps make to the converged reference; 0 where that was not asked. model: what
+    the server says of it.
     """
 
     figures: dict[str, FloatArray]
     is_peer: dict[str, bool]
     dna: DiffusionDNA | None
     drift: float
+    model: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,10 @@ class AskedPrompt:
         """Read what the server has answered."""
         drift = 0.0 if self.half is None else float(errors_of(outputs, self.half)[0])
         is_peer = {name: name in self.peers for name in self.wanted}
-        return OnePrompt(figures_of(outputs, self.parts, self.steps), is_peer, planned_with(outputs, self.plans), drift)
+        dna = planned_with(outputs, self.plans)
+        [told] = outputs[self.compared[0]]["cotj_comparison"]
+        figures = figures_of(outputs, self.parts, self.steps)
+        return OnePrompt(figures, is_peer, dna, drift, told["reference"]["model"])
 
     def blamed(self, node: str, told: str) -> str | None:
         """Name the schedule that a node refused: one that it was to make, or that Compare Schedules names by its input.

@@ -9,14 +9,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from cotj.harness.client import ComfyClient, NodeError
 from cotj.nodes.live import shown_dnas
 from cotj.planner import PLANNER_NAMES, DiffusionDNA, Kind
 
+from . import served_result
 from .cells import COTJ, Cell, FloatArray, search_limit
 from .rank_correlations import Ranks, own_planners, random_schedules, ranks_of
 from .runs import CONVERGED_STEPS, GRID_POINTS
@@ -48,6 +50,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=CONVERGED_STEPS,
         help="steps of the second reference; 0 for none, with which all runs are made once instead of twice",
     )
+    group.add_argument("--count", action="store_true", help="say how many model calls it takes at most, and end")
+    group.add_argument("--with-prompts", action="store_true", help="write the prompts into the result file too")
 
 
 def split(prompts: Sequence[str], calibration: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -66,7 +70,7 @@ class Measured:
     """What was measured of one model at a guidance. figures, is_peer: of a sampler and number of steps, by schedule.
 
     drifts: how far half the steps move the converged reference, prompt by prompt; 0 without that reference.
-    dna: of the model, with a profile; None until the server has planned with it.
+    dna: of the model, with a profile; None until the server has planned with it. model: what the server says of it.
     """
 
     served: ServedModel
@@ -74,6 +78,7 @@ class Measured:
     is_peer: dict[str, dict[str, bool]]
     drifts: list[float] = field(default_factory=list)
     dna: DiffusionDNA | None = None
+    model: dict[str, Any] = field(default_factory=dict)
 
     def cells(self) -> list[Cell]:
         """Make cells of the prompts whose converged reference is one."""
@@ -136,7 +141,7 @@ def measure(
                     raise SystemExit(without_peers(sampler, count))
                 found.figures[sampler, count].append(run.figures)
                 found.is_peer[sampler] |= run.is_peer
-                found.dna = found.dna or run.dna
+                found.dna, found.model = found.dna or run.dna, run.model
             tell(f"  {served.model.name}, {sampler}: {number + 1} of {len(served.test)} prompts")
         found.drifts.append(run.drift)
     return found
@@ -265,15 +270,29 @@ def served_models(args: argparse.Namespace) -> list[ServedModel]:
     ]
 
 
-def run(args: argparse.Namespace) -> tuple[list[Cell], dict[tuple[str, str], dict[str, Ranks]]]:
-    """Measure what the command line asks for: cells, and rank correlations by model and sampler."""
+class ServerResult(NamedTuple):
+    """What a server has measured: cells, rank correlations by model and sampler, and what others need to know of it."""
+
+    cells: list[Cell]
+    ranks: dict[tuple[str, str], dict[str, Ranks]]
+    about: dict[str, Any]
+
+
+def run(args: argparse.Namespace) -> ServerResult:
+    """Measure what the command line asks for."""
     cells: list[Cell] = []
-    ranks = {}
+    ranks, told = {}, []
     models = served_models(args)
     with ComfyClient(args.server, timeout=3600) as client:
+        schedulers = combo(client.object_info(), "BasicScheduler", "scheduler")
+        calls = sum(served_result.expected_calls(one, schedulers, args.samplers, args.steps) for one in models)
+        print(f"It takes at most {calls} model calls; with guidance above 1 each counts once.", flush=True)
+        if args.count:
+            raise SystemExit(0)
         for served in models:
             found = measure(client, served, args.samplers, args.steps)
             cells += found.cells()
+            told.append((served, found.model))
             print(told_of(found))
             title = f"{served.model.name}, guidance {served.guidance:g}"
             if args.cells_only:
@@ -286,4 +305,5 @@ def run(args: argparse.Namespace) -> tuple[list[Cell], dict[tuple[str, str], dic
             for sampler in args.samplers[:2]:
                 ranks[title, sampler] = correlations(client, found, sampler, RANKED_PROMPTS)
                 print(f"  {title}, {sampler}: ranks of random schedules")
-    return cells, ranks
+        on = served_result.versions(client)
+    return ServerResult(cells, ranks, served_result.about(told, on, date.today().isoformat(), args.with_prompts))

@@ -54,6 +54,11 @@ class Model:
         return Path(self.checkpoint or self.diffusion_model).stem
 
 
+def plain_name(text: str) -> str:
+    """Make a file name that every system bears."""
+    return re.sub(r"[^A-Za-z0-9_.+-]", "_", text)
+
+
 @dataclass
 class Graph:
     """A growing workflow, in which the same inputs are the same node.
@@ -212,8 +217,7 @@ class ServedModel:
         """
         found_on = repr((SEARCH_FORMAT, self.model, self.calibration, self.reference_steps, self.objective))
         digest = hashlib.blake2b(found_on.encode(), digest_size=6).hexdigest()
-        plain = f"benchmark-{self.model.name[:40]}-{sampler}-{self.guidance:g}"
-        return f"{re.sub(r'[^A-Za-z0-9_.+-]', '_', plain)}-{digest}"
+        return f"{plain_name(f'benchmark-{self.model.name[:40]}-{sampler}-{self.guidance:g}')}-{digest}"
 
     def reference(self, graph: Graph, prompt: str, seed: int, name: str) -> Link:
         """Make the latent that a long run ends in, by one node for all comparisons of a prompt: it runs once."""

@@ -5,8 +5,8 @@ import re
 import pytest
 import safetensors.torch
 import torch
-from cotj.benchmarks import reachability
-from cotj.benchmarks.lab import host, rank_correlations, served_prompt, workflow
+from cotj.benchmarks import known, reachability
+from cotj.benchmarks.lab import cell_files, host, rank_correlations, served_prompt, workflow
 from cotj.benchmarks.lab.models import Demo, Items, demo_captions
 from cotj.benchmarks.lab.runs import Runs, Store
 from cotj.demo.models import DIFFUSION_MODEL, TEXT_ENCODER, VAE
@@ -54,7 +54,8 @@ def test_a_users_model_is_measured_over_http(client, tmp_path, capsys, monkeypat
     where = ["--server", client.url, "--prompts", str(prompts), "--size", "256", "256", "--reference-steps", "8"]
     where += ["--converged-steps", "16"]
     reachability.main([*where, *parts, *options, "--output", str(tmp_path)])
-    assert "Optimize Sigmas" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "Optimize Sigmas" in told and re.match(r"It takes at most \d+ model calls", told)
     text = (tmp_path / "reachability.txt").read_text(encoding="utf-8")
     peers, ours = (
         ("simple", "beta", "shift 2", "CoTj", "OptimalSteps Wan"),
@@ -68,6 +69,17 @@ def test_a_users_model_is_measured_over_http(client, tmp_path, capsys, monkeypat
     assert len(values) == 2 * 6 and len(set(values)) > 6 and max(map(abs, values)) <= 1
     for reference in ("own", "converged"):
         assert (tmp_path / f"reachability-{reference}.png").stat().st_size > 10_000
+
+    [result] = tmp_path.glob("*.cells.json")
+    about = cell_files.about(result)
+    assert about["versions"]["comfyui"] and about["fingerprint"]["architecture"] and "prompts" not in about
+    assert not any(prompt in result.read_text(encoding="utf-8") for prompt in PROMPTS)
+    known.main([str(result)])
+    assert f"{about['model']}, guidance 1" in capsys.readouterr().out
+
+    with pytest.raises(SystemExit) as ended:
+        reachability.main([*where, *parts, *options, "--output", str(tmp_path), "--count"])
+    assert ended.value.code == 0 and capsys.readouterr().out == told.partition("\n")[0] + "\n"
 
 
 def test_http_figures_are_those_of_this_process(client, tmp_path):
