@@ -24,6 +24,7 @@ from cotj.predictor.train import Settings, train
 from safetensors.torch import load_file
 from torch import Tensor
 
+from .lab.arguments import at_least
 from .lab.timing import median_ms
 
 BUDGETS = (6, 8, 10)
@@ -80,8 +81,8 @@ def predict(predictor: Predictor, embeddings: Tensor) -> FloatArray:
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="predictor", description=__doc__)
-    parser.add_argument("--prompts", type=int, default=64)
-    parser.add_argument("--seeds", type=int, default=4, help="runs per prompt; its DNA is their mean")
+    parser.add_argument("--prompts", type=at_least(1), default=64)
+    parser.add_argument("--seeds", type=at_least(2), default=4, help="runs per prompt; its DNA is their mean")
     args = parser.parse_args(argv)
 
     pairs = demo_pairs()
@@ -131,7 +132,7 @@ def main(argv: list[str] | None = None) -> None:
         "\nregret: final error of the schedule over that of the plan from the measured DNA, as the ratio of their means"
         "\nover prompts and, after the slash, the geometric mean of the ratios."
         f"\nOne run's DNA against the mean of the prompt's others: cosine mean {noise:.4f}."
-        f"\nOf processor time a prediction takes {prediction:.2f} ms, a guided call of the demo model {guided_call:.1f} ms."
+        f"\nProcessor time: a prediction {prediction:.2f} ms, a guided call of the demo model {guided_call:.1f} ms."
     )
 
 

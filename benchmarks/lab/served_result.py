@@ -47,7 +47,7 @@ def about(
 ) -> dict[str, Any]:
     """Describe a measurement for those who did not make it.
 
-    models: at every guidance, each with what the server says of it: architecture and fingerprint. on: see `versions`.
+    models: at every guidance, each with what the server says of it, its fingerprint among that. on: see `versions`.
     made: the day. with_prompts: whether the prompts go with it; otherwise only how many there were.
     """
     served, fingerprint = models[0]
@@ -60,6 +60,7 @@ def about(
         "settings": {
             "guidance": [one.guidance for one, _ in models],
             "size": list(served.model.size),
+            "frames": served.model.frames,
             "reference_steps": served.reference_steps,
             "converged_steps": served.converged_steps,
             "objective": served.objective,

@@ -43,6 +43,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--vae", default="", help="as VAELoader names it")
     group.add_argument("--size", nargs=2, type=int, default=(1024, 1024), metavar=("WIDTH", "HEIGHT"))
     group.add_argument("--latent", default="EmptySD3LatentImage", help="the node that makes an empty latent")
+    group.add_argument("--frames", type=int, default=0, help="of a video; the latent's node needs an input length")
     group.add_argument("--reference-steps", type=int, default=50, help="Euler steps of the long runs")
     group.add_argument(
         "--converged-steps",
@@ -236,6 +237,7 @@ def model_of(args: argparse.Namespace) -> Model:
         args.vae,
         tuple(args.size),
         args.latent,
+        args.frames,
     )
 
 

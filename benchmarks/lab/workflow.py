@@ -39,7 +39,7 @@ SEARCH_FORMAT = 2  # of a stored search; to be raised where Optimize Sigmas woul
 
 @dataclass(frozen=True)
 class Model:
-    """What the server loads, by its file names: a checkpoint, or the three parts."""
+    """What the server loads, by its file names: a checkpoint, or the three parts. frames: of a video; 0 for images."""
 
     checkpoint: str = ""
     diffusion_model: str = ""
@@ -48,6 +48,7 @@ class Model:
     vae: str = ""
     size: tuple[int, int] = (1024, 1024)
     latent: str = "EmptySD3LatentImage"
+    frames: int = 0
 
     @property
     def name(self) -> str:
@@ -125,10 +126,13 @@ class ServedModel:
 
     def run_inputs(self, graph: Graph, prompt: str, seed: int) -> dict[str, Link]:
         width, height = self.model.size
+        size = {"width": width, "height": height, "batch_size": 1}
+        if self.model.frames:
+            size["length"] = self.model.frames
         return {
             "guider": self.guider(graph, prompt),
             "noise": graph.link("RandomNoise", noise_seed=seed),
-            "latent_image": graph.link(self.model.latent, width=width, height=height, batch_size=1),
+            "latent_image": graph.link(self.model.latent, **size),
         }
 
     def dna(self, graph: Graph, prompt: str, seed: int, **measure: str | int) -> Link:

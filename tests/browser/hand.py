@@ -5,24 +5,25 @@ from __future__ import annotations
 from cotj.tests.browser.canvas import Canvas
 
 
-def place(canvas: Canvas, node_id: str, step: int) -> list[float]:
-    """Where a step of the plan is drawn on the staircase, on the page."""
+def place(canvas: Canvas, node_id: str, step: int, panel: str = "costs") -> list[float]:
+    """Where a step of the plan is drawn on the page: on the staircase ("costs") or on the curve of the DNA ("dna")."""
     return canvas.page.evaluate(
-        """async ([id, step]) => {
+        """async ([id, step, panel]) => {
           const { handles } = await import("/extensions/comfyui-cotj/js/draw.js");
           const { view, picture, canvas } = drive.plan(id);
-          const { x, y } = handles(view, picture.clientWidth, picture.clientHeight)[step];
+          const marks = handles(view, picture.clientWidth, picture.clientHeight);
+          const { x, y } = marks.find((mark) => mark.step === step && mark.panel === panel);
           const box = canvas.getBoundingClientRect();
           const scale = box.width / picture.clientWidth;
           return [box.left + x * scale, box.top + y * scale];
         }""",
-        [node_id, step],
+        [node_id, step, panel],
     )
 
 
-def drag(canvas: Canvas, node_id: str, step: int, pixels: float) -> None:
+def drag(canvas: Canvas, node_id: str, step: int, pixels: float, panel: str = "costs") -> None:
     """Drag a step so far to the right."""
-    x, y = place(canvas, node_id, step)
+    x, y = place(canvas, node_id, step, panel)
     canvas.page.mouse.move(x, y)
     canvas.page.mouse.down()
     for part in (0.3, 0.7, 1):

@@ -59,6 +59,16 @@ def test_a_step_that_is_dragged_is_visited_and_a_double_click_gives_it_back(canv
     assert asked(canvas, nodes) == []
 
 
+def test_a_step_is_dragged_on_the_curve_of_the_dna_too(canvas, nodes):
+    drag(canvas, nodes.fixed.id, 3, 15, "dna")
+    [sigma] = asked(canvas, nodes)
+    assert sigma < PLANNED[3] - 0.01, "the image is on the right"
+    canvas.wait(nodes.fixed.id, lambda state: state["claims"]["sigmas"] == visiting(sigma))
+    step = int(np.abs(np.array(visiting(sigma)) - sigma).argmin())
+    canvas.page.mouse.dblclick(*place(canvas, nodes.fixed.id, step, "dna"))
+    canvas.wait(nodes.fixed.id, lambda state: state["claims"]["sigmas"] == PLANNED.tolist())
+
+
 def test_two_steps_are_visited_and_one_that_is_moved_again_leaves_its_place(canvas, nodes):
     drag(canvas, nodes.fixed.id, 1, -10)
     [first] = asked(canvas, nodes)

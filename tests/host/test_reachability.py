@@ -72,7 +72,7 @@ def test_a_users_model_is_measured_over_http(client, tmp_path, capsys, monkeypat
 
     [result] = tmp_path.glob("*.cells.json")
     about = cell_files.about(result)
-    assert about["versions"]["comfyui"] and about["fingerprint"]["architecture"] and "prompts" not in about
+    assert about["versions"]["comfyui"] and about["fingerprint"]["model"] and "prompts" not in about
     assert not any(prompt in result.read_text(encoding="utf-8") for prompt in PROMPTS)
     known.main([str(result)])
     assert f"{about['model']}, guidance 1" in capsys.readouterr().out

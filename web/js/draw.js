@@ -5,7 +5,7 @@
 // diagonal, down from where a step starts to where it ends, then across to where the next one starts.
 
 import { costColours } from "./colours.js";
-import { acrossNoise, downNoise, drawDna, drawGain, ghostDna, ghostGain, isInside, noiseTicks, panelIn, readDna, readGain, ticks } from "./draw_curves.js";
+import { acrossNoise, dnaMarks, downNoise, drawDna, drawGain, ghostDna, ghostGain, isInside, noiseTicks, panelIn, readDna, readGain, ticks } from "./draw_curves.js";
 import { begin, closest, frame, ghostly, label, line, MARK, marks } from "./pen.js";
 import { short } from "./plan_view.js";
 
@@ -56,11 +56,16 @@ export function ghost(context, { width, height, ratio, theme }) {
   if (gain) ghostly(context, theme, gain, ghostGain, "gain of each number of steps");
 }
 
-/** Where the steps of a plan can be taken hold of, on the staircase: {step, panel, x, y} each. */
+/** Where the steps of a plan can be taken hold of, on the staircase and then on the DNA: {step, panel, x, y} each. */
 export function handles(view, width, height) {
-  const { costs } = layout(width, height);
-  const [toX, toY] = [acrossNoise(costs, view), downNoise(costs, view)];
-  return view.path.slice(0, -1).map((time, step) => ({ step, panel: "costs", x: toX(time), y: toY(view.path[step + 1]) }));
+  const { costs, dna } = layout(width, height);
+  const of = (panel, points) => points.map(([x, y], step) => ({ step, panel, x, y }));
+  return [...of("costs", stairMarks(view, costs)), ...(dna ? of("dna", dnaMarks(view, dna)) : [])];
+}
+
+function stairMarks(view, panel) {
+  const [toX, toY] = [acrossNoise(panel, view), downNoise(panel, view)];
+  return view.path.slice(0, -1).map((time, step) => [toX(time), toY(view.path[step + 1])]);
 }
 
 /** The flow time at this place across a panel. */
@@ -109,7 +114,7 @@ function drawCosts({ context, view, theme, ratio, hover }, panel, cache) {
   if (view.path.length) {
     line(context, staircase(view.path), halo);
     line(context, staircase(view.path), { colour: theme.planned, width: 1.8 });
-    marks(context, theme, view.path.slice(0, -1).map((time, i) => [toX(time), toY(view.path[i + 1])]), view.held);
+    marks(context, theme, stairMarks(view, panel), view.held);
   }
 }
 
@@ -181,7 +186,7 @@ function legend(context, theme, view, panel) {
 function readCosts(view, panel, x, y) {
   const [toX, toY] = [acrossNoise(panel, view), downNoise(panel, view)];
   const rowTimes = [0, ...view.nodeTimes];
-  const corners = view.path.slice(0, -1).map((time, i) => Math.hypot(toX(time) - x, toY(view.path[i + 1]) - y));
+  const corners = stairMarks(view, panel).map(([left, top]) => Math.hypot(left - x, top - y));
   const step = closest(corners, 0, MARK);
   const [time, toTime] =
     step >= 0

@@ -39,7 +39,13 @@ export function drawDna({ context, view, theme, hover }, panel) {
     line(context, [[toX(hover.time), panel.y], [toX(hover.time), panel.y + panel.h]], { colour: theme.faint, width: 1 });
   }
   line(context, view.dnaTimes.map((time, i) => [toX(time), toY(errors[i])]), { colour: theme.text, width: 1.5 });
-  marks(context, theme, view.path.slice(0, -1).map((time) => [toX(time), toY(view.errorAt(time))]), view.held);
+  marks(context, theme, dnaMarks(view, panel), view.held);
+}
+
+/** Where the steps of a plan are marked on the curve of its DNA, [x, y] each. */
+export function dnaMarks(view, panel) {
+  const [toX, toY] = [acrossNoise(panel, view), errorAxis(panel, view)];
+  return view.path.slice(0, -1).map((time) => [toX(time), toY(view.errorAt(time))]);
 }
 
 /** Height of an error in its panel: even in its logarithm, over the range that the DNA has. */

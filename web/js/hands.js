@@ -61,7 +61,7 @@ export class Hands {
   stepAt({ offsetX: x, offsetY: y, pointerType }) {
     const { view, picture } = this.widget;
     if (!view || !this.list()) return null;
-    const marks = handles(view, picture.clientWidth, picture.clientHeight).slice(1); // the first starts the run
+    const marks = handles(view, picture.clientWidth, picture.clientHeight).filter(({ step }) => step > 0); // 0 starts the run
     const found = closest(marks.map((mark) => Math.hypot(mark.x - x, mark.y - y)), 0, pointerType === "touch" ? FINGER : MARK);
     return found < 0 ? null : marks[found];
   }

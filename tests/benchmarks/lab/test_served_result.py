@@ -60,7 +60,7 @@ FIGURES = {"simple": [4.0, 4.0], "beta": [2.0, 2.0], "auto": [2.0, 4.0], "Optimi
 
 
 def stored(path, cells, with_prompts=False):
-    models = [(served_model(), {"architecture": "Flux2", "checkpoint": "ab12"})]
+    models = [(served_model(), {"model": "Flux2", "checkpoint": "ab12"})]
     cell_files.write(path, cells, served_result.about(models, ON, "2026-11-27", with_prompts))
     return path
 
@@ -68,7 +68,7 @@ def stored(path, cells, with_prompts=False):
 def test_a_result_says_what_it_was_measured_on_and_keeps_prompts_to_itself(tmp_path):
     path = stored(tmp_path / "klein.json", [cell(1.0, FIGURES)])
     about = cell_files.about(path)
-    assert about["versions"] == ON and about["fingerprint"] == {"architecture": "Flux2", "checkpoint": "ab12"}
+    assert about["versions"] == ON and about["fingerprint"] == {"model": "Flux2", "checkpoint": "ab12"}
     assert about["settings"]["held_out_prompts"] == 2 and about["settings"]["size"] == [512, 512]
     assert not any(prompt in path.read_text(encoding="utf-8") for prompt in PROMPTS)
     about = cell_files.about(stored(path, [], with_prompts=True))

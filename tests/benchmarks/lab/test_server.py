@@ -31,6 +31,15 @@ def test_plans_are_made_for_the_sampler_that_runs_them(sampler):
     assert found["CoTj"]["sampler"] == "euler"  # as published
 
 
+def test_a_video_has_frames():
+    model = replace(SD, latent="EmptyHunyuanLatentVideo", frames=33)
+    for one, expected in ((SERVED, {}), (replace(SERVED, model=model), {"length": 33})):
+        graph = workflow.Graph()
+        latent, _ = one.run_inputs(graph, PROMPTS[0], 1)["latent_image"]
+        size = {"width": 512, "height": 512, "batch_size": 1}
+        assert graph.nodes[latent] == {"class_type": one.model.latent, "inputs": size | expected}
+
+
 def test_stages_are_planned_from_the_uncertainty_alone_and_cost_less():
     graph = workflow.Graph()
     node, _ = SERVED.ours(graph, "euler", 6)["stages"]
