@@ -13,7 +13,7 @@ import pytest
 from cotj.demo.models import install
 from cotj.harness.frontends import frontend as frontend_folder
 from cotj.planner import DiffusionDNA, TimeShift, dna_file
-from cotj.tests.browser.canvas import Canvas
+from cotj.tests.browser.canvas import Canvas, told
 from cotj.tests.host.conftest import WatchedServer, nothing_learned  # noqa: F401 - a fixture
 from playwright.sync_api import Browser, Error, sync_playwright
 
@@ -28,9 +28,6 @@ DNAS = {
 }
 
 
-driven: set[str] = set()  # versions of what the tests ran on
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A page on a busy machine may answer late. What fails here runs once more, and pytest's last line counts that."""
     for item in items:
@@ -39,8 +36,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for versions in driven:
-        terminalreporter.write_line(f"The browser tests ran on {versions}.")
+    for line in sorted(told):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +77,7 @@ def frontend(request, browser: Browser, server: WatchedServer) -> Iterator[Canva
     page = browser.new_page(viewport=SIZE)
     page.set_default_timeout(90_000)
     canvas = Canvas(page, server.url, vue=request.param == "nodes 2.0")
-    driven.add(canvas.versions)
+    told.add(f"The browser tests ran on {canvas.versions}.")
     yield canvas
     page.close()
 

@@ -111,6 +111,7 @@ window.drive = (() => {
         pixels: [canvas.width, canvas.height],
         size: [picture.clientWidth, picture.clientHeight],
         rect: [x, y, width, height],
+        drawMs: Number(box.dataset.drawMs),
       };
     },
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from cotj.planner import Constraints, plan_fixed
+from cotj.tests.browser.canvas import told
 from cotj.tests.browser.conftest import DNAS
 from cotj.tests.browser.hand import drag, place
 from cotj.tests.host.workflows import Graph, plan
@@ -67,6 +68,17 @@ def test_a_step_is_dragged_on_the_curve_of_the_dna_too(canvas, nodes):
     step = int(np.abs(np.array(visiting(sigma)) - sigma).argmin())
     canvas.page.mouse.dblclick(*place(canvas, nodes.fixed.id, step, "dna"))
     canvas.wait(nodes.fixed.id, lambda state: state["claims"]["sigmas"] == PLANNED.tolist())
+
+
+def test_a_frame_takes_few_milliseconds(canvas, nodes):
+    """The limit has room for a busy machine; what was measured is told after the tests."""
+    frames = []
+    for share in np.linspace(0.2, 0.8, 20):
+        canvas.point(nodes.fixed.id, share, 0.5)
+        frames.append(canvas.widget(nodes.fixed.id)["drawMs"])
+    renderer = "Nodes 2.0" if canvas.vue else "the classic canvas"
+    told.add(f"A frame of a plan's picture takes {np.median(frames):.1f} ms in {renderer}.")
+    assert 0 < np.median(frames) < 50
 
 
 def test_two_steps_are_visited_and_one_that_is_moved_again_leaves_its_place(canvas, nodes):
