@@ -8,7 +8,10 @@ import numpy as np
 
 from .arrays import FloatArray
 from .dna import DiffusionDNA, check_errors
+from .timeshift import TimeShift
 
+# A run may have any shift. In the time of a large one the tail is half of all noise levels, in which every gain is left.
+USUAL = TimeShift("static", 3.0)
 TAIL = 0.1  # the lowest part of the grid's range, where the gain should have decayed
 # Of the overall mean gain per unit of time. Z-Image-Turbo's mean DNA keeps a third of it. A model that was not
 # distilled may keep an eighth at guidance 1, and no limit of steps must follow from that.
@@ -23,7 +26,7 @@ class Diagnosis:
     negative_regions: (first, last) node of every longest run of nodes over which each gain is below 0, ascending.
     negative_start: whether the top node ends such a region, so that a start below it may be the better one.
     tail_ratio: mean gain per unit of time in the lowest tenth of the grid's range over that of the whole; None where
-        the whole gains nothing. The unit is schedule time where the DNA has it, else flow time.
+        the whole gains nothing. The unit is the time of `judged_times`.
     gain_decays: whether that ratio is below 0.2; where it is not, more steps tend to over-cook.
     most_steps: of a schedule uniform in that time whose last step does not lie in that tenth: beyond them the model
         over-cooks. None where the gain decays, or nothing is gained.
@@ -58,7 +61,12 @@ def diagnose(dna: DiffusionDNA) -> Diagnosis:
 
 
 def judged_times(dna: DiffusionDNA) -> FloatArray:
-    """Return (n,) times that a diagnosis judges in: schedule times where the DNA has them, else flow times."""
+    """Return (n,) times that a diagnosis judges in: schedule times where the DNA has them, else flow times.
+
+    Those of a shift above 3 are judged as at 3, so that a model over-cooks or does not, whatever shift a run gives it.
+    """
+    if dna.shift is not None and dna.shift.factor > USUAL.factor:
+        return USUAL.times(dna.sigmas)
     return dna.flow_times if dna.times is None else dna.times
 
 

@@ -13,7 +13,7 @@ from ...planner import Diagnosis, DiffusionDNA, diagnose
 from ...planner.arrays import FloatArray
 from ...planner.diagnose import TAIL, judged_times, tail_end
 from ...planner.distilled import distillation
-from .figures import DPI, MEASURED, PLANNED, across_noise
+from .figures import DPI, MEASURED, PLANNED, TICKS, across_noise
 
 SIZE = (6.4, 6.4)  # inches
 WORSE: dict[str, Any] = {"color": PLANNED, "alpha": 0.18, "linewidth": 0}
@@ -47,14 +47,22 @@ def figure(dna: DiffusionDNA) -> Figure:
         if dna.times is None:
             across_noise(axes, dna)
         else:
-            axes.set(xlim=(times[-1] * 1.02, 0), xlabel="schedule time (before the model's time shift)")
-            axes.grid(alpha=0.25)
+            _label_in_sigma(axes, dna, times)
     errors.set_xlabel("")
     handles, labels = errors.get_legend_handles_labels()
     if named := dict(zip(labels, handles)):
         errors.legend(named.values(), named.keys(), loc="lower left")
     fig.suptitle(_title(found), fontsize=14)
     return fig
+
+
+def _label_in_sigma(axes: Axes, dna: DiffusionDNA, times: FloatArray) -> None:
+    """Label an axis that is even in schedule time by the sigmas that the report speaks of."""
+    sigmas = np.array([sigma for sigma in TICKS[dna.kind] if sigma < 0.95 * dna.sigmas[-1]] + [dna.sigmas[-1]])
+    places = np.interp(sigmas, np.append(0, dna.sigmas), np.append(0, times))
+    axes.set(xlim=(times[-1] * 1.02, 0), xlabel="sigma, spaced as the model's time shift spaces steps")
+    axes.set_xticks(places, [f"{sigma:.3g}" for sigma in sigmas])
+    axes.grid(alpha=0.25)
 
 
 def _draw_gains(axes: Axes, times: FloatArray, found: Diagnosis) -> None:

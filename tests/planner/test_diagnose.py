@@ -37,6 +37,16 @@ def test_decay_is_judged_in_schedule_time_where_known():
     assert found.tail_ratio == pytest.approx(1)
 
 
+@pytest.mark.parametrize("errors", [T, T**3])
+def test_a_larger_shift_of_the_run_does_not_make_a_model_over_cook(errors):
+    usual = diagnose(DiffusionDNA(T, errors, shift=TimeShift("static", 3.0)))
+    for shift in (TimeShift("static", 8.0), TimeShift("exponential", 2.0), TimeShift("static", 12.0)):
+        found = diagnose(DiffusionDNA(T, errors, shift=shift))
+        assert (found.gain_decays, found.most_steps) == (usual.gain_decays, usual.most_steps)
+        assert found.tail_ratio == pytest.approx(usual.tail_ratio)
+    assert usual.gain_decays == (errors[0] < T[0])
+
+
 @pytest.mark.parametrize("errors", [np.ones(100), 1 - T / 2])
 def test_a_dna_that_gains_nothing_has_no_ratio(errors):
     found = diagnose(DiffusionDNA(T, errors))
