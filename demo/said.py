@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 PARTS = ("planner", "measuring", "predictor", "nodes")  # what runs in the host
@@ -43,12 +43,12 @@ def in_script(source: str) -> Iterator[str]:
 
 
 def in_module(source: str) -> Iterator[str]:
-    """Find what a module says: texts that are written out, or that a name of the module stands for."""
+    """Find what a module says: texts that are written out, or that a name or an entry of a table there stands for."""
     tree = ast.parse(source)
     constants = {
-        target.id: node.value.value
+        target.id: node.value
         for node in tree.body
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        if isinstance(node, ast.Assign)
         for target in node.targets
         if isinstance(target, ast.Name)
     }
@@ -56,7 +56,19 @@ def in_module(source: str) -> Iterator[str]:
     for call in sorted(calls, key=lambda call: (call.lineno, call.col_offset)):
         name = ast.unparse(call.func)
         for text in call.args[SAYING[name]] if name in SAYING else []:
-            found = constants.get(text.id) if isinstance(text, ast.Name) else getattr(text, "value", None)
-            if not isinstance(found, str):
+            found = list(_written_out(text, constants))
+            if not found:
                 raise ValueError(f"{name}() takes texts that are written out: {ast.unparse(call)}")
-            yield found
+            yield from found
+
+
+def _written_out(text: ast.expr, constants: Mapping[str, ast.expr]) -> Iterator[str]:
+    """Find the texts that an expression may be; none where that is not to be seen in the module."""
+    if isinstance(text, ast.Constant) and isinstance(text.value, str):
+        yield text.value
+    elif isinstance(text, ast.Name) and text.id in constants:
+        yield from _written_out(constants[text.id], {})
+    elif isinstance(text, ast.Subscript) and isinstance(text.value, ast.Name):
+        table = constants.get(text.value.id)
+        for entry in table.values if isinstance(table, ast.Dict) else []:
+            yield from _written_out(entry, {})

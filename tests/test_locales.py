@@ -59,6 +59,7 @@ def test_the_chinese_texts_are_chinese(kind):
         (in_module, 'say("in " "parts", a=1)', ["in parts"]),
         (in_module, 'ONE = "named"\nsay(ONE)', ["named"]),
         (in_module, 'say_count(n, "1 step", "{number} steps")', ["1 step", "{number} steps"]),
+        (in_module, 'TABLE = {1: "one", 2: "two"}\nsay(TABLE[n])', ["one", "two"]),
         (in_module, 'print("no text")', []),
     ],
 )
