@@ -1,7 +1,8 @@
-"""`python demo locales`: the English names and tooltips of the nodes, as the host tells them, for `locales/en`.
+"""`python demo locales`: the English of the nodes and the widgets for `locales/en`: what other languages translate.
 
-The host merges `locales/<language>/nodeDefs.json` of every pack into what its page shows. Other languages are written
-by hand with the same keys; a test holds both to the nodes.
+The host serves `nodeDefs.json` and `main.json` of every pack's languages to its page, and the pack itself reads
+`texts.json`. The names and tooltips of nodes are what the host tells of them; the texts are their own keys, as the code
+says them. Other languages are written by hand with the same keys; tests hold them to the nodes and the code.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from ..harness.client import ComfyClient
 from ..harness.environment import ROOT
 from ..harness.server import ComfyServer
+from .said import by_nodes, by_widgets
 
 FOLDER = ROOT / "locales"
 
@@ -37,13 +39,25 @@ def _node(info: dict[str, Any]) -> dict[str, Any]:
     return parts | ({"inputs": inputs} if inputs else {}) | {"outputs": outputs}
 
 
-def write(language: str, defs: dict[str, Any]) -> None:
-    path = FOLDER / language / "nodeDefs.json"
+def words() -> dict[str, Any]:
+    """Collect the texts of the widgets, as the page's script finds them in what the host serves."""
+    return {"cotj": {"widget": {text: text for text in by_widgets(ROOT)}}}
+
+
+def texts() -> dict[str, str]:
+    """Collect the texts of the nodes, as the pack reads them."""
+    return {text: text for text in by_nodes(ROOT)}
+
+
+def write(language: str, name: str, texts: dict[str, Any]) -> None:
+    path = FOLDER / language / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(defs, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(texts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def main(argv: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as base, ComfyServer(Path(base)) as server, ComfyClient(server.url) as client:
-        write("en", node_defs(client.object_info()))
-    print(f"Written: {FOLDER / 'en' / 'nodeDefs.json'}. Bring the other languages up to it.")
+        write("en", "nodeDefs.json", node_defs(client.object_info()))
+    write("en", "main.json", words())
+    write("en", "texts.json", texts())
+    print(f"Written: {FOLDER / 'en'}. Bring the other languages up to it.")

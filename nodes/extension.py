@@ -7,6 +7,7 @@ from comfy_api.latest import ComfyExtension, io
 from server import PromptServer
 
 from ..demo_model import FOLDER as DEMO_MODEL
+from ..planner.texts import speak
 from . import (
     adaptive,
     apply,
@@ -39,6 +40,7 @@ from .host import renamed_nodes
 from .host.checked_inputs import with_checked_inputs
 from .host.dna_schedule import ksampler_sigmas
 from .host.folders import FOLDER, list_dnas
+from .host.languages import Languages
 from .live import routes
 from .live.stored_files import StoredFiles
 from .optimizing.search import list_schedules
@@ -78,7 +80,9 @@ class CoTjExtension(ComfyExtension):
         # Appended after what extra_model_paths says about "cotj": the first folder is the one that Save DNA writes to.
         folder_paths.add_model_folder_path(FOLDER, os.path.join(folder_paths.models_dir, FOLDER))
         folder_paths.add_model_folder_path(FOLDER, str(DEMO_MODEL))
-        routes.register(PromptServer.instance.routes, StoredFiles(list_dnas, list_schedules), ksampler_sigmas)
+        languages, stored = Languages(), StoredFiles(list_dnas, list_schedules)
+        speak(languages.of_user)
+        routes.register(PromptServer.instance.routes, stored, ksampler_sigmas, languages.of_page)
         await renamed_nodes.register()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 from comfy_execution.graph import ExecutionBlocker
 
+from ..planner.texts import say, spoken
 from .host.dna_schedule import ksampler_sigmas
 from .host.images import to_image
 from .host.inputs import blamed_on
@@ -44,12 +45,13 @@ class Heatmap(io.ComfyNode):
     @classmethod
     def execute(cls, plan, compare=None) -> io.NodeOutput:
         if plan is None:  # of CoTj KSampler, whose picture this must not cost
-            show_text("No plan ran, so there is nothing to draw.", cls.hidden.unique_id)
+            show_text(say("No plan ran, so there is nothing to draw."), cls.hidden.unique_id)
             return io.NodeOutput(ExecutionBlocker(None))
         given = None if compare is None else compare.double().cpu().numpy()
         with blamed_on("DNA Heatmap", "compare"):
             comparison = hold_against(plan, given)
-        image = to_image(draw(plan, comparison))
+        with spoken({}):  # matplotlib's font has no Chinese
+            image = to_image(draw(plan, hold_against(plan, given)))
         shown = claims(plan, comparison, ksampler_sigmas) | {"compare": None if given is None else given.tolist()}
         return io.NodeOutput(image, ui={"cotj_plan": [shown]})
 

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from .texts import say
+
 # What tells models apart, as Measure DNA writes it: two DNAs that differ in one of these are not to be mixed.
 _TOLD_APART = ("model", "checkpoint", "matrices", "weight_patches", "sampling_shift", "guidance", "controlnets")
 
@@ -62,14 +64,29 @@ def differences_among(metas: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     runs = [run for meta in metas for run in _runs(meta)]
     predicted = sum(is_predicted(run) for run in runs)
     if 0 < predicted < len(runs):
-        yield f"{predicted} of {len(runs)} DNAs are predicted, and the others measured."
+        yield say(
+            "{predicted} of {number} DNAs are predicted, and the others measured.",
+            predicted=predicted,
+            number=len(runs),
+        )
     differing: set[str] = set()
-    for name, called in (CALLED | _OF_RUNS).items():
+    for name in CALLED | _OF_RUNS:
         found = {json.dumps(run[name], sort_keys=True): run[name] for run in runs if name in run}
         if len(found) > 1 and not (name == "matrices" and "checkpoint" in differing):  # which says no more
             differing.add(name)
-            values = "" if name in NAMELESS else f": {' / '.join(map(plain, found.values()))}"
-            yield f"{called[0].upper()}{called[1:]} is not the same for all{values}."
+            values = " / ".join(map(plain, found.values()))
+            called = called_by(name)
+            what = f"{called[0].upper()}{called[1:]}"
+            yield (
+                say("{what} is not the same for all.", what=what)
+                if name in NAMELESS
+                else say("{what} is not the same for all: {values}.", what=what, values=values)
+            )
+
+
+def called_by(name: str) -> str:
+    """Say in plain words what two runs of a model may differ by. name: one of `CALLED`, or of what runs have."""
+    return say(CALLED[name]) if name in CALLED else say(_OF_RUNS[name])
 
 
 def _runs(meta: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

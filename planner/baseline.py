@@ -12,8 +12,8 @@ from .constraints import Constraints
 from .dna import sigma_to_flow
 from .own_schedule import model_sigmas, own_schedule
 from .plan import Plan
+from .texts import say
 
-OWN, UNIFORM = "the model's own schedule", "uniform"
 ROUNDING = 1e-9  # relative; predicted errors that differ by less are the same
 
 
@@ -21,8 +21,8 @@ ROUNDING = 1e-9  # relative; predicted errors that differ by less are the same
 class Baseline:
     """The schedule that a plan must beat.
 
-    name: OWN, or UNIFORM where the model's own is not known. sigmas: (k + 1,) descending to 0; empty for no steps.
-    predicted_error: by the plan's planner, in the unit of `dna.errors`.
+    name: says that it is the model's own, or a uniform one where that is not known. sigmas: (k + 1,) descending to 0;
+    empty for no steps. predicted_error: by the plan's planner, in the unit of `dna.errors`.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Baseline:
 def baseline(plan: Plan) -> Baseline:
     """Find the baseline of a plan: as many steps, from where the part that is run begins."""
     if not plan.steps:
-        return Baseline(OWN, plan.sigmas, 0.0)
+        return Baseline(say("the model's own schedule"), plan.sigmas, 0.0)
     return _judged(plan, own_schedule(plan.dna, plan.steps, plan.begin))
 
 
@@ -70,5 +70,5 @@ def substitutes(plan: Plan, constraints: Constraints) -> Iterator[Baseline]:
 
 
 def _judged(plan: Plan, sigmas: FloatArray) -> Baseline:
-    name = UNIFORM if model_sigmas(plan.dna) is None else OWN
+    name = say("uniform") if model_sigmas(plan.dna) is None else say("the model's own schedule")
     return Baseline(name, sigmas, plan.planner.error(plan.dna, sigmas))

@@ -10,7 +10,7 @@ from .arrays import FloatArray
 from .dna import DiffusionDNA, check_errors
 from .timeshift import TimeShift
 
-# A run may have any shift. In the time of a large one the tail is half of all noise levels, in which every gain is left.
+# A run may have any shift. In the time of a large one the tail is half of all noise levels, where no gain has decayed.
 USUAL = TimeShift("static", 3.0)
 TAIL = 0.1  # the lowest part of the grid's range, where the gain should have decayed
 # Of the overall mean gain per unit of time. Z-Image-Turbo's mean DNA keeps a third of it. A model that was not

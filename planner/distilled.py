@@ -9,6 +9,7 @@ from typing import Any
 
 from .diagnose import diagnose
 from .dna import DiffusionDNA
+from .texts import say
 
 DISTILLED = "distilled_files"  # in a DNA's meta: the names of the files of its model that say so
 # How authors name models and LoRAs that were trained for few steps, and ones whose distillation was undone. "Hyper" and
@@ -60,10 +61,16 @@ def distillation(dna: DiffusionDNA) -> Distillation | None:
         names = sorted({name for found in by_name for name in found})
         steps = {trained for name in names if (trained := trained_steps(name))}
         known = steps.pop() if len(steps) == 1 else None
-        return Distillation(f"was distilled for {known or 'few'} steps, by the name of {', '.join(names)}", known)
+        files = ", ".join(names)
+        told = (
+            say("was distilled for {steps} steps, by the name of {files}", steps=known, files=files)
+            if known
+            else say("was distilled for few steps, by the name of {files}", files=files)
+        )
+        return Distillation(told, known)
     unguided = all(_cfg(source) == 1 for source in sources)
     if unguided and dna.measure == "error" and diagnose(dna).most_steps is not None:
-        return Distillation("may be distilled for few steps: its guidance is 1, and its gain does not decay")
+        return Distillation(say("may be distilled for few steps: its guidance is 1, and its gain does not decay"))
     return None
 
 

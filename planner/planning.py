@@ -14,6 +14,7 @@ from .dna import DiffusionDNA
 from .graph import Planner
 from .path_search import Start, search_paths
 from .plan import Plan
+from .texts import say
 
 PAPER = CoTj()
 NONE = Constraints()
@@ -86,12 +87,19 @@ def plan_adaptive(
     shortest, longest = allowed[0], allowed[-1]
     gain = search.gain(longest)
     if len(allowed) == 1:
-        steps, reason = longest, f"no other number of steps is allowed than {longest}"
+        steps, reason = longest, say("no other number of steps is allowed than {steps}", steps=longest)
     elif not gain.any():
-        steps, reason = shortest, f"{longest} steps gain nothing over 1 on this DNA, so the minimum is taken"
+        told = say("{steps} steps gain nothing over 1 on this DNA, so the minimum is taken", steps=longest)
+        steps, reason = shortest, told
     else:
         [steps] = steps_needed(gain, threshold, allowed).tolist()
-        reason = f"{steps} of {longest} steps explain {gain[steps - 1]:.2%} of the gain; {threshold:.2%} was asked for"
+        reason = say(
+            "{steps} of {longest} steps explain {share:.2%} of the gain; {threshold:.2%} was asked for",
+            steps=steps,
+            longest=longest,
+            share=gain[steps - 1],
+            threshold=threshold,
+        )
     return replace(search.plan(steps, gain), threshold=threshold, reason=reason)
 
 
@@ -126,11 +134,17 @@ def plan_target(
         if best is None or plan.predicted_error < best.predicted_error:
             best = plan
         if plan.predicted_error <= target:
-            reason = f"{steps} steps are the fewest with a predicted error of at most {target:.4g}"
+            reason = say(
+                "{steps} steps are the fewest with a predicted error of at most {target:.4g}",
+                steps=steps,
+                target=target,
+            )
             return replace(plan, target=target, reason=reason)
     assert best is not None
-    reason = (
-        f"no plan of at most {allowed[-1]} steps has a predicted error of at most {target:.4g}: this one comes nearest"
+    reason = say(
+        "no plan of at most {most} steps has a predicted error of at most {target:.4g}: this one comes nearest",
+        most=allowed[-1],
+        target=target,
     )
     return replace(best, target=target, reason=reason)
 
@@ -167,5 +181,5 @@ def _empty_plan(dna: DiffusionDNA, planner: Planner) -> Plan:
         planner=planner,
         curve=nothing,
         begin=0.0,
-        reason="denoise 0 runs no step",
+        reason=say("denoise 0 runs no step"),
     )

@@ -14,7 +14,7 @@ from ...planner.caching.cache_settings import CacheSettings, plan_for
 from ...planner.noise_levels import RESOLUTION
 from ...planner.solvers.behaviour import SAMPLERS
 from ...planner.solvers.formulas import solver_of
-from ..reports.phrases import count
+from ...planner.texts import say, say_count
 from .identity import differences
 from .learned_profile import LearnedProfile, learned_runs, profile_for
 from .model import IMAGE_TO_IMAGE, levels_of_sampling
@@ -62,7 +62,12 @@ def decide(
     steps = len(levels) - 1
     if settings.target_error <= 0 and settings.calls >= steps:
         known = dna or profile_for(guider, sampler_with_options(sampler), noise, levels).load()
-        return Decision(f"'calls' is {settings.calls}, and the sampler has {count(steps, 'step')}", known=known)
+        all_asked = say(
+            "'calls' is {calls}, and the sampler has {steps}",
+            calls=settings.calls,
+            steps=say_count(steps, "1 step", "{number} steps"),
+        )
+        return Decision(all_asked, known=known)
     if why := _why_whole(guider, name, levels):
         return Decision(why)
     if dna is not None:
@@ -71,8 +76,10 @@ def decide(
         return _planned(settings, None, levels, name, [])
     if len(guider.inner_model.latent_shapes or ()) > 1:
         return Decision(
-            "no profile can be learned from a latent with several parts, such as video with sound. Choose steps "
-            "'evenly' and rule 'hold', or connect a DNA"
+            say(
+                "no profile can be learned from a latent with several parts, such as video with sound. Choose steps "
+                "'evenly' and rule 'hold', or connect a DNA"
+            )
         )
     profile = profile_for(guider, sampler_with_options(sampler), noise, levels)
     known = profile.load()
@@ -80,13 +87,18 @@ def decide(
         return _planned(settings, known, levels, name, unknown_steering(guider))
     if steps < FEWEST_TO_LEARN:
         return Decision(
-            f"from a run of fewer than {FEWEST_TO_LEARN} steps nothing can be learned. Choose steps 'evenly' and rule "
-            "'hold', or connect a DNA"
+            say(
+                "from a run of fewer than {fewest} steps nothing can be learned. Choose steps 'evenly' and rule "
+                "'hold', or connect a DNA",
+                fewest=FEWEST_TO_LEARN,
+            )
         )
     if denoise_mask is not None:
         return Decision(
-            "nothing has been learned for such runs yet, and nothing can be learned from one with a noise mask. Run "
-            "once without the mask, or connect a DNA"
+            say(
+                "nothing has been learned for such runs yet, and nothing can be learned from one with a noise mask. "
+                "Run once without the mask, or connect a DNA"
+            )
         )
     return Decision(profile=profile, known=known, notes=tuple(profile.other() if known is None else ()))
 
@@ -121,16 +133,17 @@ def _why_whole(guider: comfy.samplers.CFGGuider, sampler: str, levels: list[floa
     """Say why no step of a run may be left out; empty where some may."""
     steps = len(levels) - 1
     if sampler in SAMPLERS and SAMPLERS[sampler].skips:
-        return f"the sampler {sampler} chooses its noise levels itself"
+        return say("the sampler {sampler} chooses its noise levels itself", sampler=sampler)
     if isinstance(guider.inner_model.model_sampling, IMAGE_TO_IMAGE):
-        return "this image-to-image model has no noise levels to plan"
+        return say("this image-to-image model has no noise levels to plan")
     if levels_of_sampling(guider.inner_model.model_sampling).kind == "flow" and levels[0] > 1 + RESOLUTION:
-        return (
-            f"the run begins at noise level {levels[0]:.4g}, and a flow model has none above 1. Choose a scheduler for "
-            "flow models"
+        return say(
+            "the run begins at noise level {level:.4g}, and a flow model has none above 1. Choose a scheduler for flow "
+            "models",
+            level=levels[0],
         )
     if counts_steps(guider):
-        return "a hook keyframe is guaranteed several steps, which are counted by calls of the model"
+        return say("a hook keyframe is guaranteed several steps, which are counted by calls of the model")
     if steps > MAX_STEPS:
-        return f"more than {MAX_STEPS} steps are too many to plan"
+        return say("more than {most} steps are too many to plan", most=MAX_STEPS)
     return ""

@@ -14,6 +14,7 @@ from comfy.patcher_extension import WrappersMP
 from ...measuring.profile_sketch import TrajectorySketch
 from ...planner import DiffusionDNA
 from ...planner.caching.cache_settings import CacheSettings, plan_for
+from ...planner.texts import say, say_count
 from ..reports.cache_claims import CacheOutcome, TaughtNothing
 from .cache_decision import Decision, decide, planned_name
 from .cached_run import CachedRun
@@ -90,11 +91,12 @@ class CachedModel:
         notes, known = list(decision.notes), decision.known
         nothing: TaughtNothing | None = None
         if run.looked_into:
-            notes, known = ["This sampler looks into every call of the model, so none can be left out."], None
+            notes, known = [say("This sampler looks into every call of the model, so none can be left out.")], None
             nothing = "never"
         elif decision.why_whole:
             nothing = "never"
-            notes.insert(0, f"{decision.why_whole[0].upper()}{decision.why_whole[1:].rstrip('.')}.")
+            why = decision.why_whole
+            notes.insert(0, say("{sentence}.", sentence=f"{why[0].upper()}{why[1:].rstrip('.。')}"))
         elif decision.profile is not None:
             said, known, nothing = self._learned(run, decision.profile, decision.known, final, levels)
             notes.insert(0, said)
@@ -116,10 +118,15 @@ class CachedModel:
         return CacheOutcome.of_plan(plan, outcome.sampler, dna, runs, [*outcome.notes, *said])
 
     def _text(self, run: CachedRun, outcome: CacheOutcome) -> str:
-        head = "The only step was computed." if run.steps == 1 else f"All {run.steps} steps computed."
+        head = say_count(run.steps, "The only step was computed.", "All {number} steps computed.")
         if len(outcome.computed) < run.steps:
             computed = ", ".join(map(str, sorted(outcome.computed)))
-            head = f"{len(outcome.computed)} of {run.steps} steps computed: {computed}"
+            head = say(
+                "{count} of {steps} steps computed: {computed}",
+                count=len(outcome.computed),
+                steps=run.steps,
+                computed=computed,
+            )
         return "\n".join([head, *outcome.notes])
 
     def _learned(
@@ -132,22 +139,22 @@ class CachedModel:
     ) -> tuple[str, DiffusionDNA | None, TaughtNothing | None]:
         """Learn from a whole run; gives a sentence, what is known now, and why it taught nothing, where it did not."""
         if run.sketch is None or not run.has_all_levels():
-            why = "this sampler calls the model at noise levels or sizes that are not the run's own"
-            return f"Nothing was learned: {why}.", known, "never"
+            why = say("this sampler calls the model at noise levels or sizes that are not the run's own")
+            return say("Nothing was learned: {why}.", why=why), known, "never"
         # A run that ends above 0 is completed with its last guess, which is where its last step was heading.
         learned = run.sketch.profile(final if levels[-1] == 0 or run.last_guess is None else run.last_guess)
         if learned is None:
-            return "Nothing was learned: the model's guesses are not finite.", known, "this run"
+            return say("Nothing was learned: the model's guesses are not finite."), known, "this run"
         try:
             dna = profile.add(learned)
         except (OSError, ValueError) as error:  # a full disk must not cost the image
             why = why_not_stored(error) if isinstance(error, OSError) else str(error)
             logging.warning("%s: %s", NODE, why)
-            return f"Nothing was learned: {why.rstrip('.')}.", known, "not stored"
+            return say("Nothing was learned: {why}.", why=why.rstrip(".。")), known, "not stored"
         runs, wanted = learned_runs(dna), self.settings.learn_from
         if runs < wanted:
-            return f"Learned from {runs} of {wanted} runs.", dna, None
-        return "Learned from this run: from the next one of this kind on, steps are cached.", dna, None
+            return say("Learned from {runs} of {wanted} runs.", runs=runs, wanted=wanted), dna, None
+        return say("Learned from this run: from the next one of this kind on, steps are cached."), dna, None
 
 
 def refuse_other_caches(model_options: dict[str, Any]) -> None:

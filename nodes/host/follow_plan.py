@@ -14,6 +14,7 @@ from comfy.patcher_extension import WrappersMP
 from ...planner import DiffusionDNA, Kind, Plan, sigma_to_flow
 from ...planner.cost_models.choose import choose_planner
 from ...planner.partial_runs import AT_TOP, cut, own_part, plan_part
+from ...planner.texts import say, say_count
 from ..reports.plan_notes import notes_on_steps
 from .inputs import blamed_on, check_fit, input_error, part_of_schedule
 from .model import noise_levels, within
@@ -68,21 +69,27 @@ class AppliedPlan:
         model = guider.model_patcher
         self.check(model)  # again, since what was put on the model after this node may have changed its noise levels
         planned, why = self._sigmas(model, sampler, sigmas, bool(noise.any()))
-        asked = (
-            f"the sampler asked for {_steps(len(sigmas) - 1)} from {float(sigmas[0]):.3g} to {float(sigmas[-1]):.3g}"
+        asked = say(
+            "the sampler asked for {steps} from {first:.3g} to {last:.3g}",
+            steps=_steps(len(sigmas) - 1),
+            first=float(sigmas[0]),
+            last=float(sigmas[-1]),
         )
         if not len(planned):
-            show_text(f"nothing ran: the plan is empty ({asked})", self.node_id)
+            show_text(say("nothing ran: the plan is empty ({asked})", asked=asked), self.node_id)
             return latent_image
         listed = ", ".join(f"{float(sigma):.3g}" for sigma in planned)
-        swapped = f"{_told(sampler)} ran in place of {_told(asked_for)}" if sampler is not asked_for else ""
+        swapped = ""
+        if sampler is not asked_for:
+            swapped = say("{one} ran in place of {other}", one=_told(sampler), other=_told(asked_for))
         shapes = [list(shape) for shape in named.get("latent_shapes") or [noise.shape]]
         if isinstance(self.plan, torch.Tensor):
             notes = _starts_lower(planned, sigmas, noise, latent_image, noise_levels(model).kind)
         else:
             notes = what_differs(self.plan, guider, sampler, shapes)
         of_solver = solver_differs(sampler, guider, shapes)
-        lines = (f"{_steps(len(planned) - 1)} ran: {listed}", asked, swapped, why, *notes, *of_solver)
+        ran = say("{steps} ran: {sigmas}", steps=_steps(len(planned) - 1), sigmas=listed)
+        lines = (ran, asked, swapped, why, *notes, *of_solver)
         show_text("\n".join(filter(None, lines)), self.node_id)
         return executor(noise, latent_image, sampler, planned.to(sigmas), *rest, **named)
 
@@ -120,7 +127,7 @@ def _planned(dna: DiffusionDNA, sampler: str, steps: int, first: float, last: fl
     said = [why]
     part = plan_part(dna, steps, first, last, planner, fall_back=True)
     if np.allclose(part, own_part(dna, steps, first, last)):
-        said.append("this is the model's own schedule: no plan is predicted to gain enough over it")
+        said.append(say("this is the model's own schedule: no plan is predicted to gain enough over it"))
     if last == 0 and begin > dna.flow_times[-1] - AT_TOP:
         said += notes_on_steps(dna, steps)
     return torch.from_numpy(part).float(), "\n".join(filter(None, said))
@@ -132,15 +139,17 @@ def _starts_lower(
     """Say where SIGMAS start an empty latent with less noise than the run has: what they were made for is not known."""
     below = sigma_to_flow(float(planned[0]), kind) < sigma_to_flow(float(asked[0]), kind) - AT_TOP
     if below and noise.any() and not latent_image.any():
-        yield (
-            f"The SIGMAS start at {float(planned[0]):.4g}, though this run starts with an empty latent at "
-            f"{float(asked[0]):.4g}: check that they were made for this model."
+        yield say(
+            "The SIGMAS start at {planned:.4g}, though this run starts with an empty latent at {asked:.4g}: check that "
+            "they were made for this model.",
+            planned=float(planned[0]),
+            asked=float(asked[0]),
         )
 
 
 def _told(sampler: comfy.samplers.Sampler) -> str:
-    return "the planned solver" if planned_solver_of(sampler) else sampler_name(sampler)
+    return say("the planned solver") if planned_solver_of(sampler) else sampler_name(sampler)
 
 
 def _steps(number: int) -> str:
-    return f"{number} step" if number == 1 else f"{number} steps"
+    return say_count(number, "1 step", "{number} steps")

@@ -7,7 +7,8 @@ from typing import Any
 import comfy.samplers
 from comfy.model_patcher import ModelPatcher
 
-from ...planner.about import CALLED, NAMELESS, plain
+from ...planner.about import CALLED, NAMELESS, called_by, plain
+from ...planner.texts import say
 from .guidance import controlnets, describe_controlnet, describe_guidance, describe_options
 from .model import parts
 from .steering import unknown_steering
@@ -71,12 +72,13 @@ def differences_at(
     meta: dict[str, Any],
     guider_or_model: comfy.samplers.CFGGuider | ModelPatcher,
     shapes: list[list[int]] | None,
-    made: str = "the DNA was measured",
+    made: str = "",
 ) -> list[str]:
     """Say the same of a run whose latent has parts of these shapes; None where they are not known.
 
-    made: what was done with what `meta` describes, as the sentences say it.
+    made: what was done with what `meta` describes, as the sentences say it; empty for a DNA.
     """
+    made = made or say("the DNA was measured")
     if "sources" in meta:
         found = [differences_at(source, guider_or_model, shapes, made) for source in meta["sources"]]
         return [line for line in found[0] if all(line in other for other in found)] if found else []
@@ -86,16 +88,25 @@ def differences_at(
     if "checkpoint" in others and "matrices" in others:  # which says no more
         others.remove("matrices")
     lines = [
-        f"{CALLED[name]} is another one than {made} with."
+        say("{what} is another one than {made} with.", what=called_by(name), made=made)
         if name in NAMELESS
-        else f"{CALLED[name]} is {plain(now[name])}; {made} with {plain(meta[name])}."
+        else say(
+            "{what} is {now}; {made} with {then}.",
+            what=called_by(name),
+            now=plain(now[name]),
+            made=made,
+            then=plain(meta[name]),
+        )
         for name in others
     ]
     if is_model and "guidance" in meta:  # of which a model alone has a part
         here = describe_options(guider_or_model)
         there = {name: meta["guidance"][name] for name in ("functions", "patches") if name in meta["guidance"]}
         if here != there:
-            lines.append(f"what is on the model is {plain(here)}; {made} with {plain(there)}.")
+            what = say("what is on the model")
+            lines.append(
+                say("{what} is {now}; {made} with {then}.", what=what, now=plain(here), made=made, then=plain(there))
+            )
     if "guidance" in meta:
         lines += unknown_steering(guider_or_model)
     if shapes is not None and "latent_shape" in meta:
@@ -110,6 +121,7 @@ def _other_size(now: list[list[int]], measured: list[Any], made: str) -> list[st
     if not there or here == there:
         return []
     if (len(here) > 1) != (len(there) > 1):
-        with_or_without = ("with", "without") if len(here) > 1 else ("without", "with")
-        return [f"the latent is {{}} sound; {made} {{}} it.".format(*with_or_without)]
-    return [f"the latent's size is {plain(here)}; {made} at {plain(there)}."]
+        if len(here) > 1:
+            return [say("the latent is with sound; {made} without it.", made=made)]
+        return [say("the latent is without sound; {made} with it.", made=made)]
+    return [say("the latent's size is {now}; {made} at {then}.", now=plain(here), made=made, then=plain(there))]

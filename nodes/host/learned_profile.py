@@ -14,6 +14,7 @@ import torch
 
 from ...planner import DiffusionDNA, TrajectoryProfile, dna_file, mean_profile
 from ...planner.run_dna import dna_of_run
+from ...planner.texts import say
 from ...planner.writing import check_room
 from .. import __version__
 from .file_names import list_folder
@@ -90,18 +91,17 @@ class LearnedProfile:
             dna = _read(path)
             if dna is not None and dna.meta.get("checkpoint") == self.about["checkpoint"]:
                 lines = self._differences(dna.meta)
-                return (
-                    ["The run that was learned from last on this model was of another kind:", *lines] if lines else []
-                )
+                head = say("The run that was learned from last on this model was of another kind:")
+                return [head, *lines] if lines else []
         return []
 
     def _differences(self, meta: dict[str, Any]) -> list[str]:
         lines = differences(meta, self.guider, {"samples": self.noise})
         here, there = self.about["sampler"], meta.get("sampler")
         if there != here:
-            lines.append(f"The sampler is {here}; the DNA was measured with {there}.")
+            lines.append(say("The sampler is {here}; the DNA was measured with {there}.", here=here, there=there))
         if meta.get("sigmas") != self.about["sigmas"]:
-            lines.append("The sampler's noise levels are others: its steps, scheduler, denoise or part of a run.")
+            lines.append(say("The sampler's noise levels are others: its steps, scheduler, denoise or part of a run."))
         return lines
 
 

@@ -15,6 +15,7 @@ from comfy.utils import model_trange
 from ...measuring.frequency_bands import FrequencyBands
 from ...planner import FloatArray
 from ...planner.solvers.planned import PlannedSolver, integrate
+from ...planner.texts import say
 from .identity import differences_at
 from .model import KINDS, noise_levels
 from .progress import show_text
@@ -78,7 +79,7 @@ def solver_differs(
     shapes: those of the parts of the latent that is sampled.
     """
     source = sampler.source if isinstance(sampler, SolverSampler) else None
-    return differences_at(source.meta, guider, shapes, "the planned solver was learned") if source else []
+    return differences_at(source.meta, guider, shapes, say("the planned solver was learned")) if source else []
 
 
 def kind_fault(solver: PlannedSolver, model: ModelPatcher) -> str:

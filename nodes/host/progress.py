@@ -13,6 +13,8 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from server import PromptServer
 
+from ...planner.texts import say
+
 PREVIEW_EVERY = 0.5  # seconds; a preview takes longer than a call of a small model
 
 
@@ -68,9 +70,15 @@ class CallProgress:
         return self._previewer.decode_latent_to_preview_image("JPEG", guess)
 
     def _show_time_left(self) -> None:
-        counted = f"{self.done} model calls"
+        counted = say("{done} model calls", done=self.done)
         if self.done <= self.calls:  # a sampler may make more than were expected
             seconds_per_call = (time.monotonic() - self.first_done) / (self.done - 1)
             minutes, seconds = divmod(math.ceil(seconds_per_call * (self.calls - self.done)), 60)
-            counted = f"{self.done} of {self.calls} model calls, {minutes}:{seconds:02} left"
+            counted = say(
+                "{done} of {calls} model calls, {minutes}:{seconds:02} left",
+                done=self.done,
+                calls=self.calls,
+                minutes=minutes,
+                seconds=seconds,
+            )
         show_text("\n".join([*self._doing, counted]), self.node_id)

@@ -12,11 +12,12 @@ from comfy.model_patcher import ModelPatcher
 from ...planner import DiffusionDNA, Plan
 from ...planner.arrays import FloatArray
 from ...planner.experts import split_index
+from ...planner.texts import say
 from .identity import differences_at, has_checkpoint
 from .planned_sampler import planned_solver_of
 from .sampler_names import sampler_name
 
-EXPERTS = {"high": "high-noise", "low": "low-noise"}
+EXPERTS = ("high", "low")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +52,16 @@ def part_for(plan: Plan, model: ModelPatcher) -> ModelsPart:
             "makes all its steps. Sample with that one alone"
         )
     sigmas = plan.sigmas[: index + 1] if name == "high" else plan.sigmas[index:]
-    side = "above" if name == "high" else "below"
-    said = f"this model is the {EXPERTS[name]} expert, which runs the part {side} the boundary {boundary:g}"
+    said = (
+        say(
+            "this model is the high-noise expert, which runs the part above the boundary {boundary:g}",
+            boundary=boundary,
+        )
+        if name == "high"
+        else say(
+            "this model is the low-noise expert, which runs the part below the boundary {boundary:g}", boundary=boundary
+        )
+    )
     return ModelsPart(sigmas, meta[name], said)
 
 
@@ -75,4 +84,6 @@ def what_differs(
     else:
         made_for = plan.sampler
     if made_for and planned_solver_of(sampler) is None and sampler_name(sampler) != made_for:
-        yield f"The sampler is {sampler_name(sampler)}; the plan was made for {plan.sampler}."
+        yield say(
+            "The sampler is {here}; the plan was made for {there}.", here=sampler_name(sampler), there=plan.sampler
+        )

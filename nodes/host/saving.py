@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...planner.dna_file import SUFFIX
+from ...planner.texts import say
 from ...planner.writing import check_room, nothing
 from .file_names import free_name, list_folder
 from .folders import list_dna_and_predictor_files, save_folder
@@ -55,16 +56,22 @@ def note_not_stored(node: str, node_id: str, why: object) -> str:
     """Log that a node's result could not be stored, have it run again when it is queued again, and say so."""
     _not_stored[node_id] += 1
     logging.warning("%s: %s", node, why)
-    return f"NOT SAVED: {str(why).rstrip('.')}. Then queue again."
+    return say("NOT SAVED: {why}. Then queue again.", why=str(why).rstrip(".。"))
 
 
 def why_not_stored(error: OSError) -> str:
     """Say why something could not be stored, and what to do, in sentences."""
     if isinstance(error, IsADirectoryError):
         name = Path(error.filename2 or error.filename or "").name
-        return f"{save_folder()} has a folder by the name of the file, {name}. Move it away."
-    ways_out = "Make room, give write permission, or name another folder at 'cotj:' in extra_model_paths.yaml"
-    return f"{save_folder()} cannot be written to: {error.strerror or error}. {ways_out}."
+        return say(
+            "{folder} has a folder by the name of the file, {name}. Move it away.", folder=save_folder(), name=name
+        )
+    return say(
+        "{folder} cannot be written to: {why}. Make room, give write permission, or name another folder at 'cotj:' in "
+        "extra_model_paths.yaml.",
+        folder=save_folder(),
+        why=error.strerror or error,
+    )
 
 
 def check_storable(node: str, size: int) -> None:

@@ -11,6 +11,7 @@ import comfy.samplers
 from comfy.hooks import Hook, TransformerOptionsHook, WeightHook, default_should_register
 from comfy.model_patcher import ModelPatcher
 
+from ...planner.texts import say
 from .fingerprint import Fingerprint
 
 OWN = "cotj"  # what the keys of the pack's own wrappers begin with
@@ -62,7 +63,8 @@ def unknown_steering(guider_or_model: comfy.samplers.CFGGuider | ModelPatcher) -
     if not is_model:
         found = hooks_of(guider_or_model).unknown + found
     return [
-        f"The settings of {what} cannot be read, so whether they are the same as before is unknown." for what in found
+        say("The settings of {what} cannot be read, so whether they are the same as before is unknown.", what=what)
+        for what in found
     ]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from ...planner.texts import Texts, spoken
 from ..reports.plan_claims import WholeRuns
 from .plan_request import MAX_BYTES, answer
 from .shown_dnas import SHOWN
@@ -16,13 +17,25 @@ from .stored_files import StoredFiles
 PATH = "/cotj/plan"
 
 
-def register(routes: web.RouteTableDef, stored: StoredFiles, whole_runs: WholeRuns) -> None:
-    """Add the route to the host's. stored, whole_runs: what the host has and knows, see `answer`."""
+def register(
+    routes: web.RouteTableDef,
+    stored: StoredFiles,
+    whole_runs: WholeRuns,
+    texts_for: Callable[[str], Texts] = lambda accepted: {},
+) -> None:
+    """Add the route to the host's. stored, whole_runs: what the host has and knows, see `answer`.
 
-    def answered(body: bytes) -> str:
-        return json.dumps(answer(body, SHOWN, stored, whole_runs), allow_nan=False)  # NaN is no JSON; it has a reason
+    texts_for: gives the texts of the language that a request's header Accept-Language asks for.
+    """
 
     async def plan(request: web.Request) -> web.Response:
+        texts = texts_for(request.headers.get("Accept-Language", ""))
+
+        def answered(body: bytes) -> str:
+            with spoken(texts):
+                claims = answer(body, SHOWN, stored, whole_runs)
+            return json.dumps(claims, allow_nan=False)  # NaN is no JSON; it has a reason
+
         return await _reply(request, answered)
 
     routes.post(PATH)(plan)

@@ -14,11 +14,12 @@ import numpy as np
 
 from ...planner import DiffusionDNA
 from ...planner.caching.cache_settings import CacheSettings
+from ...planner.texts import say
 from ..reports.cache_claims import CacheOutcome
 from ..reports.plan_claims import WholeRuns
-from ..reports.sampler_claims import PLANNED_LATER, unknown_claims, way_claims
+from ..reports.sampler_claims import planned_later, unknown_claims, way_claims
 from .json_fields import number, numbers, object_of, text, widget_number
-from .planned_run import CONNECTED, LEARN, LEARNED, planned_from
+from .planned_run import CONNECTED, LEARN, LEARNED, name_of, planned_from
 from .shown_dnas import MAX_CALLS, SHOWN, encode, fingerprint
 from .stored_files import StoredFiles
 
@@ -90,10 +91,11 @@ def next_run(
         known = None  # a run of another kind tells nothing of this one
     steps, calls, target = asked["steps"], asked["calls"], asked["target_error"]
     if asked["denoise"] == 0:
-        return unknown_claims("Nothing runs at denoise 0", "The latent passes unchanged.", 0, 0)
+        return unknown_claims(say("Nothing runs at denoise 0"), say("The latent passes unchanged."), 0, 0)
     if calls >= steps and not target:
-        said = "It is KSampler's run: turn 'calls' down for fewer model calls."
-        return unknown_claims(f"All {steps} steps call the model", said, steps, steps, known.sigmas if known else None)
+        said = say("It is KSampler's run: turn 'calls' down for fewer model calls.")
+        head = say("All {steps} steps call the model", steps=steps)
+        return unknown_claims(head, said, steps, steps, known.sigmas if known else None)
     if known and str(calls) in known.results and asked["denoise"] == 1 and not target:
         if of_result := _of_result(known.results[str(calls)], calls, known.sampler, stored):
             return of_result
@@ -116,28 +118,46 @@ def _unstored(
     if planned_on is not None:
         return _planned(asked, known, planned_on, source, whole_runs)
     target = asked["target_error"]
-    share, many = (steps // 3 or 1, "as few as keep the target error") if target else (calls, f"{calls} calls")
+    share, many = calls, say("{calls} calls", calls=calls)
+    if target:
+        share, many = steps // 3 or 1, say("as few as keep the target error")
     if connected:
-        return unknown_claims(f"{many}, planned from {CONNECTED}", PLANNED_LATER, steps, share)
+        return unknown_claims(_planned_from(many, CONNECTED), planned_later(), steps, share)
     why_own = known.why_own if known else ""
     if why_own or not LEARN[learn]:
-        return _own(asked, why_own or "Nothing is known of this model with these settings, and 'learn' is off.")
-    first = "The next run has" if runs == 0 else f"Learned from {runs} of {wanted} runs: the next one has"
-    stored_first = "" if target else ", unless a stored result fits"
-    said = f"{first} all {steps} steps and is learned from{stored_first}. {PLANNED_LATER}"
-    return unknown_claims(f"First all {steps} steps, then {many}", said, steps, share)
+        off = say("Nothing is known of this model with these settings, and 'learn' is off.")
+        return _own(asked, why_own or off)
+    first = say("The next run has all {steps} steps and is learned from", steps=steps)
+    if runs:
+        first = say(
+            "Learned from {runs} of {wanted} runs: the next one has all {steps} steps and is learned from",
+            runs=runs,
+            wanted=wanted,
+            steps=steps,
+        )
+    first = say("{first}.", first=first) if target else say("{first}, unless a stored result fits.", first=first)
+    said = say("{first} {then}", first=first, then=planned_later())
+    return unknown_claims(say("First all {steps} steps, then {many}", steps=steps, many=many), said, steps, share)
+
+
+def _planned_from(many: str, source: str) -> str:
+    return say("{many}, planned from {source}", many=many, source=name_of(source))
 
 
 def _planned(
     asked: Mapping[str, Any], known: KnownKind | None, dna: DiffusionDNA, source: str, whole_runs: WholeRuns
 ) -> dict[str, Any]:
-    """Give the claims of a run that is planned from a DNA. source: what that is, in words."""
+    """Give the claims of a run that is planned from a DNA, which is the source."""
     steps, calls, scheduler = asked["steps"], asked["calls"], asked["scheduler"]
     sampler = known.sampler if known else asked["sampler_name"]
     whole = known.sigmas if known else whole_runs(dna, scheduler, steps, asked["denoise"], asked["sampler_name"])
     if whole is None:
-        said = f"{PLANNED_LATER} What '{scheduler}' makes of this model's noise levels is known then."
-        return unknown_claims(f"{calls} calls, planned from {source}", said, steps, calls)
+        said = say(
+            "{later} What '{scheduler}' makes of this model's noise levels is known then.",
+            later=planned_later(),
+            scheduler=scheduler,
+        )
+        return unknown_claims(_planned_from(say("{calls} calls", calls=calls), source), said, steps, calls)
     settings = CacheSettings(calls, asked["target_error"], "planned", "fitted", 1)
     caches, from_image = known is None or known.caches, asked["denoise"] < 1
     planned = planned_from(dna, source, settings, whole, sampler, caches=caches, from_image=from_image)
@@ -153,7 +173,8 @@ def _planned(
 def _own(asked: Mapping[str, Any], why: str) -> dict[str, Any]:
     """Give the claims of a run along the scheduler, of all its steps where an error is to be kept."""
     steps = asked["steps"] if asked["target_error"] else asked["calls"]
-    return unknown_claims(f"{steps} steps of '{asked['scheduler']}'", why, steps, steps)
+    head = say("{steps} steps of '{scheduler}'", steps=steps, scheduler=asked["scheduler"])
+    return unknown_claims(head, why, steps, steps)
 
 
 def _of_result(name: str, calls: int, sampler: str, stored: StoredFiles) -> dict[str, Any] | None:
@@ -164,9 +185,13 @@ def _of_result(name: str, calls: int, sampler: str, stored: StoredFiles) -> dict
         return None
     taken = record.solver.taken if record.solver else None
     sigmas = taken.solver.sigmas.tolist() if taken else record.sigmas
-    what = "planned sampler" if taken else "schedule"
+    said = (
+        say("The planned sampler of {calls} steps that Optimize Sigmas has stored as {name!r}.", calls=calls, name=name)
+        if taken
+        else say("The schedule of {calls} steps that Optimize Sigmas has stored as {name!r}.", calls=calls, name=name)
+    )
     outcome = CacheOutcome(sigmas, sampler, range(len(sigmas) - 1), has_run=False)
-    return way_claims(outcome, f"The {what} of {calls} steps that Optimize Sigmas has stored as {name!r}.")
+    return way_claims(outcome, said)
 
 
 def _if_there(read: Callable[[object], Content], name: str) -> Content | None:

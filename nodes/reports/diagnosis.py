@@ -13,6 +13,7 @@ from ...planner import Diagnosis, DiffusionDNA, diagnose
 from ...planner.arrays import FloatArray
 from ...planner.diagnose import TAIL, judged_times, tail_end
 from ...planner.distilled import distillation
+from ...planner.texts import say, say_count
 from .figures import DPI, MEASURED, PLANNED, TICKS, across_noise
 
 SIZE = (6.4, 6.4)  # inches
@@ -87,8 +88,13 @@ def _distilled(dna: DiffusionDNA) -> Iterator[str]:
     known = distillation(dna)
     if known is None:
         return
-    limit = ". Adaptive Length Threshold with max_steps 0 takes no more" if known.steps else ""
-    yield f"This model {known.told}{limit}."
+    if known.steps:
+        yield say(
+            "This model {is_distilled}. Adaptive Length Threshold with max_steps 0 takes no more.",
+            is_distilled=known.told,
+        )
+    else:
+        yield say("This model {is_distilled}.", is_distilled=known.told)
 
 
 def _start(dna: DiffusionDNA, found: Diagnosis) -> list[str]:
@@ -96,65 +102,87 @@ def _start(dna: DiffusionDNA, found: Diagnosis) -> list[str]:
         return []
     top, times = found.negative_regions[-1][0], judged_times(dna)
     skipped = _percent(1 - times[top] / times[-1])
-    time = "" if dna.times is None else f" (schedule time {times[top]:.3g})"
+    start = f"{dna.sigmas[top]:.3g}"
+    if dna.times is not None:
+        start = say("{sigma} (schedule time {time:.3g})", sigma=start, time=times[top])
     return [
-        f"Starts at sigma {dna.sigmas[top]:.3g}{time}: the first {skipped} of the range make it worse.",
-        f"Between sigma {dna.sigmas[-1]:.3g} and {dna.sigmas[top]:.3g} the one-step guess gets {_rise(dna, top, -1)} "
-        f"of the DNA's range worse. {_ways_to_skip(dna)}",
+        say("Starts at sigma {start}: the first {share} of the range make it worse.", start=start, share=skipped),
+        say(
+            "Between sigma {high:.3g} and {low:.3g} the one-step guess gets {rise} of the DNA's range worse. {ways}",
+            high=dna.sigmas[-1],
+            low=dna.sigmas[top],
+            rise=_rise(dna, top, -1),
+            ways=_ways_to_skip(dna),
+        ),
     ]
 
 
 def _ways_to_skip(dna: DiffusionDNA) -> str:
     """Name the starts that this DNA allows."""
-    free = "start 'free' with the planner cotj takes the paper's word that it does"
     if dna.power is None:
-        return (
+        return say(
             "Whether it pays to begin below is not known, since this DNA does not know the power of its clean latents: "
-            f"{free}."
+            "start 'free' with the planner cotj takes the paper's word that it does."
         )
-    return f"Plans with start 'auto' or 'costed' begin below it where that pays; {free}."
+    return say(
+        "Plans with start 'auto' or 'costed' begin below it where that pays; start 'free' with the planner cotj takes "
+        "the paper's word that it does."
+    )
 
 
 def _middle(dna: DiffusionDNA, found: Diagnosis) -> list[str]:
     """Describe what lies below the start."""
     if not found.negative_regions:
-        return ["Clean and monotone: every step towards less noise improves the guess."]
+        return [say("Clean and monotone: every step towards less noise improves the guess.")]
     regions = found.negative_regions[:-1] if found.negative_start else found.negative_regions
     spread = dna.errors.max() - dna.errors.min()
     rises = sorted(((dna.errors[low] - dna.errors[high], low, high) for low, high in regions), reverse=True)
     deep = [(low, high) for rise, low, high in rises if rise > NEGLIGIBLE * spread]
     lines = [
-        f"Between sigma {dna.sigmas[high]:.3g} and {dna.sigmas[low]:.3g} a step makes the guess worse, by "
-        f"{_rise(dna, low, high)} of the DNA's range: plans jump over it."
+        say(
+            "Between sigma {high:.3g} and {low:.3g} a step makes the guess worse, by {rise} of the DNA's range: plans "
+            "jump over it.",
+            high=dna.sigmas[high],
+            low=dna.sigmas[low],
+            rise=_rise(dna, low, high),
+        )
         for low, high in deep[:SHOWN]
     ]
     if hidden := len(rises) - len(lines):
-        smaller = "1 smaller rise" if hidden == 1 else f"{hidden} smaller rises"
-        lines.append(f"{smaller} elsewhere{'' if len(deep) > SHOWN else ', within the noise of a measurement'}.")
+        smaller = say_count(hidden, "1 smaller rise", "{number} smaller rises")
+        lines.append(
+            say("{smaller} elsewhere.", smaller=smaller)
+            if len(deep) > SHOWN
+            else say("{smaller} elsewhere, within the noise of a measurement.", smaller=smaller)
+        )
     if not regions:
-        lines.append("From there on every step towards less noise improves the guess.")
+        lines.append(say("From there on every step towards less noise improves the guess."))
     return lines
 
 
 def _end(dna: DiffusionDNA, found: Diagnosis) -> str:
     if found.tail_ratio is None:
-        return (
+        return say(
             "Nothing is gained overall: the guess from pure noise is no worse than the one from the nearly clean "
             "image. Check that the reference is a finished image, or measure at lower guidance."
         )
-    tail = f"in the last {_percent(TAIL)} of the range it is {_percent(found.tail_ratio)} of its mean"
-    if found.gain_decays:
-        return f"Gain decays: {tail}. More steps refine the image; there is no sign of over-cooking."
-    return (
-        f"Gain does not decay: {tail}, so the image keeps changing instead of settling. This model over-cooks beyond "
-        f"about {found.most_steps} steps, from where on a uniform schedule takes whole steps in that tail."
-        f"{_kept_by_adaptive(dna)}"
+    tail = say(
+        "in the last {tail} of the range it is {ratio} of its mean",
+        tail=_percent(TAIL),
+        ratio=_percent(found.tail_ratio),
     )
-
-
-def _kept_by_adaptive(dna: DiffusionDNA) -> str:
+    if found.gain_decays:
+        return say("Gain decays: {tail}. More steps refine the image; there is no sign of over-cooking.", tail=tail)
+    told = say(
+        "Gain does not decay: {tail}, so the image keeps changing instead of settling. This model over-cooks beyond "
+        "about {most} steps, from where on a uniform schedule takes whole steps in that tail.",
+        tail=tail,
+        most=found.most_steps,
+    )
     known = distillation(dna)
-    return "" if known and known.steps else " Adaptive Length Threshold takes no more with max_steps 0."
+    if known and known.steps:
+        return told
+    return say("{told} Adaptive Length Threshold takes no more with max_steps 0.", told=told)
 
 
 def _rise(dna: DiffusionDNA, low: int, high: int) -> str:

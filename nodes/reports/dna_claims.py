@@ -8,7 +8,7 @@ from typing import Any
 from ...planner import DiffusionDNA
 from ...planner.about import architectures
 from ...planner.reading import shortened
-from .phrases import count
+from ...planner.texts import say, say_count
 from .plan_notes import notes_on_steps
 
 SHARES = (0.9, 0.99)  # of the gain
@@ -24,16 +24,21 @@ def dna_claims(dna: DiffusionDNA, curve: Sequence[float]) -> dict[str, Any]:
     names = "/".join(dict.fromkeys(architectures(dna.meta)))
     reached = [(share, next((steps for steps, gain in enumerate(curve, 1) if gain >= share), 0)) for share in SHARES]
     profile = (
-        f"It has the trajectory profile of a run of {count(len(dna.profile.sigmas), 'call')}"
+        say_count(
+            len(dna.profile.sigmas),
+            "It has the trajectory profile of a run of 1 call",
+            "It has the trajectory profile of a run of {number} calls",
+        )
         if dna.profile
-        else "It has no trajectory profile, so planner 'auto' plans as the paper does"
+        else say("It has no trajectory profile, so planner 'auto' plans as the paper does")
     )
+    model = shortened(names, LONGEST) or say("a model")
     return {
         "kind": dna.kind,
         "dna": {"sigmas": dna.sigmas.tolist(), "errors": dna.errors.tolist(), "measure": dna.measure},
         "explained_gain": list(curve),
         "enough": [pair for pair in reached if pair[1]],
-        "headline": f"DNA of {shortened(names, LONGEST) or 'a model'}, at {len(dna.sigmas)} noise levels",
+        "headline": say("DNA of {model}, at {levels} noise levels", model=model, levels=len(dna.sigmas)),
         "reason": "\n".join(filter(None, [_origin(dna), profile, *notes_on_steps(dna, 0)])),
     }
 
@@ -41,6 +46,6 @@ def dna_claims(dna: DiffusionDNA, curve: Sequence[float]) -> dict[str, Any]:
 def _origin(dna: DiffusionDNA) -> str:
     """Say where a DNA comes from, as far as it tells."""
     if sources := dna.meta.get("sources"):
-        return f"the mean of {count(len(sources), 'DNA')}"
+        return say_count(len(sources), "the mean of 1 DNA", "the mean of {number} DNAs")
     about = dna.meta.get("about")
     return shortened(about, LONGEST) if isinstance(about, str) else ""

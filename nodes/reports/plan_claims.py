@@ -12,7 +12,7 @@ import numpy as np
 from ...planner import DiffusionDNA, Graph, Plan, baseline
 from ...planner.arrays import FloatArray
 from ...planner.noise_levels import is_above
-from .phrases import count
+from ...planner.texts import say, say_count
 
 MOST_NODES = 128  # of the costs that a client is sent: more than its picture has pixels for
 NO_JUMP, CODES = 65535, 65534  # codes of costs: 0 is no cost, 1 to 65534 are even in its logarithm
@@ -35,17 +35,19 @@ class Comparison:
         """Put the saving in words, for after "predicted error"."""
         percent = round(100 * self.saving(plan))
         if not percent:
-            return f"as that of {self.name}"
-        return f"{abs(percent)} % {'below' if percent > 0 else 'above'} {self.name}"
+            return say("as that of {name}", name=self.name)
+        if percent > 0:
+            return say("{percent} % below {name}", percent=percent, name=self.name)
+        return say("{percent} % above {name}", percent=-percent, name=self.name)
 
     def headline(self, plan: Plan) -> str:
         """Say in one line what was planned, and what it saves."""
         if not plan.steps:
-            return "No steps at denoise 0"
-        steps = count(plan.steps, "step")
+            return say("No steps at denoise 0")
+        steps = say_count(plan.steps, "1 step", "{number} steps")
         if plan.fell_back and np.array_equal(plan.sigmas, self.sigmas):
-            return f"{steps} of {self.name}, since no plan is predicted to be better"
-        return f"{steps}, predicted error {self.verdict(plan)}"
+            return say("{steps} of {name}, since no plan is predicted to be better", steps=steps, name=self.name)
+        return say("{steps}, predicted error {verdict}", steps=steps, verdict=self.verdict(plan))
 
 
 def hold_against(plan: Plan, sigmas: FloatArray | None = None) -> Comparison:
@@ -56,7 +58,7 @@ def hold_against(plan: Plan, sigmas: FloatArray | None = None) -> Comparison:
     if sigmas is None:
         own = baseline(plan)
         return Comparison(own.name, own.sigmas, own.predicted_error)
-    name = f"the given {max(len(sigmas) - 1, 0)} steps"
+    name = say("the given {steps} steps", steps=max(len(sigmas) - 1, 0))
     top = plan.dna.sigmas[-1]
     if len(sigmas) and is_above(sigmas[0], top):
         raise ValueError(

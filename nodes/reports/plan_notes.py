@@ -9,6 +9,7 @@ import numpy as np
 from ...planner import CURVE_STEPS, DiffusionDNA, Plan, baseline, diagnose, sigma_to_flow
 from ...planner.distilled import distillation
 from ...planner.path_search import Start, starts_worse
+from ...planner.texts import say
 
 MOSTLY_WORSE = (
     "plans by the paper's cost model alone mostly ended farther off than the default schedule in this pack's "
@@ -41,17 +42,26 @@ def notes_on(plan: Plan, start: Start, from_image: bool, published: bool) -> Ite
     own = baseline(plan)
     if own.beats(plan) and not plan.fell_back:
         more = plan.predicted_error / own.predicted_error - 1 if own.predicted_error else np.inf
-        found = (
-            f"by the same measure {own.name} is predicted to be better: this plan's error is {more:.0%} above its own"
+        found = say(
+            "by the same measure {name} is predicted to be better: this plan's error is {more:.0%} above its own",
+            name=own.name,
+            more=more,
         )
-        yield f"{found}. {_kept(published)}"
+        yield say("{found}. {kept}", found=found, kept=_kept(published))
     if plan.fell_back:
-        led = "" if np.array_equal(own.sigmas, plan.sigmas) else ", led through the constraints"
-        yield f"this is {own.name}{led}: no plan of {plan.planner.name} is predicted to be {_better(plan)}"
+        what = own.name
+        if not np.array_equal(own.sigmas, plan.sigmas):
+            what = say("{name}, led through the constraints", name=own.name)
+        yield say(
+            "this is {what}: no plan of {planner} is predicted to be {better}",
+            what=what,
+            planner=plan.planner.name,
+            better=_better(plan),
+        )
     if start == "auto" and starts_worse(plan.dna, plan.begin):
         yield _start(plan, from_image)
     if plan.planner.name == "cotj" and plan.dna.profile is None and not plan.fell_back:
-        yield MOSTLY_WORSE
+        yield say(MOSTLY_WORSE)
     if not from_image:
         yield from notes_on_steps(plan.dna, plan.steps)
 
@@ -60,38 +70,43 @@ def notes_on_steps(dna: DiffusionDNA, steps: int) -> Iterator[str]:
     """Say that the model was distilled for few steps, and where it gets more than it is made for."""
     found, trained = distillation(dna), _trained_steps(dna)
     if found:
-        yield f"the model {found.told}"
+        yield say("the model {is_distilled}", is_distilled=found.told)
     most = trained or _over_cooks_beyond(dna)
     if most and steps > most:
-        over = f"this DNA says that the model over-cooks beyond about {most} steps"
-        if trained:
-            over = f"with {steps} it may over-cook"
-        yield f"{over}. Adaptive Length Threshold with max_steps 0 takes no more"
+        over = (
+            say("with {steps} it may over-cook", steps=steps)
+            if trained
+            else say("this DNA says that the model over-cooks beyond about {most} steps", most=most)
+        )
+        yield say("{over}. Adaptive Length Threshold with max_steps 0 takes no more", over=over)
 
 
 def _better(plan: Plan) -> str:
     least = plan.graph.least_gain
-    return f"better by {least:.0%} or more, and a smaller gain may be none" if least else "better"
+    return say("better by {least:.0%} or more, and a smaller gain may be none", least=least) if least else say("better")
 
 
 def _kept(published: bool) -> str:
     if published:
-        return (
+        return say(
             "It is given all the same, since planner cotj with lever schedule reproduces the authors' code: choose "
             "lever flow for the better of the two"
         )
-    return "It is given all the same, because the constraints allow no other"
+    return say("It is given all the same, because the constraints allow no other")
 
 
 def _start(plan: Plan, from_image: bool) -> str:
     if plan.dna.power is None and not from_image:
-        return (
+        return say(
             "the first steps make the guess worse, but this DNA does not know the power of its clean latents, so "
             "nothing says that skipping them pays: the plan starts at the top"
         )
     if sigma_to_flow(plan.sigmas[0], plan.dna.kind) < plan.begin:
-        return f"the first steps make the guess worse, and the plan skips them: it starts at sigma {plan.sigmas[0]:.3g}"
-    return (
+        return say(
+            "the first steps make the guess worse, and the plan skips them: it starts at sigma {sigma:.3g}",
+            sigma=plan.sigmas[0],
+        )
+    return say(
         "the first steps make the guess worse, but the state that a sampler would have below them is further off: the "
         "plan starts where the run does"
     )

@@ -5,16 +5,22 @@ from __future__ import annotations
 from ...planner import Plan
 from ...planner.about import architectures
 from ...planner.plan_record import PlanRecord
+from ...planner.texts import say
 from .plan_claims import hold_against
 
 
 def describe_plan(plan: Plan, digits: int = 3) -> str:
     """Say what was planned, why, and what it saves. digits: of the sigmas."""
     if not plan.steps:
-        return "Nothing to sample at denoise 0: the latent passes unchanged."
+        return say("Nothing to sample at denoise 0: the latent passes unchanged.")
     comparison = hold_against(plan)
     lines = [
-        f"{comparison.headline(plan)} ({plan.predicted_error:.4g} against {comparison.predicted_error:.4g})",
+        say(
+            "{headline} ({error:.4g} against {other:.4g})",
+            headline=comparison.headline(plan),
+            error=plan.predicted_error,
+            other=comparison.predicted_error,
+        ),
         "sigmas " + ", ".join(f"{sigma:.{digits}g}" for sigma in plan.sigmas),
         plan.reason,
     ]
@@ -26,12 +32,29 @@ def describe_record(record: PlanRecord) -> str:
     lines = []
     if plan := record.plan:
         models = sorted({*architectures(plan.dna.meta), *_experts(plan)})
-        made_for = [f"for {plan.sampler}"] if plan.sampler else []
-        made_for += [f"with {', '.join(models)}"] if models else []
-        lines += [" ".join(["This plan was made by", plan.planner.name, *made_for]) + ".", describe_plan(plan)]
+        lines += [_made(plan.planner.name, plan.sampler, ", ".join(models)), describe_plan(plan)]
     if solver := record.solver:
-        lines.append(record.text or f"A planned solver of {solver.steps} steps, from the weights of {solver.formula}.")
+        told = say(
+            "A planned solver of {steps} steps, from the weights of {formula}.",
+            steps=solver.steps,
+            formula=solver.formula,
+        )
+        lines.append(record.text or told)
     return "\n".join(lines)
+
+
+def _made(planner: str, sampler: str, models: str) -> str:
+    """Say by what a plan was made, and for what, as far as that is known."""
+    known = {"planner": planner, "sampler": sampler, "models": models}
+    if sampler and models:
+        return say("This plan was made by {planner} for {sampler} with {models}.", **known)
+    if sampler:
+        return say("This plan was made by {planner} for {sampler}.", **known)
+    return (
+        say("This plan was made by {planner} with {models}.", **known)
+        if models
+        else say("This plan was made by {planner}.", **known)
+    )
 
 
 def _experts(plan: Plan) -> set[str]:

@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 
 from ...planner.search_record import SearchRecord
-from .phrases import count
+from ...planner.texts import say, say_count
 from .search_summary import SearchSummary, summarise
 from .trial_figures import Ratio
-
-OWN = "the model's own schedule"
 
 
 def result_claims(record: SearchRecord, sampler: str, held: Sequence[int]) -> dict[str, Any]:
@@ -33,38 +31,69 @@ def result_claims(record: SearchRecord, sampler: str, held: Sequence[int]) -> di
         "steps": found.steps,
         "sigmas": list(taken or found.sigmas),
         "compared_sigmas": [*compared.tolist(), 0.0],
-        "compared_with": OWN,
+        "compared_with": _own(),
         "ratio": ratio,
         "held": list(held),
         "headline": headline,
-        "reason": "\n".join([where, f"Found with {sampler}; there are results for {', '.join(map(str, held))} steps"]),
+        "reason": "\n".join([where, _results(sampler, held)]),
     }
+
+
+def _own() -> str:
+    return say("the model's own schedule")
+
+
+def _results(sampler: str, held: Sequence[int]) -> str:
+    steps = ", ".join(map(str, held))
+    return say("Found with {sampler}; there are results for {steps} steps", sampler=sampler, steps=steps)
 
 
 def _gain(found: SearchSummary, planned: bool) -> tuple[str, float | None, str]:
     """Give the gain in a sentence, as a ratio, and on what it was measured."""
-    steps, solver = count(found.steps, "step"), found.solver
+    steps, solver = say_count(found.steps, "1 step", "{number} steps"), found.solver
     if planned and solver:
         own = next((ratio for ratio in solver.ratios if ratio.rival == found.own.name), None)
         if own and found.check:
-            return _sentence(f"The planned sampler of {steps} ends", own, OWN), own.mean, _where(found.check.images)
+            return _of_planned(steps, own, _own()), own.mean, _where(found.check.images)
         last = solver.last.ratio
-        head = _sentence(f"The planned sampler of {steps} ends", last, f"{found.sampler} on the schedule found")
-        return head, last.mean, f"Measured on {count(solver.images, 'image')} that it was not learned on"
+        head = _of_planned(steps, last, say("{sampler} on the schedule found", sampler=found.sampler))
+        where = say_count(
+            solver.images,
+            "Measured on 1 image that it was not learned on",
+            "Measured on {number} images that it was not learned on",
+        )
+        return head, last.mean, where
     ratios, where = (
         (found.check.ratios, _where(found.check.images))
         if found.check
-        else (found.ratios, f"Measured on the {count(found.images, 'image')} that it was found on")
+        else (
+            found.ratios,
+            say_count(
+                found.images,
+                "Measured on the 1 image that it was found on",
+                "Measured on the {number} images that it was found on",
+            ),
+        )
     )
     own = next((ratio for ratio in ratios if ratio.rival == found.own.name), None)
     if own is None:
-        return f"{steps} of {OWN}, which nothing was better than", None, where
-    return _sentence(f"{steps} end", own, OWN), own.mean, where
+        return say("{steps} of {own}, which nothing was better than", steps=steps, own=_own()), None, where
+    gained = {"steps": steps, "ratio": own.mean, "own": _own()}
+    return say("{steps} end at {ratio:.2g} times the distance of {own}", **gained), own.mean, where
 
 
-def _sentence(what: str, ratio: Ratio, other: str) -> str:
-    return f"{what} at {ratio.mean:.2g} times the distance of {other}"
+def _of_planned(steps: str, ratio: Ratio, other: str) -> str:
+    return say(
+        "The planned sampler of {steps} ends at {ratio:.2g} times the distance of {other}",
+        steps=steps,
+        ratio=ratio.mean,
+        other=other,
+    )
 
 
 def _where(images: int) -> str:
-    return f"Measured on {count(images, 'image')} that nothing was chosen by"
+    return say_count(
+        images,
+        "Measured on 1 image that nothing was chosen by",
+        "Measured on {number} images that nothing was chosen by",
+    )

@@ -7,10 +7,8 @@ from typing import Any
 
 from ...planner import Plan
 from ...planner.solvers.behaviour import calls_note
+from ...planner.texts import say, say_count
 from .cache_claims import CacheOutcome, cache_claims
-from .phrases import count
-
-PLANNED_LATER = "Which steps then call the model is known when it has run once."
 
 
 def way_claims(outcome: CacheOutcome, said: str, plan: Plan | None = None) -> dict[str, Any]:
@@ -23,8 +21,16 @@ def way_claims(outcome: CacheOutcome, said: str, plan: Plan | None = None) -> di
     cached = computed < steps
     error = plan.predicted_error if plan else shown["predicted_error"] if cached else None
     measure = outcome.dna.measure if outcome.dna else "error"
-    of_steps = f"{computed} of {steps} steps" if cached else count(steps, "step")
-    head = f"{of_steps} call the model" if cached or calls_note(outcome.sampler) else f"{of_steps}, each a call"
+    of_steps = (
+        say("{computed} of {steps} steps", computed=computed, steps=steps)
+        if cached
+        else say_count(steps, "1 step", "{number} steps")
+    )
+    head = (
+        say("{steps} call the model", steps=of_steps)
+        if cached or calls_note(outcome.sampler)
+        else say("{steps}, each a call", steps=of_steps)
+    )
     return shown | {
         "steps": steps,
         "calls": computed,
@@ -32,6 +38,11 @@ def way_claims(outcome: CacheOutcome, said: str, plan: Plan | None = None) -> di
         "headline": head,
         "reason": "\n".join(filter(None, [said, shown["reason"]])),
     }
+
+
+def planned_later() -> str:
+    """Say when it is known which steps call the model."""
+    return say("Which steps then call the model is known when it has run once.")
 
 
 def unknown_claims(

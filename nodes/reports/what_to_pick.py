@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeVar
 
 from ...planner import Plan
 from ...planner.about import is_predicted
+from ...planner.texts import say, say_count
 
 
 class Range(NamedTuple):
@@ -22,8 +23,9 @@ class Range(NamedTuple):
     high: float
 
     def __str__(self) -> str:
-        low = f"{self.low:g}" if self.low else "below 0.01"
-        return f"{low} to {self.high:g}"
+        if not self.low:
+            return say("below 0.01 to {high:g}", high=self.high)
+        return say("{low:g} to {high:g}", low=self.low, high=self.high)
 
 
 CELLS = 50  # steps of the sampler whose cache was measured
@@ -72,32 +74,52 @@ def what_to_pick(plan: Plan) -> str:
     picks, lines = [], []
     if learned:
         at, (ratio, spent) = learned
-        picks.append(f"Planned Sampler if you can spend {spent:,} calls once")
+        picks.append(say("Planned Sampler if you can spend {spent:,} calls once", spent=spent))
         lines.append(
-            f"- Planned Sampler, by Optimize Sigmas with fit 'sigmas and solver': {ratio} of the default's mean error "
-            f"(euler, simple) with {at} calls; {spent:,} calls once. On two of four models it was no nearer than the "
-            "best of all samplers and schedules, known in hindsight."
+            say(
+                "- Planned Sampler, by Optimize Sigmas with fit 'sigmas and solver': {ratio} of the default's mean "
+                "error (euler, simple) with {at} calls; {spent:,} calls once. On two of four models it was no nearer "
+                "than the best of all samplers and schedules, known in hindsight.",
+                ratio=ratio,
+                at=at,
+                spent=spent,
+            )
         )
     if cache:
         at, ratio = cache
         if ratio.high <= 1:
-            picks.append(f"Cache Steps if you want the picture of a long run, measured with {CELLS} steps")
+            picks.append(
+                say("Cache Steps if you want the picture of a long run, measured with {steps} steps", steps=CELLS)
+            )
         lines.append(
-            f"- Cache Steps, {at} of {CELLS} steps of {sampler}: {ratio} of the error of the best plain shift of {at} "
-            f"steps, from the run of all {CELLS}; one such run once."
+            say(
+                "- Cache Steps, {at} of {steps} steps of {sampler}: {ratio} of the error of the best plain shift of "
+                "{at} steps, from the run of all {steps}; one such run once.",
+                at=at,
+                steps=CELLS,
+                sampler=sampler,
+                ratio=ratio,
+            )
         )
     if planned:
         at, ratio = planned
         if ratio.high <= 1:
-            picks.append("this plan")
+            picks.append(say("this plan"))
         lines.append(
-            f"- Plan CoTj Sigmas, 'auto' with {sampler}: {ratio} of the error of the model's own schedule with {at} "
-            f"steps; {MEASURING} calls once."
+            say(
+                "- Plan CoTj Sigmas, 'auto' with {sampler}: {ratio} of the error of the model's own schedule with {at} "
+                "steps; {calls} calls once.",
+                sampler=sampler,
+                ratio=ratio,
+                at=at,
+                calls=MEASURING,
+            )
         )
-    picks.append("the model's own schedule")
-    lines.append("- The model's own schedule costs nothing; Compare Schedules measures the others against it.")
-    head = f"With {calls} call{'s' if calls != 1 else ''}: {', else '.join(picks)}."
-    measured = "Measured, as a range over the benchmarks' models; below 1 is nearer:"
+    picks.append(say("the model's own schedule"))
+    lines.append(say("- The model's own schedule costs nothing; Compare Schedules measures the others against it."))
+    with_calls = say_count(calls, "With 1 call", "With {number} calls")
+    head = say("{with_calls}: {picks}.", with_calls=with_calls, picks=say(", else ").join(picks))
+    measured = say("Measured, as a range over the benchmarks' models; below 1 is nearer:")
     return "\n".join([head, *([measured] if len(lines) > 1 else []), *lines])
 
 
@@ -107,9 +129,12 @@ def worth_a_search(calls: int) -> str:
     if known is None:
         return ""
     at, (ratio, spent) = known
-    return (
-        f"Planned samplers of {at} calls measured {ratio} of the default's mean error (euler, simple). Optimize Sigmas "
-        f"with fit 'sigmas and solver' finds one in {spent:,} calls, once, and this node takes it from then on."
+    return say(
+        "Planned samplers of {at} calls measured {ratio} of the default's mean error (euler, simple). Optimize Sigmas "
+        "with fit 'sigmas and solver' finds one in {spent:,} calls, once, and this node takes it from then on.",
+        at=at,
+        ratio=ratio,
+        spent=spent,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from ...planner.texts import say
 from ..host.final_latents import Final, FinalLatents, Ran, series_of
 from ..host.progress import show_text
 from ..host.rollout import in_model_space
@@ -61,7 +62,10 @@ class BeforeAndAfter:
         others = [] if ran.is_default else [Ran(self.series, steps, steps) for steps in wanted]
         missing = [other for other in others if FINALS.recall(other) is None]
         for other in missing:
-            show_text(f"to compare: {other.steps} steps of '{self.run.scheduler}'", self.node_id)
+            to_compare = say(
+                "to compare: {steps} steps of '{scheduler}'", steps=other.steps, scheduler=self.run.scheduler
+            )
+            show_text(to_compare, self.node_id)
             way = Way(self.run.sigmas(other.steps), self.run.sampler, "")
             self._keep(other, sample(self.run, way, self.seed, self.node_id)[0])
         return bool(missing)
@@ -83,9 +87,14 @@ class BeforeAndAfter:
         """Say what a planned run was measured to be worth, where the runs are known that it takes."""
         own, default = self.error(ran), self.error(Ran(self.series, ran.calls, ran.calls))
         if own is not None and default and not ran.is_default:
-            yield (
-                f"Measured against all {self.steps} steps: error {own:.3g}, {own / default:.2g} times that of "
-                f"{ran.calls} steps of '{self.run.scheduler}'."
+            yield say(
+                "Measured against all {steps} steps: error {error:.3g}, {ratio:.2g} times that of {calls} steps of "
+                "'{scheduler}'.",
+                steps=self.steps,
+                error=own,
+                ratio=own / default,
+                calls=ran.calls,
+                scheduler=self.run.scheduler,
             )
 
     def claims(self) -> dict[str, Any]:

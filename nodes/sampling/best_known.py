@@ -12,6 +12,7 @@ import torch
 
 from ...planner import DiffusionDNA, Plan
 from ...planner.caching.cache_settings import CacheSettings
+from ...planner.texts import say
 from ..host.folders import changed_at, list_dnas
 from ..host.identity import differences
 from ..host.learned_profile import LearnedProfile, learned_runs, profile_for
@@ -66,7 +67,9 @@ def best_known(run: AskedRun, learn: str, dna: DiffusionDNA | None) -> Way:
     """
     steps = max(len(run.whole) - 1, 0)
     if not steps or (run.calls >= steps and not run.target_error):
-        said = f"All {steps} steps call the model, as with KSampler." if steps else "Nothing runs."
+        said = say("Nothing runs.")
+        if steps:
+            said = say("All {steps} steps call the model, as with KSampler.", steps=steps)
         return Way(run.whole, run.sampler, said)
     stored = None if run.target_error else _stored(run)  # whose error was measured against another run
     return stored or best_unstored(run, learn, dna)
@@ -89,8 +92,8 @@ def best_unstored(run: AskedRun, learn: str, dna: DiffusionDNA | None) -> Way:
     if why := why_nothing_is_learned(run, profile):
         return _own(run, why)
     if not LEARN[learn]:
-        return _own(run, f"Nothing is known of this model with {run.name}, and 'learn' is off.")
-    said = "This run has all its steps, to be learned from."
+        return _own(run, say("Nothing is known of this model with {sampler}, and 'learn' is off.", sampler=run.name))
+    said = say("This run has all its steps, to be learned from.")
     return Way(run.whole, run.sampler, said, cache=settings, profile=profile, learns=True)
 
 
@@ -102,7 +105,7 @@ def why_not_cached(profile: LearnedProfile | None) -> str:
 def why_nothing_is_learned(run: AskedRun, profile: LearnedProfile | None) -> str:
     """Say why no run of this kind is learned from, whatever 'learn' is; an empty text where runs are."""
     if profile is None:
-        return "Nothing can be learned from a latent with several parts, such as video with sound."
+        return say("Nothing can be learned from a latent with several parts, such as video with sound.")
     if why := why_not_cached(profile):
         return why
     if profile.path in _not_stored:
@@ -110,7 +113,10 @@ def why_nothing_is_learned(run: AskedRun, profile: LearnedProfile | None) -> str
             return _not_stored[profile.path]
         del _not_stored[profile.path]
     if run.masked:
-        return f"Nothing is known of this model with {run.name}, and nothing is learned from a run with a noise mask."
+        return say(
+            "Nothing is known of this model with {sampler}, and nothing is learned from a run with a noise mask.",
+            sampler=run.name,
+        )
     return ""
 
 
@@ -118,7 +124,7 @@ def note_outcome(way: Way, outcome: CacheOutcome) -> None:
     """Remember why a run was whole for nothing: the next one of its kind takes another way."""
     for reason, noted in (("never", _never_cached), ("not stored", _not_stored)):
         if way.cache and way.profile and outcome.taught_nothing == reason:
-            noted[way.profile.path] = "\n".join(["An earlier run had all its steps:", *outcome.notes])
+            noted[way.profile.path] = "\n".join([say("An earlier run had all its steps:"), *outcome.notes])
 
 
 def profile_of(run: AskedRun) -> LearnedProfile | None:
@@ -148,8 +154,12 @@ def stored_results(run: AskedRun) -> Iterator[tuple[int, str, Way]]:
             sigmas, sampler = given(schedules.searches[steps], run.sampler)
             solver = planned_solver_of(sampler)  # it runs in place of the sampler
             if not schedules.misfits({key: value for key, value in here.items() if not solver or key != "sampler"}):
-                what = "planned sampler" if solver else "schedule"
-                said = f"The {what} of {steps} steps ran that Optimize Sigmas has stored as {name!r}."
+                held = {"steps": steps, "name": name}
+                said = (
+                    say("The planned sampler of {steps} steps ran that Optimize Sigmas has stored as {name!r}.", **held)
+                    if solver
+                    else say("The schedule of {steps} steps ran that Optimize Sigmas has stored as {name!r}.", **held)
+                )
                 yield steps, name, Way(torch.tensor(sigmas, dtype=torch.float32), sampler, said, stored=True)
 
 
@@ -187,5 +197,7 @@ def _from_dna(
 
 def _own(run: AskedRun, why: str) -> Way:
     if run.target_error:
-        return Way(run.whole, run.sampler, f"All {run.steps} steps ran, as the target error asks for.\n{why}")
-    return Way(run.sigmas(run.calls), run.sampler, f"The schedule {run.scheduler} of {run.calls} steps ran.\n{why}")
+        said = say("All {steps} steps ran, as the target error asks for.", steps=run.steps)
+        return Way(run.whole, run.sampler, f"{said}\n{why}")
+    said = say("The schedule {scheduler} of {calls} steps ran.", scheduler=run.scheduler, calls=run.calls)
+    return Way(run.sigmas(run.calls), run.sampler, f"{said}\n{why}")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...planner import DiffusionDNA
+from ...planner.texts import say
 from ..live.sampler_request import KIND, KnownKind, next_run, sampler_request
 from ..reports.cache_claims import CacheOutcome
 from ..reports.sampler_claims import unknown_claims, way_claims
@@ -26,7 +27,7 @@ def run_shown(
         try:
             shown = next_run(values, kind, dna, dna is not None, STORED)
         except ValueError as error:  # a file that cannot be read again must not cost the latent
-            shown = unknown_claims("The next run is not known", str(error), way.steps, run.calls)
+            shown = unknown_claims(say("The next run is not known"), str(error), way.steps, run.calls)
     else:
         planned_on = way.plan.dna if way.plan else outcome.dna
         shown = way_claims(replace(outcome, dna=planned_on), way.said, way.plan)

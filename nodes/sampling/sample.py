@@ -10,6 +10,7 @@ import latent_preview
 import torch
 
 from ...planner.solvers.behaviour import calls_note
+from ...planner.texts import say
 from ..host.cached_model import CachedModel
 from ..host.sampler_names import sampler_name
 from ..reports.cache_claims import CacheOutcome
@@ -49,27 +50,42 @@ def told(way: Way, outcome: CacheOutcome) -> list[str]:
     """Say in lines what ran, and why in that way."""
     computed = computed_by(way, outcome)
     if len(computed) < way.steps:
-        head = f"{len(computed)} of {way.steps} steps called the model: {', '.join(map(str, computed))}"
+        head = say(
+            "{count} of {steps} steps called the model: {computed}",
+            count=len(computed),
+            steps=way.steps,
+            computed=", ".join(map(str, computed)),
+        )
     else:
-        few = way.steps <= FEW  # below more sigmas, the rest of the text would be out of sight in the node
-        sigmas = f", from {', '.join(f'{float(sigma):.3g}' for sigma in way.sigmas[:-1])}" if few else ""
-        head = f"{way.steps} steps ran{sigmas}"
+        head = say("{steps} steps ran", steps=way.steps)
+        if way.steps <= FEW:  # below more sigmas, the rest of the text would be out of sight in the node
+            sigmas = ", ".join(f"{float(sigma):.3g}" for sigma in way.sigmas[:-1])
+            head = say("{steps} steps ran, from {sigmas}", steps=way.steps, sigmas=sigmas)
     # A planned sampler, which may run in the place of the one that is asked for, makes one call in each step.
-    calls = [f"{note}."] if way.steps and (note := calls_note(sampler_name(way.sampler))) else []
+    calls = [say("{sentence}.", sentence=note)] if way.steps and (note := calls_note(sampler_name(way.sampler))) else []
     if way.learns and not outcome.has_run:  # its notes are those of the next run, if Cache Steps made it
         return [head, way.said, *calls]
     said = way.said
     if outcome.taught_nothing:  # so the run was not what its way says
-        said = f"This run had all its steps{', to be learned from, and taught nothing' if way.learns else ''}."
+        said = say("This run had all its steps.")
+        if way.learns:
+            said = say("This run had all its steps, to be learned from, and taught nothing.")
     return [head, said, *outcome.notes, *calls]
 
 
 def told_of_next(way: Way) -> str:
     """Say what follows a run that was to be learned from. way: of the next run."""
     if way.learns:
-        return "The next run of this kind has all its steps too."
+        return say("The next run of this kind has all its steps too.")
     if way.cache and way.cache.target_error:
-        return f"In the next run of this kind as few of {way.steps} steps call the model as keep the target error."
+        return say(
+            "In the next run of this kind as few of {steps} steps call the model as keep the target error.",
+            steps=way.steps,
+        )
     if way.cache:
-        return f"In the next run of this kind {way.cache.calls} of {way.steps} steps call the model."
-    return f"The next run of this kind has {way.steps} steps, and each calls the model."
+        return say(
+            "In the next run of this kind {calls} of {steps} steps call the model.",
+            calls=way.cache.calls,
+            steps=way.steps,
+        )
+    return say("The next run of this kind has {steps} steps, and each calls the model.", steps=way.steps)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ..dna import DiffusionDNA
 from ..solvers.behaviour import SAMPLERS, is_ancestral
 from ..solvers.formulas import solver_of
+from ..texts import say
 from .cache_plan import CachePlan, Rule, Steps
 from .checks import needs_no_profile
 from .plan_cache import plan_cache
@@ -43,7 +44,12 @@ class CacheSettings:
         reached = replace(self, steps="evenly" if self.steps == "evenly" else "dna", rule="hold")
         if reached == self:
             return self, []
-        return reached, [f"With {sampler}, which may add noise, steps are '{reached.steps}' and the rule is 'hold'."]
+        told = say(
+            "With {sampler}, which may add noise, steps are '{steps}' and the rule is 'hold'.",
+            sampler=sampler,
+            steps=reached.steps,
+        )
+        return reached, [told]
 
 
 def plan_for(
@@ -58,11 +64,16 @@ def plan_for(
     settings, notes = settings.within_reach(sampler)
     if dna is None:
         if not settings.needs_no_dna:
-            raise ValueError("nothing has been learned for this run yet: run once")
+            raise ValueError(say("nothing has been learned for this run yet: run once"))
         return _evenly(np.asarray(sigmas, np.float64), settings.calls, sampler), notes
     if dna.profile is None and not needs_no_profile(settings.steps, settings.rule):
         settings = replace(settings, steps="evenly" if settings.steps == "evenly" else "dna", rule="hold")
-        notes.append(f"The DNA has no profile, so steps are '{settings.steps}', and guesses are held, not forecast.")
+        notes.append(
+            say(
+                "The DNA has no profile, so steps are '{steps}', and guesses are held, not forecast.",
+                steps=settings.steps,
+            )
+        )
     target = settings.target_error
     # At the start of its steps, a sampler without a formula here has about the guesses that Euler has.
     known = solver_of(sampler) or is_ancestral(sampler, dna.kind)
@@ -76,9 +87,14 @@ def plan_for(
         rule=settings.rule,
     )
     if target > 0 and plan.computed.all():
-        notes.append(f"Fewer steps are not predicted to keep the error below {target:g}.")
+        notes.append(say("Fewer steps are not predicted to keep the error below {target:g}.", target=target))
     if not known and dna.profile is not None:
-        notes.append(f"{sampler} has no formula here, so its steps and its predicted error are those of euler.")
+        notes.append(
+            say(
+                "{sampler} has no formula here, so its steps and its predicted error are those of euler.",
+                sampler=sampler,
+            )
+        )
     return plan, [*notes, *filter(None, [plan.reason])]
 
 

@@ -12,6 +12,7 @@ from ..arrays import FloatArray, vector
 from ..dna import DiffusionDNA, check_errors
 from ..solvers.behaviour import is_ancestral
 from ..solvers.formulas import solver_of
+from ..texts import say, say_count
 from .cache_plan import CachePlan, Rule, Steps
 from .checks import check_options, check_sampler, check_schedule, misfit, needs_no_profile
 from .choose_steps import StepChoice, stretch_costs
@@ -172,15 +173,20 @@ def reason(plan: CachePlan) -> str:
     """Say what a user should know about a plan; empty where it does what was asked for."""
     if not plan.may_be_worse_than_plan:
         return ""
-    steps = "1 step" if plan.calls == 1 else f"{plan.calls} steps"
+    steps = say_count(plan.calls, "1 step", "{number} steps")
     assert plan.plan_error is not None
-    predicted = f"(predicted errors: {plan.plan_error:.2g} and {plan.predicted_error:.2g})"
     if plan.plan_error < plan.predicted_error:
-        return (
-            f"A planned schedule of {steps} is predicted to end nearer than this cache of as many calls {predicted}. "
-            f"Use Plan CoTj Sigmas with {steps} instead."
+        return say(
+            "A planned schedule of {steps} is predicted to end nearer than this cache of as many calls (predicted "
+            "errors: {schedule:.2g} and {cache:.2g}). Use Plan CoTj Sigmas with {steps} instead.",
+            steps=steps,
+            schedule=plan.plan_error,
+            cache=plan.predicted_error,
         )
-    return (
-        f"A planned schedule of {steps} is predicted to end about as near as this cache of as many calls {predicted}, "
-        f"and may well end nearer. Try Plan CoTj Sigmas with {steps}."
+    return say(
+        "A planned schedule of {steps} is predicted to end about as near as this cache of as many calls (predicted "
+        "errors: {schedule:.2g} and {cache:.2g}), and may well end nearer. Try Plan CoTj Sigmas with {steps}.",
+        steps=steps,
+        schedule=plan.plan_error,
+        cache=plan.predicted_error,
     )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from ..dna import DiffusionDNA, flow_to_sigma
 from ..graph import Planner
 from ..noise_levels import RESOLUTION
 from ..solvers.behaviour import SAMPLERS, is_ancestral, warning
 from ..solvers.formulas import is_multistep, solver_of
+from ..texts import say
 from .cotj import CoTj, Lever
 from .gits import Gits
 from .propagated import Multistep, Propagated
@@ -20,16 +19,7 @@ from .stages import Stages
 # Of a profile's run in the part that is run. Its last step ends on the very guess that it starts from, and a schedule
 # of the run's own calls has no defect at all: of fewer calls nearly every plan would look free of error.
 LEAST_CALLS = 4
-_WHERE = {-1: "denser in the middle", 0: "evenly spread", 1: "denser at both ends"}
-NO_PROFILE = (
-    "this DNA has no trajectory profile. With one, the plan would be made for the sampler itself, and Cache Steps "
-    "could forecast: measure a DNA with your model, or let Record DNA keep your runs and take their mean in Predict DNA"
-)
 GITS = Gits()
-UNCERTAIN = (
-    "planner stages: this DNA holds the uncertainty of the guess, so the more uncertain stages get more sub-steps. "
-    "What is called the predicted error only compares schedules by that: it is no error"
-)
 PLANNER_NAMES = ("cotj", "smooth", "gits", "propagated", "multistep", "stages")
 
 
@@ -59,24 +49,55 @@ def planner_named(
 def best_planner(dna: DiffusionDNA, sampler: str) -> tuple[Planner, str]:
     """Choose the planner whose plans ended nearest to the long run in `benchmarks reachability`, and say why."""
     if dna.measure == "uncertainty":
-        return Stages(), UNCERTAIN
+        return Stages(), _uncertain()
     if dna.profile is None:
-        return CoTj(), f"planner cotj: {NO_PROFILE}"
+        return CoTj(), say(
+            "planner cotj: this DNA has no trajectory profile. With one, the plan would be made for the sampler "
+            "itself, and Cache Steps could forecast: measure a DNA with your model, or let Record DNA keep your runs "
+            "and take their mean in Predict DNA"
+        )
     best = Smooth(sampler)
     clock, usual = best.clock(dna), best.usual_clock(dna)
     planned_for = solver_of(sampler) and sampler
-    steps = f"equal steps of shift {clock.shift:g}, {_WHERE[np.sign(clock.ends)]}"
+    steps = say("equal steps of shift {shift:g}, {where}", shift=clock.shift, where=_where(clock.ends))
     if clock == usual:
-        reason = (
-            f"planner smooth: {planned_for or 'euler'} takes {steps}, as usually serves it on such models; the DNA's "
-            "profile predicts no gain elsewhere that outweighs it"
+        reason = say(
+            "planner smooth: {sampler} takes {steps}, as usually serves it on such models; the DNA's profile predicts "
+            "no gain elsewhere that outweighs it",
+            sampler=planned_for or "euler",
+            steps=steps,
         )
     else:
-        reason = f"planner smooth: by the DNA's profile {planned_for or 'euler'} runs best in {steps}"
-    if not planned_for:
-        noise = "adds noise and " if sampler in SAMPLERS and SAMPLERS[sampler].noise else ""
-        reason += f"; {sampler} {noise}has no formula here, so it is planned for as euler is"
-    return best, reason
+        reason = say(
+            "planner smooth: by the DNA's profile {sampler} runs best in {steps}",
+            sampler=planned_for or "euler",
+            steps=steps,
+        )
+    if planned_for:
+        return best, reason
+    if sampler in SAMPLERS and SAMPLERS[sampler].noise:
+        return best, say(
+            "{reason}; {sampler} adds noise and has no formula here, so it is planned for as euler is",
+            reason=reason,
+            sampler=sampler,
+        )
+    return best, say(
+        "{reason}; {sampler} has no formula here, so it is planned for as euler is", reason=reason, sampler=sampler
+    )
+
+
+def _where(ends: float) -> str:
+    """Say where a clock's steps are denser. ends: above 0 at both ends."""
+    if ends == 0:
+        return say("evenly spread")
+    return say("denser at both ends") if ends > 0 else say("denser in the middle")
+
+
+def _uncertain() -> str:
+    return say(
+        "planner stages: this DNA holds the uncertainty of the guess, so the more uncertain stages get more sub-steps. "
+        "What is called the predicted error only compares schedules by that: it is no error"
+    )
 
 
 def choose_planner(
@@ -96,15 +117,16 @@ def choose_planner(
     needs_profile = name not in ("cotj", "stages")
     if needs_profile and begin is not None and not _profile_reaches(dna, begin):
         below = flow_to_sigma(begin, dna.kind)
-        why = (
-            f"planner cotj: the DNA's profile knows too little below sigma {below:.3g}, so the DNA's own curve decides"
+        why = say(
+            "planner cotj: the DNA's profile knows too little below sigma {below:.3g}, so the DNA's own curve decides",
+            below=below,
         )
         name = "cotj"
     if name == "auto":
         best, why = best_planner(dna, sampler)
         name = best.name
     if name == "stages":
-        why = UNCERTAIN
+        why = _uncertain()
     planner = planner_named(name, sampler, lever, is_ancestral(sampler, dna.kind), gits)
     of_its_steps = name in ("smooth", "multistep") or (name == "gits" and gits.sampler == sampler)
     knows_its_steps = of_its_steps and is_multistep(sampler)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..noise_levels import Kind
+from ..texts import say
 from .formulas import solver_of
 
 Step = Literal["euler", "ancestral", "own"]
@@ -94,9 +95,11 @@ def calls_note(sampler: str) -> str:
     behaviour = SAMPLERS.get(sampler)
     if behaviour is None or behaviour.calls in ((1, 0), None):
         return ""
-    return (
-        f"{sampler} calls the model {formula(behaviour)} times in N steps: 'calls' counts the steps that call it, and "
-        "not each call"
+    return say(
+        "{sampler} calls the model {formula} times in N steps: 'calls' counts the steps that call it, and not each "
+        "call",
+        sampler=sampler,
+        formula=formula(behaviour),
     )
 
 
@@ -109,23 +112,32 @@ def is_ancestral(sampler: str, kind: Kind) -> bool:
 def warning(sampler: str, kind: Kind) -> str | None:
     """Say why a plan made for first-order steps is not what this sampler needs; None where it is."""
     if sampler not in SAMPLERS and solver_of(sampler) is None:
-        return f"{sampler} is no sampler that was measured: the plan is made for euler"
+        return say("{sampler} is no sampler that was measured: the plan is made for euler", sampler=sampler)
     behaviour = SAMPLERS.get(sampler, _MULTISTEP)  # the pack's own have formulas with a memory
     if behaviour.skips:
-        return f"{sampler} chooses its noise levels itself: of the plan it keeps only the first and the last"
+        return say(
+            "{sampler} chooses its noise levels itself: of the plan it keeps only the first and the last",
+            sampler=sampler,
+        )
     if (behaviour.flow if kind == "flow" else behaviour.ve) != "own":
         return None
     if behaviour.calls != (1, 0):
-        return (
-            f"{sampler} calls the model {formula(behaviour)} times in N steps, and its steps are more accurate than "
-            "those that the plan is made for: compare with the default schedule at as many calls"
+        return say(
+            "{sampler} calls the model {formula} times in N steps, and its steps are more accurate than those that the "
+            "plan is made for: compare with the default schedule at as many calls",
+            sampler=sampler,
+            formula=formula(behaviour),
         )
     if behaviour.memory:
-        return (
-            f"{sampler} builds on earlier steps: a plan made for euler can be worse for it than the default schedule, "
-            "so compare the two"
+        return say(
+            "{sampler} builds on earlier steps: a plan made for euler can be worse for it than the default schedule, "
+            "so compare the two",
+            sampler=sampler,
         )
-    return f"{sampler} steps in another way than euler, for which the plan is made: compare with the default schedule"
+    return say(
+        "{sampler} steps in another way than euler, for which the plan is made: compare with the default schedule",
+        sampler=sampler,
+    )
 
 
 def calls_of(sampler: str, steps: int) -> int:

@@ -17,8 +17,8 @@ def ours(client):
     return {name: info for name, info in client.object_info().items() if name.startswith("CoTj")}
 
 
-def read(language):
-    return json.loads((FOLDER / language / "nodeDefs.json").read_text(encoding="utf-8"))
+def read(language, name="nodeDefs"):
+    return json.loads((FOLDER / language / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def keys(defs):
@@ -72,6 +72,7 @@ def test_the_host_serves_both_languages(client):
     served = client._get("/i18n")
     for language in LANGUAGES:
         assert served[language]["nodeDefs"].items() >= read(language).items()
+        assert served[language]["cotj"] == read(language, "main")["cotj"]
 
 
 def test_every_node_has_help_in_both_languages(server, ours):

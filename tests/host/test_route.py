@@ -19,9 +19,9 @@ DNA = DiffusionDNA(TIMES.astype(np.float32), 0.01 + TIMES**3, shift=TimeShift("s
 VALUES = {"steps": 7, "denoise": 1.0, "planner": "auto", "sampler": "euler", "lever": "flow", "start": "top"}
 
 
-def post(server, body, path="/cotj/plan"):
+def post(server, body, path="/cotj/plan", **headers):
     try:
-        with urllib.request.urlopen(urllib.request.Request(server.url + path, body), timeout=60) as reply:
+        with urllib.request.urlopen(urllib.request.Request(server.url + path, body, headers), timeout=60) as reply:
             return reply.status, json.load(reply)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
@@ -48,6 +48,22 @@ def test_what_a_node_shows_asks_for_that_very_plan_again(client, server):
     status, told = post(server, json.dumps(asked).encode())
     assert status == 200
     assert told == shown
+
+
+def test_it_answers_in_the_language_of_the_page_and_so_do_the_nodes_then(client, server):
+    dna_file.write(server.models / "cotj", "route", DNA)
+    graph = Graph()
+    node = plan(graph, graph.add("CoTjLoadDNA", name="route")[0], steps=11)
+    graph.show(node[3])
+    _, english = post(server, sent())
+    assert english["headline"].startswith("7 steps, predicted error ")
+    try:
+        _, chinese = post(server, sent(), **{"Accept-Language": "zh"})
+        assert chinese["headline"].startswith("7 步，预测误差比模型自身的调度低 ")
+        assert chinese["sigmas"] == english["sigmas"]
+        assert client.run(graph.nodes).outputs[node.id]["cotj_plan"][0]["headline"].startswith("11 步，预测误差")
+    finally:
+        assert post(server, sent())[1] == english
 
 
 def test_a_dna_is_sent_only_where_the_server_does_not_know_it(server):

@@ -2,6 +2,7 @@
 // the run of all steps that both are held against.
 
 import { short } from "./plan_view.js";
+import { list, say } from "./words.js";
 
 const RUN_WITH = ["steps", "cfg", "sampler_name", "scheduler", "denoise"]; // widgets that runs share, beside the seed
 
@@ -18,17 +19,17 @@ export function gallery(claims, known, values, isOther, imageAt) {
   const steps = known?.values.steps ?? values.steps;
   const find = (kind, count) => known?.[kind][count] ?? null;
   const [all, before, after] = [find("default", steps), find("default", calls), find("planned", calls)];
-  const notYet = `not run yet with ${calls} call${calls === 1 ? "" : "s"}`;
+  const notYet = calls === 1 ? say("not run yet with 1 call") : say("not run yet with {calls} calls", { calls });
   const tile = (name, colour, found, figure, missing) => {
-    const absent = found ? "no preview of such a latent: connect a VAE" : missing;
-    const said = `${name}: ${found ? [figure, whichOf(known)].filter(Boolean).join(", ") : missing}`;
+    const absent = found ? say("no preview of such a latent: connect a VAE") : missing;
+    const said = say("{name}: {found}", { name, found: found ? list([figure, whichOf(known)]) : missing });
     return { name, colour, image: found?.picture ? imageAt(found.picture) : null, figure: found ? figure : "", missing: absent, said };
   };
-  const whole = tile(`all ${steps} steps`, "text", all, "what both aim at", "not run yet");
+  const whole = tile(say("all {steps} steps", { steps }), "text", all, say("what both aim at"), say("not run yet"));
   if (calls >= steps) return { tiles: [whole], isFaint: differs, ...verdict([all], known, steps, differs) };
   const tiles = [
-    tile(`default, ${calls} calls`, "compared", before, error(before), `${notYet}: 'compare' shows it`),
-    tile(`planned, ${calls} calls`, "planned", after, error(after, claims.predicted_error), notYet),
+    tile(say("default, {calls} calls", { calls }), "compared", before, error(before), say("{not_yet}: 'compare' shows it", { not_yet: notYet })),
+    tile(say("planned, {calls} calls", { calls }), "planned", after, error(after, claims.predicted_error), notYet),
   ];
   tiles[1].isStrong = shareOf(before, after) < 1;
   return { tiles: all ? [...tiles, whole] : tiles, isFaint: differs, ...verdict([before, after, all], known, steps, differs) };
@@ -36,8 +37,8 @@ export function gallery(claims, known, values, isOther, imageAt) {
 
 /** The figure under a picture. predicted: the error that is expected where none was measured, or null. */
 function error(found, predicted = null) {
-  if (found && found.error !== null) return `${short(found.error)} measured`;
-  return predicted === null ? "not measured" : `${short(predicted)} predicted`;
+  if (found && found.error !== null) return say("{error} measured", { error: short(found.error) });
+  return predicted === null ? say("not measured") : say("{error} predicted", { error: short(predicted) });
 }
 
 /** What of the default's error the planned run has; NaN where one of them was not measured. */
@@ -46,15 +47,19 @@ const shareOf = (before, after) => (before?.error && after && after.error !== nu
 /** The line below the pictures: {verdict, isStrong}. */
 function verdict(found, known, steps, differs) {
   const share = shareOf(...found);
-  if (!known) return { verdict: "here is what runs end in", isStrong: false };
-  if (differs) return { verdict: `of the last run, ${whichOf(known)}: the next is another`, isStrong: false };
-  const rough = found.some((one) => one && !one.decoded) ? "previews, " : "";
-  if (!Number.isNaN(share)) return { verdict: `${short(share)} times the default's error, ${rough}${whichOf(known)}`, isStrong: share < 1 };
-  const unmeasured = found.some((one) => one && one.error === null) ? `not measured before all ${steps} steps run, ` : rough;
-  return { verdict: `${unmeasured}${whichOf(known)}`, isStrong: false };
+  if (!known) return { verdict: say("here is what runs end in"), isStrong: false };
+  const which = whichOf(known);
+  if (differs) return { verdict: say("of the last run, {which}: the next is another", { which }), isStrong: false };
+  const rough = found.some((one) => one && !one.decoded) && say("previews");
+  if (!Number.isNaN(share)) {
+    const gained = say("{share} times the default's error", { share: short(share) });
+    return { verdict: list([gained, rough, which]), isStrong: share < 1 };
+  }
+  const isUnmeasured = found.some((one) => one && one.error === null);
+  return { verdict: list([isUnmeasured ? say("not measured before all {steps} steps run", { steps }) : rough, which]), isStrong: false };
 }
 
 /** Of which seed, item and frame the pictures are. */
 export function whichOf({ seed, items, frames }) {
-  return [items > 1 && `first of ${items}`, frames > 1 && "middle frame", `seed ${seed}`].filter(Boolean).join(", ");
+  return list([items > 1 && say("first of {items}", { items }), frames > 1 && say("middle frame"), say("seed {seed}", { seed })]);
 }

@@ -6,6 +6,7 @@ import { LiveWidget } from "./live_widget.js";
 import { imageAt } from "./pictures.js";
 import { short } from "./plan_view.js";
 import { source } from "./upstream.js";
+import { list, say } from "./words.js";
 
 const MOST = 24; // comparisons that are kept, of one model, prompt and seed
 const SCHEDULE = /^schedules\./; // the inputs that grow
@@ -13,9 +14,9 @@ const SCHEDULE = /^schedules\./; // the inputs that grow
 export class ComparisonWidget extends LiveWidget {
   static sizes = { least: 220, width: 400, height: 260 };
   static picture = { draw, ghost, reading };
-  static empty = [
-    "Nothing measured yet",
-    "Here stands the picture that each schedule ends in, with its error. Connect guider, noise, sampler and latent_image, and run.",
+  static empty = () => [
+    say("Nothing measured yet"),
+    say("Here stands the picture that each schedule ends in, with its error. Connect guider, noise, sampler and latent_image, and run."),
   ];
 
   /** What is asked for: the comparison at the numbers of steps that the nodes before have now. */
@@ -70,15 +71,20 @@ export class ComparisonWidget extends LiveWidget {
   words({ schedules, reference }) {
     const errors = schedules.map(({ mse }) => mean(mse));
     const best = errors.indexOf(Math.min(...errors.filter((error) => error !== null)));
-    const steps = reference.steps === null ? "the reference" : `${reference.steps} steps of ${reference.sampler}`;
-    const title = best < 0 ? "No run ended in finite values" : `${schedules[best].label} ends nearest, error ${short(errors[best])}`;
-    const items = reference.items > 1 ? `, the mean of ${reference.items} items` : "";
-    const calls = schedules.map((schedule) => `${schedule.label}: ${schedule.calls} calls`).join(", ");
-    return [title, `Measured against ${steps}${items}.`, calls];
+    const aim = reference.steps === null ? say("the reference") : say("{steps} steps of {sampler}", reference);
+    const title =
+      best < 0
+        ? say("No run ended in finite values")
+        : say("{label} ends nearest, error {error}", { label: schedules[best].label, error: short(errors[best]) });
+    const measured =
+      reference.items > 1
+        ? say("Measured against {aim}, the mean of {items} items.", { aim, items: reference.items })
+        : say("Measured against {aim}.", { aim });
+    return [title, measured, list(schedules.map((schedule) => say("{label}: {calls} calls", schedule)))];
   }
 
   notes() {
-    return [this.changed && "What is compared is made from something else now: run again to measure that.", ...super.notes()];
+    return [this.changed && say("What is compared is made from something else now: run again to measure that."), ...super.notes()];
   }
 }
 
@@ -91,21 +97,24 @@ const mean = (values) => (values?.every((value) => value !== null) ? values.redu
 function galleryOf({ schedules, reference, wanted }, imageFor) {
   const best = Math.min(...schedules.map(({ mse }) => mean(mse) ?? Infinity));
   const image = (place) => (place ? imageFor(place) : null);
-  const none = "no preview of such a latent: connect a VAE";
+  const none = say("no preview of such a latent: connect a VAE");
   const tiles = schedules.map(({ label, steps, calls, mse, psnr, picture }, i) => {
     if (wanted && wanted[i] !== steps) {
-      const missing = `not run yet with ${wanted[i]} steps`;
-      return { name: label, colour: "faint", figure: "", image: null, missing, said: `${label}: ${missing}` };
+      const missing = say("not run yet with {steps} steps", { steps: wanted[i] });
+      const said = say("{name}: {found}", { name: label, found: missing });
+      return { name: label, colour: "faint", figure: "", image: null, missing, said };
     }
     const error = mean(mse);
     const isStrong = error === best;
-    const figure = error === null ? "not finite" : `${short(error)} measured`;
-    const more = mean(psnr) === null ? "" : `, PSNR ${mean(psnr).toFixed(1)} dB`;
-    const said = `${label}: ${calls} calls, ${figure}${more}`;
+    const figure = error === null ? say("not finite") : say("{error} measured", { error: short(error) });
+    const name = say("{label}, {calls} calls", { label, calls });
+    const said = list([say("{label}: {calls} calls", { label, calls }), figure, mean(psnr) !== null && `PSNR ${mean(psnr).toFixed(1)} dB`]);
     const colour = isStrong ? "planned" : "compared";
-    return { name: `${label}, ${calls} calls`, colour, figure, image: image(picture), missing: none, isStrong, said };
+    return { name, colour, figure, image: image(picture), missing: none, isStrong, said };
   });
-  const name = reference.steps === null ? "reference" : `${reference.steps} steps`;
-  const aim = { name, colour: "text", figure: "the reference", image: image(reference.picture), missing: none, said: `the reference: ${name}` };
-  return { tiles: [...tiles, aim], verdict: `${reference.decoded ? "" : "previews, "}${whichOf(reference)}`, isStrong: false };
+  const name = reference.steps === null ? say("reference") : say("{steps} steps", reference);
+  const figure = say("the reference");
+  const said = say("{name}: {found}", { name: figure, found: name });
+  const aim = { name, colour: "text", figure, image: image(reference.picture), missing: none, said };
+  return { tiles: [...tiles, aim], verdict: list([!reference.decoded && say("previews"), whichOf(reference)]), isStrong: false };
 }

@@ -8,6 +8,7 @@ import { costColours } from "./colours.js";
 import { acrossNoise, dnaMarks, downNoise, drawDna, drawGain, ghostDna, ghostGain, isInside, noiseTicks, panelIn, readDna, readGain, ticks } from "./draw_curves.js";
 import { begin, closest, frame, ghostly, label, line, MARK, marks } from "./pen.js";
 import { short } from "./plan_view.js";
+import { say } from "./words.js";
 
 const DECADES = 4; // of costs, down from the dearest; what is cheaper looks the same
 const SMALL = 170; // below this height only the heatmap fits
@@ -51,9 +52,9 @@ export function ghost(context, { width, height, ratio, theme }) {
   begin(context, width, height, ratio);
   const { dna, costs, gain } = layout(width, height);
   const stairs = GHOST_PATH.flatMap((time, i) => [[1 - GHOST_PATH[Math.max(0, i - 1)], 1 - time], [1 - time, 1 - time]]);
-  ghostly(context, theme, costs, stairs, "from noise", "to the image");
-  if (dna) ghostly(context, theme, dna, ghostDna, "error at each noise level");
-  if (gain) ghostly(context, theme, gain, ghostGain, "gain of each number of steps");
+  ghostly(context, theme, costs, stairs, say("from noise"), say("to the image"));
+  if (dna) ghostly(context, theme, dna, ghostDna, say("error at each noise level"));
+  if (gain) ghostly(context, theme, gain, ghostGain, say("gain of each number of steps"));
 }
 
 /** Where the steps of a plan can be taken hold of, on the staircase and then on the DNA: {step, panel, x, y} each. */
@@ -93,7 +94,7 @@ function drawCosts({ context, view, theme, ratio, hover }, panel, cache) {
     label(context, theme, text, panel.x - 5 - (time === view.top ? 3 : 0), toY(time) + 3.5, "right");
     free = toY(time);
   }
-  label(context, theme, "to", panel.x - 5, panel.y + panel.h / 2 + 3, "right");
+  label(context, theme, say("to"), panel.x - 5, panel.y + panel.h / 2 + 3, "right");
   legend(context, theme, view, panel);
   if (hover?.panel === "costs") {
     const [x, y] = [toX(hover.time), toY(hover.toTime)];
@@ -162,10 +163,10 @@ function nearest(times, count, timeOf) {
 function legend(context, theme, view, panel) {
   if (panel.w < 190 || panel.h < 90) return;
   const right = panel.x + panel.w - 6;
-  const rows = [["planned", theme.planned, []]];
+  const rows = [[say("planned"), theme.planned, []]];
   if (view.compared.length) rows.push([view.claims.compared_with, theme.compared, [5, 3.5]]);
   if (view.beta.length) rows.push(["beta", theme[BETA.colour], BETA.dash]);
-  if (view.before.length) rows.push(["the plan before", theme[BEFORE.colour], BEFORE.dash]);
+  if (view.before.length) rows.push([say("the plan before"), theme[BEFORE.colour], BEFORE.dash]);
   rows.forEach(([text, colour, dash], i) => {
     const y = panel.y + 10 + 14 * i;
     label(context, { ...theme, faint: theme.text }, text, right - 26, y + 3.5, "right");
@@ -177,7 +178,7 @@ function legend(context, theme, view, panel) {
     context.fillStyle = `rgb(${colour & 255} ${(colour >> 8) & 255} ${(colour >> 16) & 255})`;
     context.fillRect(bar.x + i, bar.y, 1.5, bar.h);
   });
-  label(context, theme, "cost to", bar.x - 5, bar.y + 6, "right");
+  label(context, theme, say("cost to"), bar.x - 5, bar.y + 6, "right");
   label(context, theme, short(10 ** view.high), right, bar.y + 17, "right");
 }
 

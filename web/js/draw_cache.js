@@ -4,6 +4,7 @@
 import { ghostDna } from "./draw_curves.js";
 import { begin, dot, frame, ghostly, label, line } from "./pen.js";
 import { short } from "./plan_view.js";
+import { list, say } from "./words.js";
 
 const LEFT = 38;
 const RIGHT = 8;
@@ -30,10 +31,13 @@ export class CacheView {
   /** One line for the step that is pointed at: what `reading` found. */
   describe({ step }) {
     const { sigmas, errors } = this.claims;
-    if (!this.isKnown || !sigmas) return `step ${step}: ${this.isKnown ? "computed" : "known after a run"}`;
-    const how = this.computed.has(step) ? "computed" : "forecast";
-    const error = errors ? `, one-step error ${short(errors[step])}` : "";
-    return `step ${step}: ${how}, sigma ${short(sigmas[step])}${error}`;
+    const isForecast = this.isKnown && sigmas && !this.computed.has(step);
+    const known = this.isKnown ? say("step {step}: computed", { step }) : say("step {step}: known after a run", { step });
+    return list([
+      isForecast ? say("step {step}: forecast", { step }) : known,
+      this.isKnown && sigmas && `sigma ${short(sigmas[step])}`,
+      this.isKnown && sigmas && errors && say("one-step error {error}", { error: short(errors[step]) }),
+    ]);
   }
 }
 
@@ -57,7 +61,7 @@ export function drawRun(pen, area) {
   const { context, view, theme } = pen;
   const panel = curve(area);
   if (view.claims.errors) drawCurve(pen, panel);
-  else ghostly(context, theme, panel, ghostDna, view.claims.sigmas ? "no one-step errors are known of this run" : "one-step error of each step, once it is known");
+  else ghostly(context, theme, panel, ghostDna, view.claims.sigmas ? say("no one-step errors are known of this run") : say("one-step error of each step, once it is known"));
 }
 
 /** The step whose column lies under a point of the picture; null where none does. */
@@ -81,7 +85,7 @@ const curve = ({ x, y, w, h }) => {
 function drawStrip({ context, view, theme, hover }, panel) {
   const cell = panel.w / view.steps;
   const gap = Math.min(3, 0.25 * cell);
-  label(context, theme, "step", panel.x - 5, panel.y + STRIP / 2 + 3.5, "right");
+  label(context, theme, say("step"), panel.x - 5, panel.y + STRIP / 2 + 3.5, "right");
   let free = -Infinity; // where the last number ends
   for (let step = 0; step < view.steps; step++) {
     const x = panel.x + step * cell + gap / 2;
@@ -122,7 +126,7 @@ function drawCurve({ context, view, theme, hover }, panel) {
   frame(context, theme, panel);
   label(context, theme, short(Math.max(...errors)), panel.x - 5, inner.y + 3, "right");
   label(context, theme, short(Math.min(...errors)), panel.x - 5, bottom - 3, "right");
-  label(context, theme, "error", panel.x - 5, panel.y + panel.h / 2 + 3, "right");
+  label(context, theme, say("error"), panel.x - 5, panel.y + panel.h / 2 + 3, "right");
   const points = errors.map((error, step) => [toX(step), toY(error)]);
   for (const step of view.computed) {
     const [x, y] = points[step];

@@ -2,6 +2,7 @@
 
 import { begin } from "./pen.js";
 import { drawTiles, tileAt } from "./draw_tiles.js";
+import { say } from "./words.js";
 
 const whole = (width, height) => ({ x: 0, y: 0, w: width, h: height });
 
@@ -13,8 +14,8 @@ export function draw(context, { width, height, ratio, view, theme }) {
 
 /** Draws what a comparison will look like, faintly, while there is none. */
 export function ghost(context, { width, height, ratio, theme }) {
-  const tile = { colour: "faint", figure: "", image: null, missing: "shown after a run" };
-  const tiles = ["one schedule", "another", "the reference"].map((name) => ({ ...tile, name }));
+  const tile = { colour: "faint", figure: "", image: null, missing: say("shown after a run") };
+  const tiles = [say("one schedule"), say("another"), say("the reference")].map((name) => ({ ...tile, name }));
   draw(context, { width, height, ratio, theme, view: { gallery: { tiles, verdict: "" } } });
 }
 

@@ -3,6 +3,7 @@
 
 import { closest, dot, frame, label, line, MARK, mark, marks } from "./pen.js";
 import { short } from "./plan_view.js";
+import { say } from "./words.js";
 
 const TICKS = { flow: [0, 0.2, 0.4, 0.6, 0.8], ve: [0, 0.2, 0.5, 1, 2, 4, 10] }; // sigmas; the model's top is added
 const LEFT = 38;
@@ -34,7 +35,7 @@ export function drawDna({ context, view, theme, hover }, panel) {
   noiseTicks(context, theme, panel, view, toX);
   label(context, theme, short(Math.max(...errors)), panel.x - MARK - 2, panel.y + 3, "right");
   label(context, theme, short(Math.min(...errors)), panel.x - 5, panel.y + panel.h, "right");
-  label(context, theme, view.measured === "error" ? "error" : "var.", panel.x - 5, panel.y + panel.h / 2 + 2, "right");
+  label(context, theme, view.holdsErrors ? say("error") : say("var."), panel.x - 5, panel.y + panel.h / 2 + 2, "right");
   if (hover?.time !== undefined) {
     line(context, [[toX(hover.time), panel.y], [toX(hover.time), panel.y + panel.h]], { colour: theme.faint, width: 1 });
   }
@@ -64,12 +65,12 @@ export function drawGain({ context, view, theme, hover }, panel) {
   const { toX, toY } = gainAxes(panel, view);
   frame(context, theme, panel);
   label(context, theme, "100 %", panel.x - 5, toY(1) + 4, "right");
-  label(context, theme, "gain", panel.x - 5, panel.y + panel.h / 2 + 4, "right");
+  label(context, theme, say("gain"), panel.x - 5, panel.y + panel.h / 2 + 4, "right");
   label(context, theme, "0", panel.x - 5, toY(0) + 3, "right");
   const counts = [1, 5, 10, 20, 30, 40, 50, 100, 200, 500, 1000].filter((count) => count <= gain.length);
   let free = -Infinity;
   for (const count of counts) {
-    const text = count === 1 ? "1 step" : String(count);
+    const text = count === 1 ? say("1 step") : String(count);
     if (toX(count) - free < 22) continue;
     label(context, theme, text, toX(count), panel.y + panel.h + 12, count === 1 ? "left" : "center");
     free = toX(count) + (count === 1 ? 20 : 0);
@@ -86,7 +87,7 @@ export function drawGain({ context, view, theme, hover }, panel) {
   context.globalAlpha /= 0.12;
   if (threshold !== null) {
     line(context, [[panel.x, toY(threshold)], [panel.x + panel.w, toY(threshold)]], { colour: theme.compared, width: 1.2, dash: [2, 3] });
-    label(context, { ...theme, faint: theme.compared }, `threshold ${threshold}`, panel.x + panel.w - 4, toY(threshold) + 12, "right");
+    label(context, { ...theme, faint: theme.compared }, say("threshold {threshold}", { threshold }), panel.x + panel.w - 4, toY(threshold) + 12, "right");
   }
   line(context, curve, { colour: theme.text, width: 1.5 });
   if (hover?.panel === "gain") dot(context, theme, curve[hover.steps - 1], 3.5);

@@ -3,6 +3,7 @@
 
 import { drawDna, drawGain, ghostDna, ghostGain, isInside, panelIn, readDna, readGain } from "./draw_curves.js";
 import { begin, ghostly } from "./pen.js";
+import { say } from "./words.js";
 
 const SMALL = 130; // below this height only the curve of the DNA fits
 
@@ -26,8 +27,8 @@ export function draw(context, { width, height, ratio, view, theme, hover = null 
 export function ghost(context, { width, height, ratio, theme }) {
   begin(context, width, height, ratio);
   const { dna, gain } = layout(width, height);
-  ghostly(context, theme, dna, ghostDna, "error at each noise level");
-  if (gain) ghostly(context, theme, gain, ghostGain, "gain of each number of steps");
+  ghostly(context, theme, dna, ghostDna, say("error at each noise level"));
+  if (gain) ghostly(context, theme, gain, ghostGain, say("gain of each number of steps"));
 }
 
 /** What lies under a point of the picture, for DnaView.describe; null where nothing does. */

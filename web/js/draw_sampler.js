@@ -3,6 +3,7 @@
 import { begin } from "./pen.js";
 import { CacheView, drawRun, readRun, RUN } from "./draw_cache.js";
 import { drawTiles, heightOf, tileAt } from "./draw_tiles.js";
+import { say } from "./words.js";
 
 /** The next run, or the one that has been, with the gallery of what runs of so many calls ended in. */
 export class SamplerView extends CacheView {
@@ -27,7 +28,7 @@ export function draw(context, { width, height, ratio, view, theme, hover = null 
 /** Draws a run of no sampler in particular, faintly, while nothing is known. */
 export function ghost(context, { width, height, ratio, theme }) {
   const tile = { colour: "faint", figure: "", image: null, missing: "" };
-  const tiles = ["default", "planned"].map((name) => ({ ...tile, name, missing: "shown after a run" }));
+  const tiles = [say("default"), say("planned")].map((name) => ({ ...tile, name, missing: say("shown after a run") }));
   const view = new SamplerView({ steps: 20, calls: 8, sigmas: null, computed: null, errors: null }, { tiles, verdict: "" });
   draw(context, { width, height, ratio, theme, view });
 }

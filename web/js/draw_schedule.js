@@ -4,6 +4,7 @@
 import { panelIn } from "./draw_curves.js";
 import { begin, closest, frame, ghostly, label, line, marks } from "./pen.js";
 import { short, toFlow } from "./plan_view.js";
+import { say } from "./words.js";
 
 const GHOST = Array.from({ length: 25 }, (_, i) => [i / 24, (i / 24) ** 1.7]);
 
@@ -19,7 +20,8 @@ export class ScheduleView {
   /** One line for the step that is pointed at: what `reading` found. */
   describe({ step }) {
     const { sigmas, compared_sigmas: own, compared_with: name } = this.claims;
-    return `step ${step + 1}: sigma ${short(sigmas[step])}, in ${name} ${short(own[step])}`;
+    const values = { step: step + 1, sigma: short(sigmas[step]), name, other: short(own[step]) };
+    return say("step {step}: sigma {sigma}, in {name} {other}", values);
   }
 }
 
@@ -38,7 +40,7 @@ export function draw(context, { width, height, ratio, view, theme, hover = null 
   label(context, theme, short(view.claims.sigmas[0]), panel.x - 8, panel.y + 3, "right");
   label(context, theme, "sigma", panel.x - 5, panel.y + panel.h / 2 + 3, "right");
   label(context, theme, "0", panel.x - 5, panel.y + panel.h, "right");
-  label(context, theme, "step 1", panel.x, panel.y + panel.h + 12);
+  label(context, theme, say("step 1"), panel.x, panel.y + panel.h + 12);
   label(context, theme, String(view.path.length - 1), toX(view.path.length - 2), panel.y + panel.h + 12, "center");
   if (hover) line(context, [[toX(hover.step), panel.y], [toX(hover.step), panel.y + panel.h]], { colour: theme.faint, width: 1 });
   line(context, points(view.compared), { colour: theme.compared, width: 1.8, dash: [5, 3.5] });
@@ -49,7 +51,7 @@ export function draw(context, { width, height, ratio, view, theme, hover = null 
 
 /** In the corner that schedules, which descend, seldom reach: which line is which. */
 function legend(context, theme, panel, compared) {
-  const rows = [["stored", theme.planned, []], [compared, theme.compared, [5, 3.5]]];
+  const rows = [[say("stored"), theme.planned, []], [compared, theme.compared, [5, 3.5]]];
   rows.forEach(([text, colour, dash], i) => {
     const [x, y] = [panel.x + 6, panel.y + panel.h - 24 + 14 * i];
     line(context, [[x, y], [x + 21, y]], { colour, width: 1.8, dash });
@@ -60,7 +62,7 @@ function legend(context, theme, panel, compared) {
 /** Draws what a schedule will look like, faintly, while none is known. */
 export function ghost(context, { width, height, ratio, theme }) {
   begin(context, width, height, ratio);
-  ghostly(context, theme, panelIn(0, 0, width, height), GHOST, "step by step from noise", "to the image");
+  ghostly(context, theme, panelIn(0, 0, width, height), GHOST, say("step by step from noise"), say("to the image"));
 }
 
 /** The step that lies under a point of the picture; null where none does. */

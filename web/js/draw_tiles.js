@@ -4,6 +4,8 @@
 // A tile is {name, colour, figure, isStrong, image, missing}: `colour` one of the theme's, `image` an HTMLImageElement or
 // null, `missing` the words in its place. A gallery is {tiles, verdict, isStrong, isFaint}.
 
+import { say } from "./words.js";
+
 const GAP = 8; // between tiles
 const SIDE = 8; // left and right of them all
 const NAME = 18; // height of the line of names
@@ -12,6 +14,7 @@ const VERDICT = 20;
 const RADIUS = 5;
 const LINE = 13; // of words in a tile
 const SMALLEST = 40; // a smaller picture tells nothing
+const BREAKS = /(?<= )|(?<=[\u3000-\u9fff\uff00-\uffef])(?![\u3000-\u303f\uff00-\uffef])/; // where a line may end
 
 export const isThere = (image) => Boolean(image?.complete && image.naturalWidth);
 
@@ -77,7 +80,7 @@ function drawTile(context, theme, tile, box) {
     context.restore();
   } else {
     const loading = tile.image && !tile.image.complete;
-    missing(context, theme, loading ? "" : tile.image ? "not kept any more" : tile.missing, box);
+    missing(context, theme, loading ? "" : tile.image ? say("not kept any more") : tile.missing, box);
     context.roundRect(box.x, box.y, box.w, box.h, RADIUS);
   }
   context.strokeStyle = there ? theme[tile.colour] : theme.faint;
@@ -101,15 +104,15 @@ function ring(context, { x, y, w, h }) {
 function missing(context, theme, words, box) {
   const lines = [""];
   context.font = `10px ${theme.font}`;
-  for (const word of words.split(" ")) {
-    const longer = `${lines.at(-1)} ${word}`.trim();
-    if (lines.at(-1) && context.measureText(longer).width > box.w - 16) lines.push(word);
+  for (const word of words.split(BREAKS)) {
+    const longer = lines.at(-1) + word;
+    if (lines.at(-1) && context.measureText(longer.trim()).width > box.w - 16) lines.push(word);
     else lines[lines.length - 1] = longer;
   }
   const shown = lines.slice(0, Math.floor(box.h / LINE));
   const top = box.y + (box.h - LINE * shown.length) / 2 + 9;
   const style = { colour: theme.faint, align: "center", size: 10 };
-  shown.forEach((line, i) => write(context, theme, line, box.x + box.w / 2, top + LINE * i, box.w - 8, style));
+  shown.forEach((line, i) => write(context, theme, line.trim(), box.x + box.w / 2, top + LINE * i, box.w - 8, style));
 }
 
 /** Writes a line, cut with an ellipsis where it is wider than `width`. */

@@ -9,6 +9,7 @@ import { PlanWidget } from "./plan_widget.js";
 import { SamplerWidget } from "./sampler_widget.js";
 import { LoadedDnaWidget, LoadedScheduleWidget } from "./stored_widgets.js";
 import { allNodes, nodeAt } from "./upstream.js";
+import { say, useLocales } from "./words.js";
 
 const PLANNED_FROM = ["dna", "constraints", "model", "guider.model"]; // a guider's prompt changes no plan
 // The kind of widget, and the inputs that decide on what it shows.
@@ -32,6 +33,10 @@ let ran = null; // the last such workflow that came
 
 app.registerExtension({
   name: "cotj.plan",
+
+  async init() {
+    useLocales(await locales(), () => app.extensionManager.setting.get("Comfy.Locale"));
+  },
 
   setup() {
     const link = Object.assign(document.createElement("link"), {
@@ -87,7 +92,7 @@ app.registerExtension({
       node.properties[HIDDEN] = !hidden;
       showOutside(node);
     };
-    return [{ content: hidden ? "Show CoTj picture" : "Hide CoTj picture", callback }];
+    return [{ content: hidden ? say("Show CoTj picture") : say("Hide CoTj picture"), callback }];
   },
 
   // A run that ended while another tab was shown.
@@ -99,6 +104,15 @@ app.registerExtension({
     }
   },
 });
+
+/** The locales of all packs, by language. Without them everything is in English. */
+async function locales() {
+  try {
+    return await (await api.fetchApi("/i18n")).json();
+  } catch {
+    return {};
+  }
+}
 
 function chain(node, name, after) {
   const before = node[name];

@@ -6,6 +6,7 @@ import { addWidget, removeWidget } from "./outside.js";
 import { PlanClient } from "./plan_client.js";
 import { keep, recall } from "./store.js";
 import { fingerprint, isLinked, linkedValue, widgetValue } from "./upstream.js";
+import { list, say } from "./words.js";
 
 export const TYPE = "cotj_plan";
 const PROPERTY = "cotj_plan"; // of the node: {record, upstream, request}, saved with the workflow
@@ -227,22 +228,23 @@ export class LiveWidget {
   /** Brings the words and the picture up to date. */
   show() {
     const claims = this.view?.claims;
-    const words = claims ? this.words(claims) : this.error ? ["Nothing to draw", ""] : this.constructor.empty;
+    const words = claims ? this.words(claims) : this.error ? [say("Nothing to draw"), ""] : this.constructor.empty();
     this.box.dataset.state = this.error ? "error" : !claims ? "empty" : this.changed ? "stale" : "live";
     [this.title.textContent, this.detail.textContent] = words;
     this.resting = words[2] ?? "";
     this.box.title = claims?.reason ?? "";
     this.note.textContent = [this.error, ...this.notes()].filter(Boolean).join(" ");
     this.box.dataset.steps = claims?.steps ?? "";
-    this.canvas.setAttribute("aria-label", claims ? `${words[0]}. ${this.resting}` : words[0]);
+    this.canvas.setAttribute("aria-label", claims ? `${say("{sentence}. ", { sentence: words[0] })}${this.resting}` : words[0]);
     this.paint();
   }
 
   /** Sentences beside the error, for what the picture cannot tell. */
   notes() {
-    const several = this.linked?.length > 1;
-    const until = this.record ? "as in the last run" : "as the widget here says, until a run";
-    return [this.linked?.length && `${list(this.linked)} ${several ? "come" : "comes"} through a link: ${until}.`];
+    if (!this.linked?.length) return [];
+    const names = list(this.linked.map((name) => `'${name}'`));
+    const come = this.linked.length > 1 ? say("{names} come through a link", { names }) : say("{names} comes through a link", { names });
+    return [this.record ? say("{come}: as in the last run.", { come }) : say("{come}: as the widget here says, until a run.", { come })];
   }
 
   readTheme() {
@@ -310,14 +312,6 @@ export class LiveWidget {
   }
 }
 
-/** The lines of a reason as sentences of one text. */
-export const sentences = (text) =>
-  text
-    .split("\n")
-    .filter(Boolean)
-    .map((line) => `${line[0].toUpperCase()}${line.slice(1).replace(/[.:]$/, "")}.`)
-    .join(" ");
-
 /** Whether two requests ask for the same, however their DNA travels, and in whatever order their fields are. */
 function sameRequest(one, other) {
   return JSON.stringify(sorted({ ...one, content: null })) === JSON.stringify(sorted({ ...other, content: null }));
@@ -334,5 +328,3 @@ function withoutContent(request) {
   const { content, ...rest } = request;
   return rest;
 }
-
-const list = (names) => names.map((name) => `'${name}'`).join(", ");

@@ -2,6 +2,7 @@
 // its fingerprint, and itself only where the server does not know it: after a restart, or when many others came since.
 
 import { api } from "../../../scripts/api.js";
+import { language, say } from "./words.js";
 
 /** `ask(request)` has `onAnswer(request, {claims} or {error})` called for the latest request, and maybe for earlier ones. */
 export class PlanClient {
@@ -39,12 +40,12 @@ async function post(request) {
   try {
     const response = await api.fetchApi("/cotj/plan", {
       method: "POST",
-      headers: { "Content-Type": "application/json" },
+      headers: { "Content-Type": "application/json", "Accept-Language": language() },
       body: JSON.stringify(request),
     });
     const reply = await response.json();
     return response.ok ? { claims: reply } : { error: reply.error };
   } catch {
-    return { error: "The server does not answer.", offline: true };
+    return { error: say("The server does not answer."), offline: true };
   }
 }

@@ -1,5 +1,7 @@
 // What the server claims about a plan, made ready to be drawn and read off. No DOM.
 
+import { list, say } from "./words.js";
+
 const NO_JUMP = 65535;
 const LAST_CODE = 65534;
 
@@ -26,9 +28,9 @@ export class DnaView {
     return this.kind === "flow" ? time : time / (1 - time);
   }
 
-  /** What the DNA holds of the guess: its error, or its variance over noises. */
-  get measured() {
-    return this.claims.dna.measure === "uncertainty" ? "variance" : "error";
+  /** Whether the DNA holds the error of the guess, rather than its variance over noises. */
+  get holdsErrors() {
+    return this.claims.dna.measure !== "uncertainty";
   }
 
   /** The DNA at any flow time: log D interpolated in flow time, as the planner reads it, and a variance itself. */
@@ -38,7 +40,7 @@ export class DnaView {
     if (above <= 0) return above === 0 ? errors[0] : errors.at(-1);
     const [t0, t1] = [this.dnaTimes[above - 1], this.dnaTimes[above]];
     const share = (time - t0) / (t1 - t0);
-    if (this.measured === "variance") return errors[above - 1] + (errors[above] - errors[above - 1]) * share;
+    if (!this.holdsErrors) return errors[above - 1] + (errors[above] - errors[above - 1]) * share;
     const [e0, e1] = [errors[above - 1], errors[above]].map((error) => Math.log(Math.max(error, Number.MIN_VALUE)));
     return Math.exp(e0 + (e1 - e0) * share);
   }
@@ -46,11 +48,18 @@ export class DnaView {
   /** One line for a grid point of the DNA, or a number of steps: what `reading` of a picture found. */
   describe(found) {
     if (found.panel === "gain") {
-      const gain = this.claims.explained_gain[found.steps - 1];
-      return `${found.steps} step${found.steps === 1 ? "" : "s"}: ${(100 * gain).toFixed(2)} % of the gain`;
+      const { steps } = found;
+      const percent = (100 * this.claims.explained_gain[steps - 1]).toFixed(2);
+      return steps === 1 ? say("1 step: {percent} % of the gain", { percent }) : say("{steps} steps: {percent} % of the gain", { steps, percent });
     }
-    const step = found.step === undefined ? "" : `step ${found.step + 1}: `;
-    return `${step}sigma ${short(found.sigma)}, ${this.measured} ${short(found.error)}`;
+    return this.read(found, `sigma ${short(found.sigma)}`);
+  }
+
+  /** A line on a place of the picture, with the step that lies there, if one does, and what the DNA holds there. */
+  read({ step, error }, ...parts) {
+    const held = { value: short(error) };
+    const what = list([...parts, this.holdsErrors ? say("error {value}", held) : say("variance {value}", held)]);
+    return step === undefined ? what : say("step {step}: {what}", { step: step + 1, what });
   }
 }
 
@@ -84,10 +93,8 @@ export class PlanView extends DnaView {
   /** The same for a cell of the heatmap too. */
   describe(found) {
     if (found.panel !== "costs") return super.describe(found);
-    const step = found.step === undefined ? "" : `step ${found.step + 1}: `;
-    const cost = 10 ** this.logCost(found.code);
-    const jump = `${step}sigma ${short(found.sigma)} → ${short(found.to)}`;
-    return `${jump}, cost ${short(cost)}, ${this.measured} ${short(found.error)}`;
+    const cost = short(10 ** this.logCost(found.code));
+    return this.read(found, `sigma ${short(found.sigma)} → ${short(found.to)}`, say("cost {cost}", { cost }));
   }
 }
 

@@ -2,18 +2,21 @@
 
 import { draw, ghost, reading } from "./draw.js";
 import { Hands } from "./hands.js";
-import { LiveWidget, sentences, TYPE } from "./live_widget.js";
+import { LiveWidget, TYPE } from "./live_widget.js";
 import { PlanView, short } from "./plan_view.js";
 import { fingerprint, idleSources, loadedDna, source } from "./upstream.js";
+import { say, sentences } from "./words.js";
 
 const GESTURE = 1500; // ms; plans that come nearer to each other are of one drag of a slider or of a step
 const LIMITS = ["constraints", "model", "guider"]; // inputs that a plan depends on beside its DNA
 
 export class PlanWidget extends LiveWidget {
-  static empty = [
-    "No plan yet",
-    "Here the plan is drawn: which jump each step makes, what it costs, and what more steps would gain. From a DNA that " +
-      "Load DNA names it is drawn at once, from any other one after the first run; then it follows every slider.",
+  static empty = () => [
+    say("No plan yet"),
+    say(
+      "Here the plan is drawn: which jump each step makes, what it costs, and what more steps would gain. From a DNA that " +
+        "Load DNA names it is drawn at once, from any other one after the first run; then it follows every slider.",
+    ),
   ];
   static picture = { draw, ghost, reading };
 
@@ -88,13 +91,16 @@ export class PlanWidget extends LiveWidget {
   }
 
   notes() {
-    const names = this.inputs[0] === "plan" ? "the DNA or the comparison" : "the DNA";
+    const changed =
+      this.inputs[0] === "plan"
+        ? say("What the DNA or the comparison is made from has changed since the last run: run again to see the plan for it.")
+        : say("What the DNA is made from has changed since the last run: run again to see the plan for it.");
     const limits = this.asked?.stored && this.planner()?.limits();
     return [
       ...(this.view ? idleSources(this.node, this.inputs) : []),
-      this.changed && `What ${names} is made from has changed since the last run: run again to see the plan for it.`,
+      this.changed && changed,
       ...((!this.changed && this.record?.warnings) || []),
-      limits?.length && `Drawn without ${limits.join(" and ")}, which the next run reads.`,
+      limits?.length && say("Drawn without {limits}, which the next run reads.", { limits: limits.join(say(" and ")) }),
       ...super.notes(),
     ];
   }
@@ -102,6 +108,7 @@ export class PlanWidget extends LiveWidget {
 
 /** Which planner planned, and why. */
 function detail({ reason, planner, predicted_error: error, compared_error: other, compared_with: name }) {
-  const named = reason.includes(`planner ${planner.name}`) ? "" : `Planner ${planner.name}. `;
-  return `${named}${sentences(reason) || `Predicted error ${short(error)}, against ${short(other)} of ${name}.`}`;
+  const named = reason.includes(say("planner {name}", planner)) ? "" : say("Planner {name}. ", planner);
+  const held = { error: short(error), other: short(other), name };
+  return `${named}${sentences(reason) || say("Predicted error {error}, against {other} of {name}.", held)}`;
 }

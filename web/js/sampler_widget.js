@@ -2,20 +2,23 @@
 
 import { gallery } from "./before_and_after.js";
 import { draw, ghost, reading, SamplerView } from "./draw_sampler.js";
-import { LiveWidget, sentences } from "./live_widget.js";
+import { LiveWidget } from "./live_widget.js";
 import { imageAt } from "./pictures.js";
 import { short } from "./plan_view.js";
 import { fingerprint, loadedDna, source } from "./upstream.js";
+import { list, say, sentences } from "./words.js";
 
 const SAMPLED_WITH = ["calls", "steps", "cfg", "sampler_name", "scheduler", "denoise", "learn", "target_error"]; // its widgets
 
 export class SamplerWidget extends LiveWidget {
   static sizes = { least: 260, width: 400, height: 460 };
   static picture = { draw, ghost, reading };
-  static empty = [
-    "Nothing asked yet",
-    "Here stand the default and the planned picture of so many calls, and every step of the next run: filled where it " +
-      "calls the model, hollow where its guess is forecast.",
+  static empty = () => [
+    say("Nothing asked yet"),
+    say(
+      "Here stand the default and the planned picture of so many calls, and every step of the next run: filled where it " +
+        "calls the model, hollow where its guess is forecast.",
+    ),
   ];
 
   /** What fits the model is known from the last run; the rest from the widgets, and from Load DNA. */
@@ -71,15 +74,22 @@ export class SamplerWidget extends LiveWidget {
 
   words(claims) {
     const { headline, computed, has_run: hasRun, predicted_error: error, reason } = claims;
-    const predicted = error === null ? "" : `, predicted error ${short(error)}`;
-    const calls = computed && (computed.length === this.view.steps ? `all ${computed.length} computed` : `computed: ${computed.join(", ")}`);
-    return [`${headline}${predicted}`, `${hasRun ? "The last run." : "The next run."} ${sentences(reason)}`, calls ?? "which steps: known after a run"];
+    const predicted = error !== null && say("predicted error {error}", { error: short(error) });
+    const run = hasRun ? say("The last run. ") : say("The next run. ");
+    return [list([headline, predicted]), `${run}${sentences(reason)}`, this.calls(computed)];
+  }
+
+  /** Which steps call the model, null where that is not known yet. */
+  calls(computed) {
+    if (!computed) return say("which steps: known after a run");
+    if (computed.length === this.view.steps) return say("all {count} computed", { count: computed.length });
+    return say("computed: {those}", { those: list(computed.map(String)) });
   }
 
   notes() {
     return [
       this.changed &&
-        "What the model, the latent or the DNA is made from has changed since the last run: the next one says whether this still holds.",
+        say("What the model, the latent or the DNA is made from has changed since the last run: the next one says whether this still holds."),
       ...super.notes(),
     ];
   }

@@ -2,9 +2,10 @@
 
 import * as dnaPicture from "./draw_dna.js";
 import * as schedulePicture from "./draw_schedule.js";
-import { LiveWidget, sentences } from "./live_widget.js";
+import { LiveWidget } from "./live_widget.js";
 import { DnaView, short } from "./plan_view.js";
 import { chosen } from "./upstream.js";
+import { list, say, sentences } from "./words.js";
 
 class StoredWidget extends LiveWidget {
   static sizes = { least: 180, width: 340, height: 260 };
@@ -19,10 +20,12 @@ class StoredWidget extends LiveWidget {
 
 export class LoadedDnaWidget extends StoredWidget {
   static picture = dnaPicture;
-  static empty = [
-    "No DNA yet",
-    "Here the chosen DNA is drawn: how wrong the model's guess is at each noise level, and what more steps would gain. " +
-      "Measure DNA and Save DNA make one of your model.",
+  static empty = () => [
+    say("No DNA yet"),
+    say(
+      "Here the chosen DNA is drawn: how wrong the model's guess is at each noise level, and what more steps would gain. " +
+        "Measure DNA and Save DNA make one of your model.",
+    ),
   ];
 
   viewOf(claims) {
@@ -30,17 +33,21 @@ export class LoadedDnaWidget extends StoredWidget {
   }
 
   words({ headline, reason, enough }) {
-    const reached = enough.map(([share, steps]) => `${100 * share} % in ${steps} step${steps === 1 ? "" : "s"}`);
-    return [headline, sentences(reason), reached.length ? `of the gain ${reached.join(", ")}` : "more steps gain nothing"];
+    const inSteps = (steps, percent) =>
+      steps === 1 ? say("{percent} % in 1 step", { percent }) : say("{percent} % in {steps} steps", { steps, percent });
+    const reached = list(enough.map(([share, steps]) => inSteps(steps, 100 * share)));
+    return [headline, sentences(reason), reached ? say("of the gain {reached}", { reached }) : say("more steps gain nothing")];
   }
 }
 
 export class LoadedScheduleWidget extends StoredWidget {
   static picture = schedulePicture;
   static asksWith = ["steps"];
-  static empty = [
-    "No stored schedule yet",
-    "Here the stored schedule is drawn beside the model's own, with what it gains as Optimize Sigmas measured it. Run that once to have one.",
+  static empty = () => [
+    say("No stored schedule yet"),
+    say(
+      "Here the stored schedule is drawn beside the model's own, with what it gains as Optimize Sigmas measured it. Run that once to have one.",
+    ),
   ];
 
   viewOf(claims) {

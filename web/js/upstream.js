@@ -2,6 +2,7 @@
 
 import { app } from "../../../scripts/app.js";
 import { hash } from "./store.js";
+import { say } from "./words.js";
 
 const NOTHING_STORED = "none yet: "; // with this begins the one entry of such a list that is empty
 const SUBGRAPH_INPUT = -10; // the id that links name for what comes from outside a subgraph
@@ -49,9 +50,11 @@ export function idleSources(node, names, seen = new Set()) {
     const from = source(node, name.split(".")[0])?.node;
     if (!from || seen.has(from)) return [];
     seen.add(from);
-    const words = { 2: "muted: the next run goes without it", 4: "bypassed: the next run passes it over" }[from.mode];
-    const own = words ? [`'${from.title}' is ${words}.`] : [];
-    return [...own, ...idleSources(from, (from.inputs ?? []).map((input) => input.name), seen)];
+    const words = {
+      2: say("'{title}' is muted: the next run goes without it.", from),
+      4: say("'{title}' is bypassed: the next run passes it over.", from),
+    }[from.mode];
+    return [...(words ? [words] : []), ...idleSources(from, (from.inputs ?? []).map((input) => input.name), seen)];
   });
 }
 
