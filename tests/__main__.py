@@ -1,6 +1,6 @@
 """`python tests [--require-host] [pytest options]` runs every test in the project's own environment.
 
-`python tests robustness` and `python tests fleet` run the campaigns beside them; they have options of their own.
+`python tests robustness`, `fleet` and `neighbours` run the campaigns beside them; they have options of their own.
 
 They run against a real ComfyUI, found or cloned. Where none can be had, the tests that need none run, and the last
 lines say what did not; with --require-host it fails instead.
@@ -64,6 +64,12 @@ def main() -> int:
         from cotj.tests.robustness.command import main as robustness
 
         return robustness(sys.argv[2:])
+    if sys.argv[1:2] == ["neighbours"]:
+        enter_environment()
+        load_pack()
+        from cotj.tests.neighbours.command import main as neighbours
+
+        return neighbours(sys.argv[2:])
     if sys.argv[1:2] == ["fleet"]:
         enter_any_environment()
         load_pack()

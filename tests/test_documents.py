@@ -112,8 +112,8 @@ def sources(program: str, arguments: list[str]) -> list[Path]:
     if program == "demo":
         module = demo_commands()[name] if name else "run"
         return [ROOT / "demo" / f"{module.replace('.', '/')}.py", ROOT / "demo" / "__main__.py"]
-    if (program, name) == ("tests", "robustness"):
-        return [ROOT / "tests" / "robustness" / "command.py"]
+    if program == "tests" and name in ("robustness", "neighbours"):
+        return [ROOT / "tests" / name / "command.py"]
     if (program, name) == ("tests", "fleet"):
         return [ROOT / "tests" / "fleet" / "kills.py"]
     if program == "tests":  # with options of pytest's that the tests add

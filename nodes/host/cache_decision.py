@@ -20,7 +20,7 @@ from .learned_profile import LearnedProfile, learned_runs, profile_for
 from .model import IMAGE_TO_IMAGE, levels_of_sampling
 from .planned_sampler import planned_solver_of
 from .sampler_behaviour import observe
-from .sampler_names import sampler_name, sampler_with_options
+from .sampler_names import sampler_name
 from .steering import unknown_steering
 from .stretches import counts_steps
 
@@ -61,7 +61,7 @@ def decide(
     """
     steps = len(levels) - 1
     if settings.target_error <= 0 and settings.calls >= steps:
-        known = dna or profile_for(guider, sampler_with_options(sampler), noise, levels).load()
+        known = dna or profile_for(guider, sampler, noise, levels).load()
         all_asked = say(
             "'calls' is {calls}, and the sampler has {steps}",
             calls=settings.calls,
@@ -81,7 +81,7 @@ def decide(
                 "'evenly' and rule 'hold', or connect a DNA"
             )
         )
-    profile = profile_for(guider, sampler_with_options(sampler), noise, levels)
+    profile = profile_for(guider, sampler, noise, levels)
     known = profile.load()
     if known is not None and learned_runs(known) >= settings.learn_from:
         return _planned(settings, known, levels, name, unknown_steering(guider))

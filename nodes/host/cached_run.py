@@ -46,6 +46,8 @@ class CachedRun:
         self._functions = _functions(model_options)
         self._history: list[Computed] = []  # the most recent first
         self._kept_for: tuple[Any, ...] = ()
+        self._calls = np.zeros(len(self._levels), int)  # that were made in each step
+        self._at_level = np.zeros(len(self._levels), bool)  # whether one of them was at the level that it begins at
         self.computed: set[int] = set()
         self.last_guess: torch.Tensor | None = None
         self.looked_into = False
@@ -73,8 +75,11 @@ class CachedRun:
         return max(int((self._levels >= sigma * (1 - SAME_LEVEL)).sum()) - 1, 0)
 
     def has_all_levels(self) -> bool:
-        """Tell whether every step made a call at the noise level that it begins at."""
-        return self.sketch is not None and self.sketch.levels == self.steps
+        """Tell whether every step made a call at the noise level that it begins at, or else one call alone.
+
+        A sampler that tells the model another sigma than its own steps from that guess all the same.
+        """
+        return self.sketch is not None and bool(self._at_level.all() or (self._calls == 1).all())
 
     def _forget(self, step: int, kept_for: tuple[Any, ...]) -> None:
         """Drop guesses of another shape or device, of another stretch, and of later steps than this one."""
@@ -90,9 +95,11 @@ class CachedRun:
         level = float(self._levels[step])
         at_level = abs(sigma - level) <= SAME_LEVEL * level
         if self._plan is None:
-            if self.sketch is not None and at_level:
+            if self.sketch is not None and (at_level or not self._calls[step]):
                 self.sketch.add(level, x, guess)
                 self.last_guess = guess.clone()
+            self._calls[step] += 1
+            self._at_level[step] |= at_level
             return
         if self._history and self._history[0].step == step:
             if not at_level:  # the plan's weights are for guesses at the noise level that a step begins at

@@ -22,6 +22,7 @@ from .fingerprint import digest_of
 from .folders import changed_at, save_folder
 from .identity import describe, differences
 from .model import levels_of_sampling
+from .sampler_names import sampler_with_options
 
 PREFIX = "cache"
 DIGITS = 5  # of a sigma in a fingerprint: devices round the last digits in their own ways
@@ -106,11 +107,12 @@ class LearnedProfile:
 
 
 def profile_for(
-    guider: comfy.samplers.CFGGuider, sampler: str, noise: torch.Tensor, sigmas: list[float]
+    guider: comfy.samplers.CFGGuider, sampler: comfy.samplers.Sampler, noise: torch.Tensor, sigmas: list[float]
 ) -> LearnedProfile:
-    """Find the place of the profile of a run; the batch and the prompt do not count."""
+    """Find the place of the profile of a run; the batch, the prompt and the seed do not count."""
     levels = [float(f"{sigma:.{DIGITS}g}") for sigma in sigmas]
-    about = {**describe(guider), "sampler": sampler, "size": list(noise.shape[1:]), "sigmas": levels}
+    name = sampler_with_options(sampler, noise)
+    about = {**describe(guider), "sampler": name, "size": list(noise.shape[1:]), "sigmas": levels}
     return LearnedProfile(about, guider, noise)
 
 

@@ -77,12 +77,18 @@ def _run(sampler: comfy.samplers.Sampler, model_sampling: Any, sigmas: torch.Ten
 
 
 class StandIn:
-    """What a sampler is given for a guider: it knows a model's noise levels, and guesses by a fixed smooth function."""
+    """What a sampler is given for a guider: it knows a model's noise levels, and guesses by a fixed smooth function.
+
+    Its network is an empty one, which answers no call, for samplers that look whether other nodes have left something
+    there.
+    """
 
     cfg = 1.0
 
     def __init__(self, model_sampling: Any):
-        self.inner_model = SimpleNamespace(model_sampling=model_sampling)
+        self.inner_model = SimpleNamespace(
+            model_sampling=model_sampling, diffusion_model=torch.nn.Module(), device=torch.device("cpu")
+        )
         self.model_options: dict[str, Any] = {"transformer_options": {}}
         self.model_patcher = SimpleNamespace(
             model=self.inner_model,

@@ -55,16 +55,26 @@ def sampler_name(sampler: comfy.samplers.Sampler) -> str:
     return HOST_NAMES.get(name, name)
 
 
-def sampler_with_options(sampler: comfy.samplers.Sampler) -> str:
+def sampler_with_options(sampler: comfy.samplers.Sampler, start: torch.Tensor | None = None) -> str:
     """Give a sampler's name with the options that it was given: "ucgm (kappa 0.4)".
 
-    Where there are many, or some that no word is short for, a fingerprint stands for all of them.
+    Where there are many, or some that no word is short for, a fingerprint stands for all of them. Some packs keep among
+    them what is another in every run, and no option: the seed, and tensors of the size of `start`, what a run begins
+    with, such as its noise.
     """
-    options = {name: value for name, value in getattr(sampler, "extra_options", {}).items() if value is not None}
-    given = [f"{name} {value}" for name, value in sorted(options.items()) if isinstance(value, PLAIN)]
-    if len(given) < len(options) or len(given) > MOST_OPTIONS or len(", ".join(given)) > MOST_CHARACTERS:
-        given = [f"options {Fingerprint(options)}"]
-    return sampler_name(sampler) + (f" ({', '.join(given)})" if given else "")
+    given = {
+        name: value
+        for name, value in getattr(sampler, "extra_options", {}).items()
+        if value is not None and "seed" not in name and not (start is not None and _has_shape(value, start))
+    }
+    plain = [f"{name} {value}" for name, value in sorted(given.items()) if isinstance(value, PLAIN)]
+    if len(plain) < len(given) or len(plain) > MOST_OPTIONS or len(", ".join(plain)) > MOST_CHARACTERS:
+        plain = [f"options {Fingerprint(given)}"]
+    return sampler_name(sampler) + (f" ({', '.join(plain)})" if plain else "")
+
+
+def _has_shape(value: Any, other: torch.Tensor) -> bool:
+    return isinstance(value, torch.Tensor) and value.shape == other.shape
 
 
 def latent_sizes(samples: Any) -> list[list[int]]:

@@ -18,7 +18,7 @@ from ..host.identity import differences
 from ..host.learned_profile import LearnedProfile, learned_runs, profile_for
 from ..host.model import to_sigmas, within
 from ..host.planned_sampler import planned_solver_of
-from ..host.sampler_names import fit, sampler_with_options
+from ..host.sampler_names import fit
 from ..host.steering import unknown_steering
 from ..live.planned_run import CONNECTED, LEARN, LEARNED, planned_from
 from ..live.stored_files import StoredFiles
@@ -131,7 +131,7 @@ def profile_of(run: AskedRun) -> LearnedProfile | None:
     """Find the place of what a whole run of this kind teaches; None for a latent of several parts, which has none."""
     if run.samples.is_nested:
         return None
-    return profile_for(run.guider, sampler_with_options(run.sampler), run.samples, run.whole.tolist())
+    return profile_for(run.guider, run.sampler, run.samples, run.whole.tolist())
 
 
 def stored_results(run: AskedRun) -> Iterator[tuple[int, str, Way]]:

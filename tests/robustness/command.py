@@ -10,9 +10,9 @@ from pathlib import Path
 from cotj.harness.environment import ROOT, cache_dir
 from cotj.tests.robustness import ATTACKS
 from cotj.tests.robustness.results import Results, table
+from cotj.tests.table_in_page import put_table
 
 PAGE = ROOT / "docs" / "reliability.md"
-BEGIN, END = "<!-- campaign -->", "<!-- end of campaign -->"
 
 
 def main(arguments: list[str]) -> int:
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
         parser.error(f"there is no attack {', '.join(unknown)}")
     results = Results(options.results)
     if options.write:
-        _write(table(list(ATTACKS.values()), results))
+        put_table(table(list(ATTACKS.values()), results), PAGE, "campaign")
         return 0
     deadline = time.monotonic() + 60 * options.minutes
     faults = 0
@@ -53,8 +53,3 @@ def main(arguments: list[str]) -> int:
                     print(f"  {attack.name} {outcome.number}: {outcome.fault}", flush=True)
     print(table(list(ATTACKS.values()), results))
     return min(faults, 1)
-
-
-def _write(made: str) -> None:
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n\n{made}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")

@@ -107,3 +107,22 @@ def test_a_run_of_two_sizes_teaches_nothing():
     assert run.has_all_levels()
     model(0.2, (1, 3))
     assert not run.has_all_levels()
+
+
+@pytest.mark.parametrize(
+    ("sigmas", "learned"),
+    [
+        ((1.0, 0.79, 0.57, 0.38, 0.2), True),  # as Detail Daemon tells the model, from the states at 0.8, 0.6 and 0.4
+        ((1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2), True),  # as dpm_2 calls, a second time in the middle of a step
+        ((1.0, 0.79, 0.7, 0.57, 0.38, 0.2), False),  # which of two guesses the sampler steps from is not known
+        ((1.0, 0.59, 0.57, 0.38, 0.2), False),  # none in the second step
+    ],
+)
+def test_a_step_is_learned_from_a_call_at_its_level_or_from_its_only_one(sigmas, learned):
+    sketch = TrajectorySketch(5, "flow")
+    model = Model(CachedRun(FORECAST.sigmas.tolist(), None, [0] * 5, {}, sketch))
+    for sigma in sigmas:
+        model(sigma)
+    assert model.run.has_all_levels() is learned
+    if learned:
+        assert sketch.levels == 5

@@ -68,6 +68,17 @@ def test_noise_is_seen_whatever_it_is_drawn_from(draw):
         assert states[1:] == (np.random.get_state()[1].tolist(), random.getstate())
 
 
+def test_a_sampler_that_looks_at_the_model_beside_its_noise_levels_is_seen_too():
+    """As RES4LYF's do: at the device, and whether the network has something that other nodes may have left there."""
+
+    def sample_looking(model, x, sigmas, extra_args=None, callback=None, disable=None):
+        network = model.inner_model.inner_model.diffusion_model
+        assert not hasattr(network, "left_there")
+        return sample_euler(model, x.to(model.inner_model.inner_model.device), sigmas, extra_args, callback, disable)
+
+    assert observe(comfy.samplers.KSAMPLER(sample_looking), FLOW) == SamplerBehaviour(False, False)
+
+
 def test_options_count():
     ancestral = comfy.samplers.ksampler("euler_ancestral", {"eta": 0.0})
     assert not observe(ancestral, FLOW).adds_noise

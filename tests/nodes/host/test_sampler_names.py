@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from cotj.planner.solvers.planned import PlannedSolver
 from cotj.tests.host_modules import import_host
 
@@ -49,6 +50,20 @@ def test_many_options_are_named_by_a_fingerprint():
         PlannedSolver(np.array([1.0, 0.5, 0.0]), np.array([[[0.0], [share]]]), "euler", "flow") for share in (0, 0.1)
     ]
     assert sampler_with_options(planned_sampler(solvers[0])) != sampler_with_options(planned_sampler(solvers[1]))
+
+
+def test_what_is_another_in_every_run_is_no_option():
+    """As RES4LYF's samplers keep it: what was learned of a sampler holds for every seed."""
+
+    def named(seed, weights=0.5, start=True):
+        noise = torch.randn((1, 4, 8, 8), generator=torch.Generator().manual_seed(seed))
+        options = {"noise_seed": seed, "noise_initial": noise, "weights": torch.full((5,), weights)}
+        sampler = comfy.samplers.ksampler("euler", options)
+        return sampler_with_options(sampler, torch.zeros(1, 4, 8, 8) if start else None)
+
+    assert named(1) == named(2) != named(1, weights=0.6)
+    assert named(1, start=False) != named(2, start=False), "it may be anything"
+    assert sampler_with_options(comfy.samplers.ksampler("euler", {"seed": 7})) == "euler"
 
 
 def test_a_sampler_is_told_by_what_it_wraps():

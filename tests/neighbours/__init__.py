@@ -1,0 +1,1 @@
+"""Other packs beside ours: what they sample with, through our nodes. `python tests neighbours` runs it."""
