@@ -12,8 +12,12 @@ from ...planner.path_search import Start, starts_worse
 from ...planner.texts import say
 
 MOSTLY_WORSE = (
-    "plans by the paper's cost model alone mostly ended farther off than the default schedule in this pack's "
-    "benchmarks, so compare a run of it with one of the default"
+    "such predictions did not hold in this pack's benchmarks: plans by the paper's cost model alone mostly ended "
+    "farther off than the default schedule, so compare a run of it with one of the default"
+)
+OTHERS_WORSE = (
+    "such predictions did not hold in this pack's benchmarks: plans by {planner} mostly ended farther off than the "
+    "default schedule, and 'auto' takes none of them"
 )
 
 
@@ -62,6 +66,8 @@ def notes_on(plan: Plan, start: Start, from_image: bool, published: bool) -> Ite
         yield _start(plan, from_image)
     if plan.planner.name == "cotj" and plan.dna.profile is None and not plan.fell_back:
         yield say(MOSTLY_WORSE)
+    if plan.planner.name in ("gits", "propagated") and not plan.fell_back:
+        yield say(OTHERS_WORSE, planner=plan.planner.name)
     if not from_image:
         yield from notes_on_steps(plan.dna, plan.steps)
 
@@ -78,7 +84,10 @@ def notes_on_steps(dna: DiffusionDNA, steps: int) -> Iterator[str]:
             if trained
             else say("this DNA says that the model over-cooks beyond about {most} steps", most=most)
         )
-        yield say("{over}. Adaptive Length Threshold with max_steps 0 takes no more", over=over)
+        yield say(
+            "{over}. Adaptive Length Threshold with max_steps 0 takes no more, unless min_steps asks for more",
+            over=over,
+        )
 
 
 def _better(plan: Plan) -> str:

@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 from ...planner import Plan
 from ...planner.about import is_predicted
 from ...planner.texts import say, say_count
+from .plan_notes import steps_that_pay
 
 
 class Range(NamedTuple):
@@ -70,7 +71,8 @@ def what_to_pick(plan: Plan) -> str:
     calls, sampler = plan.steps, plan.sampler
     of_its_kind = plan.planner.name == "smooth" and not plan.fell_back and not is_predicted(plan.dna.meta)
     learned, planned = _near(SAMPLER, calls), _near(SIGMAS.get(sampler, {}) if of_its_kind else {}, calls)
-    cache = _near(CACHE.get(sampler, {}), calls)
+    may_run_long = steps_that_pay(plan.dna) >= CELLS  # or the picture of a long run is none that anyone wants
+    cache = _near(CACHE.get(sampler, {}), calls) if may_run_long else None
     picks, lines = [], []
     if learned:
         at, (ratio, spent) = learned
@@ -116,11 +118,13 @@ def what_to_pick(plan: Plan) -> str:
             )
         )
     picks.append(say("the model's own schedule"))
-    lines.append(say("- The model's own schedule costs nothing; Compare Schedules measures the others against it."))
     with_calls = say_count(calls, "With 1 call", "With {number} calls")
     head = say("{with_calls}: {picks}.", with_calls=with_calls, picks=say(", else ").join(picks))
+    if not lines:
+        return head
+    lines.append(say("- The model's own schedule costs nothing; Compare Schedules measures the others against it."))
     measured = say("Measured, as a range over the benchmarks' models; below 1 is nearer:")
-    return "\n".join([head, *([measured] if len(lines) > 1 else []), *lines])
+    return "\n".join([head, measured, *lines])
 
 
 def worth_a_search(calls: int) -> str:

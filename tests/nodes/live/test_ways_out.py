@@ -1,12 +1,14 @@
 """Every way out that an error, a text or a report names works on the very DNA that it is given for."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from cotj.nodes.live.plan_from_widgets import ADAPTIVE, FIXED, make_plan
 from cotj.nodes.reports.diagnosis import report
-from cotj.nodes.reports.plan_notes import MOSTLY_WORSE
+from cotj.nodes.reports.plan_notes import MOSTLY_WORSE, OTHERS_WORSE
+from cotj.nodes.reports.what_to_pick import what_to_pick
 from cotj.planner import Constraints, DiffusionDNA, TimeShift, TrajectoryProfile, baseline, dna_file
 from cotj.planner.distilled import DISTILLED
 
@@ -88,6 +90,10 @@ def test_what_a_dna_does_not_say_is_not_said_of_many_steps():
 def test_what_plans_by_the_curve_alone_mostly_gave_is_said_of_them_alone():
     plan = make_plan(FIXED, QWEN, VALUES)
     assert plan.planner.name == "cotj" and MOSTLY_WORSE in plan.reason
+    for name, is_warned in (("gits", True), ("propagated", True), ("smooth", False)):
+        assert (
+            OTHERS_WORSE.format(planner=name) in make_plan(FIXED, PROFILED, VALUES | {"planner": name}).reason
+        ) is is_warned
     assert MOSTLY_WORSE not in make_plan(FIXED, PROFILED, VALUES).reason
     fell_back = make_plan(FIXED, COARSE, VALUES)
     assert fell_back.fell_back and MOSTLY_WORSE not in fell_back.reason
@@ -108,8 +114,10 @@ def test_the_trained_steps_of_a_distilled_model_are_the_default_limit():
     assert plan.steps == 4
     told = "the model was distilled for 4 steps, by the name of x-lightning-4steps.safetensors"
     assert told in plan.reason and "over-cook" not in plan.reason
+    limit = "Adaptive Length Threshold with max_steps 0 takes no more"
     more = make_plan(FIXED, dna, VALUES).reason
-    assert f"{told}\nwith 6 it may over-cook. Adaptive Length Threshold with max_steps 0 takes no more" in more
-    limit = "Adaptive Length Threshold with max_steps 0 takes no more."
-    assert f"This model{told.removeprefix('the model')}. {limit}" in report(dna)
+    assert f"{told}\nwith 6 it may over-cook. {limit}, unless min_steps asks for more" in more
+    picks = [what_to_pick(make_plan(FIXED, one, VALUES | {"steps": 10})) for one in (dna, replace(dna, meta={}))]
+    assert ["Cache Steps" in text for text in picks] == [False, True], "the long run of such a model is no aim"
+    assert f"This model{told.removeprefix('the model')}. {limit}." in report(dna)
     assert make_plan(ADAPTIVE, dna, VALUES | LENGTH | {"max_steps": 9, "threshold": 1.0}).steps == 9
