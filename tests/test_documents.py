@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import statistics
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -184,6 +185,30 @@ def test_the_table_of_reachability_is_that_of_the_results():
     shown = [line for line in text_of(ROOT / "docs" / "benchmarks.md").splitlines() if SUMMARY.match(line)]
     assert len(shown) == 32
     assert [line for line in shown if " ".join(line.split()) not in stored] == []
+
+
+WORTH = {"cotj, flow lever, from the top": "CoTj, flow lever", "cotj as published, mean DNA": "CoTj, mean DNA"}
+MEASURED_ON = ("demo", "demo-eps", "mixture")
+
+
+def means_of_cells(text: str) -> Iterator[dict[str, float]]:
+    """The mean errors by schedule of every cell in a table of reachability, from the model's own long run."""
+    for block in text.split("\n\n"):
+        title, *rows = block.splitlines()
+        if title.endswith("reference: own"):
+            yield {row[2:22].strip(): float(row[22:32]) for row in rows[1:]}
+
+
+@pytest.mark.parametrize("planned", [*WORTH, "gits", "propagated", "multistep"])
+def test_what_plans_without_a_profile_are_worth_is_in_the_results(planned: str):
+    found = []
+    for model in MEASURED_ON:
+        cells = means_of_cells(text_of(RESULTS / model / "reachability.txt"))
+        name = WORTH.get(planned, planned)
+        ratios = [cell[name] / cell["simple"] for cell in cells if name in cell]
+        worse = sum(ratio > 1 for ratio in ratios)
+        found.append(f"{statistics.geometric_mean(ratios):.2f}, {worse} of {len(ratios)}")
+    assert f"| {planned} | {' | '.join(found)} |" in text_of(ROOT / "docs" / "research.md")
 
 
 def words() -> list[str]:
