@@ -7,6 +7,7 @@ from comfy_api.latest import io
 from .live.plan_from_widgets import ADAPTIVE, NAMES
 from .plan import (
     CATEGORY,
+    HIDDEN,
     MAX_STEPS,
     denoise_input,
     dna_input,
@@ -68,12 +69,13 @@ class AdaptiveLength(io.ComfyNode):
                 *optional_inputs(),
             ],
             outputs=outputs(),
+            hidden=HIDDEN,
             has_intermediate_output=True,
         )
 
     @classmethod
     def execute(cls, dna, constraints=None, model=None, guider=None, latent_image=None, **values) -> io.NodeOutput:
-        return planned(ADAPTIVE, dna, values, constraints, model, guider, latent_image)
+        return planned(ADAPTIVE, cls.hidden, dna, values, constraints, model, guider, latent_image)
 
 
 NODES = [AdaptiveLength]

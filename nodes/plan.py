@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, get_args
 
 import comfy.samplers
@@ -14,6 +15,7 @@ from .host.dna_schedule import ksampler_sigmas
 from .host.identity import differences
 from .host.inputs import check_fit
 from .host.model import to_sigmas, within
+from .host.model_files import about_files
 from .link_types import CONSTRAINTS, DNA, PLAN
 from .live.plan_from_widgets import EULER, FIXED, GITS_SOLVERS, NAMES, PLANNERS, make_plan
 from .live.plan_request import request
@@ -196,6 +198,9 @@ def outputs() -> list[io.Output]:
     ]
 
 
+HIDDEN = [io.Hidden.unique_id, io.Hidden.prompt]  # which tell the files of a connected model
+
+
 class PlanSigmas(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -223,16 +228,18 @@ class PlanSigmas(io.ComfyNode):
                 *optional_inputs(),
             ],
             outputs=outputs(),
+            hidden=HIDDEN,
             has_intermediate_output=True,
         )
 
     @classmethod
     def execute(cls, dna, constraints=None, model=None, guider=None, latent_image=None, **values) -> io.NodeOutput:
-        return planned(FIXED, dna, values, constraints, model, guider, latent_image)
+        return planned(FIXED, cls.hidden, dna, values, constraints, model, guider, latent_image)
 
 
 def planned(
     node_id: str,
+    hidden: Any,
     dna: DiffusionDNA,
     values: dict[str, Any],
     constraints: Constraints | None = None,
@@ -240,12 +247,14 @@ def planned(
     guider: comfy.samplers.CFGGuider | None = None,
     latent_image: dict[str, Any] | None = None,
 ) -> io.NodeOutput:
+    """Plan for a planning node with these widget values. hidden: its hidden inputs, those of `HIDDEN`."""
     warnings: list[str] = []
     sampled_with = guider or model
     if sampled_with is not None:
+        files = about_files(hidden.prompt, hidden.unique_id, "model" if guider is None else "guider")
         model = model if guider is None else guider.model_patcher
         check_fit(NAMES[node_id], "dna", dna, model)
-        dna = within(dna, model)
+        dna = replace(within(dna, model), meta=dna.meta | files)
         warnings = differences(dna.meta, sampled_with, latent_image)
     plan = make_plan(node_id, dna, values, constraints)
     lines = [describe_plan(plan), *warnings]

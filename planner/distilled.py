@@ -51,11 +51,12 @@ def trained_steps(name: str) -> int | None:
 def distillation(dna: DiffusionDNA) -> Distillation | None:
     """Say how a DNA's model is recognised as distilled for few steps; None where nothing says so.
 
-    By the names of its files, where Measure DNA found them; else by a gain that does not decay at guidance 1, which
-    such models have built in. All sources of a mean DNA must say so, and both experts of a joined one.
+    By the names of its files, where Measure DNA found them, or those of the model that a plan is made for; else by a
+    gain that does not decay at guidance 1, which such models have built in. All sources of a mean DNA must say so, and
+    both experts of a joined one, where the DNA itself does not.
     """
     experts = [dna.meta[name] for name in ("high", "low") if isinstance(dna.meta.get(name), dict)]
-    sources = dna.meta.get("sources") or experts or [dna.meta]
+    sources = [dna.meta] if _names(dna.meta) else dna.meta.get("sources") or experts or [dna.meta]
     by_name = [_names(source) for source in sources]
     if all(by_name):
         names = sorted({name for found in by_name for name in found})

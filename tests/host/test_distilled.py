@@ -40,3 +40,17 @@ def test_the_files_name_limits_the_steps_and_is_said(client, server, demo_models
     told = f"the model was distilled for 4 steps, by the name of {FILE}"
     assert told in result.outputs[planned.id]["cotj_plan"][0]["reason"]
     assert f"{told}\nwith 6 it may over-cook" in client.texts[applied.id]
+
+
+def test_a_connected_distilled_model_limits_the_steps_of_another_models_dna(client, server, demo_models):
+    folder = server.models / "diffusion_models"
+    shutil.copyfile(folder / DIFFUSION_MODEL, folder / FILE)
+    run = DemoRun(Graph())
+    distilled = run.graph.add("UNETLoader", unet_name=FILE, weight_dtype="default")
+    dna = run.measure()[0]
+    planned = [adaptive(run.graph, dna, max_steps=0, threshold=1.0, **more) for more in ({}, {"model": distilled[0]})]
+    steps = [run.graph.show(one[1])[0] for one in planned]
+    result = client.run(run.graph.nodes)
+    assert int(result.outputs[steps[0]]["text"][0]) > 4 >= int(result.outputs[steps[1]]["text"][0])
+    reasons = [result.outputs[one.id]["cotj_plan"][0]["reason"] for one in planned]
+    assert ["was distilled for 4 steps" in reason for reason in reasons] == [False, True]

@@ -1,5 +1,7 @@
 """Models that were distilled for few steps, by their files' names and by their DNA."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from cotj.planner import DiffusionDNA, mean_dna
@@ -85,7 +87,10 @@ def test_guidance_1_and_a_gain_that_does_not_decay_say_so_together(errors, cfg, 
 def test_all_sources_of_a_mean_must_say_so():
     one = DiffusionDNA(T, DECAYED, meta={DISTILLED: ["x-lcm-4step.safetensors"]})
     assert distillation(mean_dna([one, one])).steps == 4
-    assert distillation(mean_dna([one, DiffusionDNA(T, DECAYED)])) is None
+    mixed = mean_dna([one, DiffusionDNA(T, DECAYED)])
+    assert distillation(mixed) is None
+    run_with = replace(mixed, meta=mixed.meta | {DISTILLED: ["y-turbo-8steps.safetensors"]})
+    assert distillation(run_with).steps == 8, "the model that a plan is made for"
     for other, steps in ((one, 4), (DiffusionDNA(T, DECAYED), None)):
         found = distillation(join_experts(one, other, 0.5))
         assert (found and found.steps) == steps
