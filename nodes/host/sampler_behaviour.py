@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import random
 from collections.abc import Iterator
@@ -70,10 +71,20 @@ def _run(sampler: comfy.samplers.Sampler, model_sampling: Any, sigmas: torch.Ten
     start = torch.randn(SHAPE, generator=torch.Generator().manual_seed(0))
     extra_args = {"model_options": {"transformer_options": {"sample_sigmas": sigmas}}, "seed": seed}
     with _seeded(seed):
-        final = sampler.sample(
+        final = _with_own_options(sampler).sample(
             StandIn(model_sampling), sigmas.clone(), extra_args, None, start, torch.zeros(SHAPE), disable_pbar=True
         )
     return final
+
+
+def _with_own_options(sampler: comfy.samplers.Sampler) -> comfy.samplers.Sampler:
+    """Copy a sampler with the dicts and lists among its options, in which some keep what a run leaves behind."""
+    copied = copy.copy(sampler)
+    if options := getattr(sampler, "extra_options", None):
+        copied.extra_options = {
+            name: copy.copy(value) if isinstance(value, (dict, list)) else value for name, value in options.items()
+        }
+    return copied
 
 
 class StandIn:

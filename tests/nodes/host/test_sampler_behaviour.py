@@ -79,6 +79,20 @@ def test_a_sampler_that_looks_at_the_model_beside_its_noise_levels_is_seen_too()
     assert observe(comfy.samplers.KSAMPLER(sample_looking), FLOW) == SamplerBehaviour(False, False)
 
 
+def test_what_a_sampler_keeps_of_a_run_among_its_options_is_not_left_there():
+    """As RES4LYF's do, for their next run: nodes share a sampler, and what it is known by must stay."""
+
+    def sample_keeping(model, x, sigmas, extra_args=None, callback=None, disable=None, *, state, run):
+        assert not state and not run
+        run.append(x)
+        state["final"] = sample_euler(model, x, sigmas, extra_args, callback, disable)
+        return state["final"]
+
+    sampler = comfy.samplers.KSAMPLER(sample_keeping, {"state": {}, "run": []})
+    assert observe(sampler, FLOW) == SamplerBehaviour(False, False)
+    assert sampler.extra_options == {"state": {}, "run": []}
+
+
 def test_options_count():
     ancestral = comfy.samplers.ksampler("euler_ancestral", {"eta": 0.0})
     assert not observe(ancestral, FLOW).adds_noise
