@@ -11,11 +11,11 @@ from typing import get_args
 import numpy as np
 
 from ..nodes.reports.cache_claims import CacheOutcome, cache_claims
-from ..nodes.reports.phrases import count
 from ..planner import CachePlan, DiffusionDNA, FloatArray
 from ..planner.caching.cache_plan import Rule, Steps
 from ..planner.caching.cache_settings import CacheSettings, plan_for
 from ..planner.own_schedule import denoise_level, own_schedule
+from ..planner.texts import say_count
 from . import options as shared
 from .faults import blamed_on, fault
 from .results import show, show_json
@@ -72,7 +72,7 @@ def _run_of(dna: DiffusionDNA, options: argparse.Namespace) -> FloatArray:
 def _told(plan: CachePlan, sampler: str) -> list[str]:
     steps = np.flatnonzero(plan.computed)  # from 0 on, as in the nodes
     lines = [
-        f"{plan.calls} of {count(len(plan.computed), 'step')} of {sampler} call the model: "
+        f"{plan.calls} of {say_count(len(plan.computed), '1 step', '{number} steps')} of {sampler} call the model: "
         + ", ".join(str(step) for step in steps),
         "".join("#" if computed else "." for computed in plan.computed),
     ]

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..nodes.reports.phrases import count
 from ..planner import DiffusionDNA, TimeShift, TrajectoryProfile, dna_file
 from ..planner.reading import one_error, parse_json, read_header, shortened
+from ..planner.texts import say_count
 from . import options as shared
 from .faults import blamed_on
 from .results import show, show_json
@@ -86,7 +86,9 @@ def _shift(shift: TimeShift) -> str:
 
 
 def _profile(profile: TrajectoryProfile) -> str:
-    return f"of {count(profile.runs, 'long run')} of {count(len(profile.sigmas), 'call')}, so plans know the sampler"
+    runs = say_count(profile.runs, "1 long run", "{number} long runs")
+    calls = say_count(len(profile.sigmas), "1 call", "{number} calls")
+    return f"of {runs} of {calls}, so plans know the sampler"
 
 
 def _of_predictor(path: Path) -> dict[str, Any]:
@@ -114,5 +116,5 @@ def _plain(value: Any) -> str:
         return ", ".join(f"{name} {_plain(one)}" for name, one in value.items())
     if isinstance(value, list):
         nested = any(isinstance(one, dict | list) for one in value)
-        return count(len(value), "entry", "entries") if nested else ", ".join(map(_plain, value))
+        return say_count(len(value), "1 entry", "{number} entries") if nested else ", ".join(map(_plain, value))
     return f"{value:.6g}" if isinstance(value, float) else str(value)

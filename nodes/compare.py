@@ -10,6 +10,7 @@ from comfy_api.latest import io, ui
 from ..planner import DiffusionDNA, Planner
 from ..planner.cost_models.choose import choose_planner
 from ..planner.dna import check_errors
+from ..planner.texts import say
 from .host.final_latents import series_of
 from .host.identity import describe
 from .host.images import to_image
@@ -156,7 +157,12 @@ class CompareSchedules(io.ComfyNode):
         if dna is not None:
             name = "euler" if sampler is None else sampler_name(sampler)
             planner, why = choose_planner(dna, "auto", name)
-            said = [f"predicted: by planner {planner.name} for {name}; only a run measures it.", why]
+            predicted = say(
+                "predicted: by planner {planner} for {sampler}; only a run measures it.",
+                planner=planner.name,
+                sampler=name,
+            )
+            said = [predicted, why]
         rows = _score(schedules, labels, dna, planner)
         held_against: dict[str, Any] | None = None
         if levels is not None:

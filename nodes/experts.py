@@ -16,6 +16,7 @@ from ..planner import Constraints, DiffusionDNA, NoiseLevels, Plan, plan_fixed, 
 from ..planner.cost_models.choose import choose_planner
 from ..planner.experts import join_experts, split_index
 from ..planner.path_search import begin_of
+from ..planner.texts import say
 from . import __version__
 from .host.identity import describe
 from .host.inputs import blamed_on, input_error, measurable, noise_for, whole_latent
@@ -226,9 +227,10 @@ class PlanExperts(io.ComfyNode):
         sigmas = torch.tensor(plan.sigmas, dtype=torch.float32)
         high, low = _split(sigmas, boundary)
         steps_high = max(len(high) - 1, 0)
-        text = (
-            f"{steps_high} steps of the high-noise expert, {plan.steps - steps_high} of the low\n{describe_plan(plan)}"
+        split = say(
+            "{high} steps of the high-noise expert, {low} of the low", high=steps_high, low=plan.steps - steps_high
         )
+        text = f"{split}\n{describe_plan(plan)}"
         show_text(text, cls.hidden.unique_id)
         return io.NodeOutput(sigmas, high, low, plan.steps, steps_high, plan, text)
 

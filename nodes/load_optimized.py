@@ -9,6 +9,7 @@ import torch
 from comfy_api.latest import io
 from comfy_execution.graph import ExecutionBlocker
 
+from ..planner.texts import say
 from .host.file_names import choices
 from .host.identity import describe
 from .host.planned_sampler import Source
@@ -101,7 +102,7 @@ class OptimizedSigmas(io.ComfyNode):
         if guider is not None:
             text = "\n".join([*unknown_steering(guider), text])
         if misfits := schedules.misfits(here):
-            text = "DOES NOT FIT: " + "; ".join(misfits) + f"\n{text}"
+            text = "\n".join([say("DOES NOT FIT: {misfits}", misfits="; ".join(misfits)), text])
         show_text(text, cls.hidden.unique_id)
         source = Source(as_meta(schedules.key), cls.hidden.unique_id, text)
         sigmas, sampler = given(record, sampler or _sampler(schedules.key["sampler"]), source)

@@ -11,6 +11,7 @@ from ..measuring.frequency_bands import FrequencyBands
 from ..planner.search import OBJECTIVES
 from ..planner.search_record import Aim, SearchRecord
 from ..planner.solver_record import Entrants
+from ..planner.texts import say
 from .host.file_names import name_fault
 from .host.fingerprint import digest_of
 from .host.images import to_image
@@ -289,9 +290,10 @@ class OptimizeSigmas(io.ComfyNode):
             [describe_search(summary, file.name, file.schedules.steps()), *order.shortfalls(record, steps)]
         )
         if not order.ran and (unknown := unknown_steering(prompted)):
-            text = "\n".join([*unknown, "Search again where they have changed since this result was stored.", text])
+            again = say("Search again where they have changed since this result was stored.")
+            text = "\n".join([*unknown, again, text])
         if file.fault:
-            text = f"NOT STORED: {file.fault}\n{text}"
+            text = "\n".join([say("NOT STORED: {fault}", fault=file.fault), text])
         show_text(text, cls.hidden.unique_id)
         image = to_image(draw(summary))
         shown = ui.PreviewImage(image, cls=cls).as_dict() | {"text": [text]}

@@ -11,6 +11,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
 from ..planner import DiffusionDNA
+from ..planner.texts import say
 from ..predictor import Predictor
 from .host.conditioning import embedding_of
 from .host.file_names import choices
@@ -76,7 +77,10 @@ class PredictDNA(io.ComfyNode):
     def execute(cls, conditioning, predictor, latent=None, model=None) -> io.NodeOutput:
         dna, said = _predicted(conditioning, predictor, latent, model)
         if len(conditioning) > 1:
-            said = [f"Only the first of the {len(conditioning)} conditions that are combined here was read.", *said]
+            first = say(
+                "Only the first of the {number} conditions that are combined here was read.", number=len(conditioning)
+            )
+            said = [first, *said]
         show_text("\n".join(said), cls.hidden.unique_id)
         return io.NodeOutput(dna)
 
@@ -106,8 +110,11 @@ def _predicted(
     if loaded.distance(embedding) <= FAR:
         return dna, []
     return dna, [
-        f"This prompt is unlike all that {predictor!r} was trained on, so its DNA is a guess. Bring the weights in the "
-        "prompt nearer to 1, or measure the DNA."
+        say(
+            "This prompt is unlike all that {predictor!r} was trained on, so its DNA is a guess. Bring the weights in "
+            "the prompt nearer to 1, or measure the DNA.",
+            predictor=predictor,
+        )
     ]
 
 

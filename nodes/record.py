@@ -8,6 +8,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..planner import DiffusionDNA
+from ..planner.texts import say
 from ..predictor import DNADataSet, Origin, Pair, dataset
 from ..predictor.database import Unusable
 from .host import folders
@@ -65,7 +66,7 @@ class RecordDNA(io.ComfyNode):
 
         def keep(pair: Pair) -> str:
             data.append(pair, max_pairs)
-            return f"in {data.path.stem!r}"
+            return say("in {data_set!r}", data_set=data.path.stem)
 
         return io.NodeOutput(Recorder(keep, lambda text: show_text(text, node_id)).attach(model))
 
@@ -186,7 +187,7 @@ def measured_pair(node: str, dna: DiffusionDNA, conditioning: list[list[Any]]) -
 
 
 def summary(data: DNADataSet) -> str:
-    return "\n".join(map(str, [*data.contents(), *data.profiles()])) or "nothing"
+    return "\n".join(map(str, [*data.contents(), *data.profiles()])) or say("nothing")
 
 
 def changed_at(path: Path) -> int:

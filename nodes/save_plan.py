@@ -12,6 +12,7 @@ from comfy_execution.graph import ExecutionBlocker
 from ..planner import Plan, plan_file
 from ..planner.plan_file import KEY, SUFFIX, to_json
 from ..planner.plan_record import PlanRecord
+from ..planner.texts import say
 from .host.file_names import name_fault
 from .host.folders import FOLDER, save_folder
 from .host.image_metadata import write_into_images
@@ -97,8 +98,8 @@ class SavePlan(io.ComfyNode):
             raise input_error(NODE, "images", "there is nowhere to save the plan. Connect images, or give a name")
         said = []
         if plan is None and planned_solver_of(sampler) is None:  # which must not cost the images
-            said += ["NOT IN THE IMAGES: no plan ran."] if images is not None else []
-            said += ["NOT SAVED: no plan ran."] if name else []
+            said += [say("NOT IN THE IMAGES: no plan ran.")] if images is not None else []
+            said += [say("NOT SAVED: no plan ran.")] if name else []
         else:
             record = _record(plan if isinstance(plan, Plan) else None, sampler)
             if images is not None:
@@ -125,7 +126,9 @@ def _written(record: PlanRecord, metadata: dict[str, Any] | None, node_id: str) 
         why_not = write_into_images(metadata, KEY, to_json(record), node_id)
     except ValueError as error:
         why_not = str(error)
-    return f"NOT IN THE IMAGES: {why_not.rstrip('.')}." if why_not else "Images that are saved after this node hold it."
+    if not why_not:
+        return say("Images that are saved after this node hold it.")
+    return say("NOT IN THE IMAGES: {why}.", why=why_not.rstrip(".。"))
 
 
 def _stored(record: PlanRecord, name: str, node_id: str) -> str:
@@ -133,12 +136,13 @@ def _stored(record: PlanRecord, name: str, node_id: str) -> str:
     try:
         plan_file.write(save_folder(), name, record)
     except FileExistsError:
-        return note_not_stored(NODE, node_id, f"{name}{SUFFIX} is no plan, so it is left alone. Give another name")
+        why = say("{file} is no plan, so it is left alone. Give another name", file=f"{name}{SUFFIX}")
+        return note_not_stored(NODE, node_id, why)
     except OSError as error:
         return note_not_stored(NODE, node_id, why_not_stored(error))
     except ValueError as error:
         return note_not_stored(NODE, node_id, error)
-    return f"Saved as {name}."
+    return say("Saved as {name}.", name=name)
 
 
 NODES = [SavePlan]

@@ -10,6 +10,7 @@ from ..planner import DiffusionDNA, mean_dna
 from ..planner.about import architectures, differences_among
 from ..planner.dna import lost_in_mean
 from ..planner.dna_file import read, write
+from ..planner.texts import say
 from .host.file_names import choices, name_fault
 from .host.folders import (
     FOLDER,
@@ -81,7 +82,7 @@ class AverageDNA(io.ComfyNode):
         averaged = list(dnas.values())
         text = "\n".join(
             [
-                f"The mean of {len(averaged)} DNAs.",
+                say("The mean of {number} DNAs.", number=len(averaged)),
                 *differences_among([dna.meta for dna in averaged]),
                 *lost_in_mean(averaged),
             ]
@@ -138,7 +139,7 @@ class SaveDNA(io.ComfyNode):
         replaces = is_dna if overwrite else None
         try:
             saved = save_as(name, replaces, lambda found, may: write(save_folder(), found, dna, may))
-            text = f"saved as {saved}"
+            text = say("saved as {name}", name=saved)
         except OSError as error:  # which must not cost the nodes that the DNA goes on to
             saved = text = note_not_stored("Save DNA", cls.hidden.unique_id, why_not_stored(error))
         show_text(text, cls.hidden.unique_id)

@@ -9,6 +9,7 @@ import torch
 from comfy.model_management import get_torch_device, throw_exception_if_processing_interrupted
 from comfy_api.latest import io, ui
 
+from ..planner.texts import say
 from ..predictor import DNADataSet, Predictor, files
 from ..predictor.objectives import OBJECTIVES
 from ..predictor.train import Epoch, Report, Settings, train
@@ -125,8 +126,14 @@ class TrainPredictor(io.ComfyNode):
         def after_epoch(epoch: Epoch) -> None:
             throw_exception_if_processing_interrupted()
             bar.update_absolute(epoch.number)
-            loss = f"held-out loss {epoch.validation_loss:.4g}, best {epoch.best:.4g}"
-            show_text(f"epoch {epoch.number} of at most {epochs}: {loss}", cls.hidden.unique_id)
+            text = say(
+                "epoch {number} of at most {epochs}: held-out loss {loss:.4g}, best {best:.4g}",
+                number=epoch.number,
+                epochs=epochs,
+                loss=epoch.validation_loss,
+                best=epoch.best,
+            )
+            show_text(text, cls.hidden.unique_id)
 
         if overwrite:
             check_replaceable(NODE, name, is_predictor, "predictor")
@@ -144,12 +151,13 @@ class TrainPredictor(io.ComfyNode):
         replaces = is_predictor if overwrite else None
         try:
             found = save_as(name, replaces, lambda found, may: files.write(_path(found), predictor, may))
-            said = f"saved as {found}"
+            said = say("saved as {name}", name=found)
         except OSError as error:  # which must cost neither the report nor the training
             said = note_not_stored(NODE, cls.hidden.unique_id, why_not_stored(error))
             _unsaved[cls.hidden.unique_id] = trained_on, (predictor, report)
-        scored = f"held-out prompts: {report.scores}\nthe mean DNA: {report.mean_scores}"
-        text = f"{said}\n{scored}\n{_about_profile(predictor)}"
+        scored = say("held-out prompts: {scores}", scores=report.scores)
+        of_mean = say("the mean DNA: {scores}", scores=report.mean_scores)
+        text = "\n".join([said, scored, of_mean, _about_profile(predictor)])
         image = to_image(draw(report, predictor.mean))
         show_text(text, cls.hidden.unique_id)
         return io.NodeOutput(image, text, ui=ui.PreviewImage(image, cls=cls).as_dict() | {"text": [text]})
@@ -158,10 +166,14 @@ class TrainPredictor(io.ComfyNode):
 def _about_profile(predictor: Predictor) -> str:
     """Say whether plans from predicted DNAs will be made for the sampler, and what would have to be recorded for it."""
     if profile := predictor.mean.profile:
-        return f"It carries the mean profile of {profile.runs} runs, so plans are made for the sampler that you name."
-    return (
+        return say(
+            "It carries the mean profile of {runs} runs, so plans are made for the sampler that you name.",
+            runs=profile.runs,
+        )
+    return say(
         "It carries no trajectory profile, so plans are not made for the sampler, and Cache Steps cannot forecast: "
-        f"record runs of {LEAST_STEPS} steps or more with euler, dpmpp_2m or another sampler that planners know."
+        "record runs of {steps} steps or more with euler, dpmpp_2m or another sampler that planners know.",
+        steps=LEAST_STEPS,
     )
 
 

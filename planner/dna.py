@@ -12,6 +12,7 @@ import numpy.typing as npt
 from .arrays import FloatArray, ascending_vector, vector
 from .noise_levels import RESOLUTION, Kind, flow_to_sigma, sigma_to_flow
 from .profile import TrajectoryProfile, mean_profile
+from .texts import say
 from .timeshift import TimeShift
 
 Measure = Literal["error", "uncertainty"]
@@ -177,18 +178,31 @@ def lost_in_mean(dnas: Sequence[DiffusionDNA]) -> list[str]:
     lines = []
     if mean.profile is None and any(dna.profile for dna in dnas):
         without = sum(dna.profile is None for dna in dnas)
-        why = f"{without} of {all_of} DNAs have none" if without else "their runs had other steps or sizes"
+        why = (
+            say("{without} of {number} DNAs have none", without=without, number=all_of)
+            if without
+            else say("their runs had other steps or sizes")
+        )
         lines.append(
-            f"The trajectory profile is dropped, so that only planner cotj is left: {why}. Measure all DNAs with "
-            "'profile' on, at one size and as many reference steps."
+            say(
+                "The trajectory profile is dropped, so that only planner cotj is left: {why}. Measure all DNAs with "
+                "'profile' on, at one size and as many reference steps.",
+                why=why,
+            )
         )
     if mean.times is None and any(dna.times is not None for dna in dnas):
-        lines.append("The time shift is dropped, so that lever 'schedule' cannot be used: it is not the same for all.")
+        lines.append(
+            say("The time shift is dropped, so that lever 'schedule' cannot be used: it is not the same for all.")
+        )
     if mean.power is None and any(dna.power is not None for dna in dnas):
         without = sum(dna.power is None for dna in dnas)
         lines.append(
-            f"The power of the clean latents is dropped, so that every plan starts at the top: {without} of {all_of} "
-            "DNAs do not know it."
+            say(
+                "The power of the clean latents is dropped, so that every plan starts at the top: {without} of "
+                "{number} DNAs do not know it.",
+                without=without,
+                number=all_of,
+            )
         )
     return lines
 

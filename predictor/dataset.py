@@ -16,6 +16,7 @@ import numpy as np
 from ..planner import DiffusionDNA
 from ..planner.dna_file import MAX_LEVELS, from_parts, to_parts
 from ..planner.reading import FAULTS, MAX_HEADER, shortened
+from ..planner.texts import say
 from . import profile_table
 from .database import Table, delete_rows, reading, sql, writing
 from .pairs import MAX_WIDTH, Origin, Pair, Pairs, common_grid
@@ -62,7 +63,15 @@ class Content:
 
     def __str__(self) -> str:
         origin, model, pooling = (shortened(name, 40) for name in (self.origin, self.model, self.pooling))
-        return f"{self.pairs} {origin} of {self.prompts} prompts, {model}, {pooling} {self.width} wide"
+        return say(
+            "{pairs} {origin} of {prompts} prompts, {model}, {pooling} {width} wide",
+            pairs=self.pairs,
+            origin=origin,
+            prompts=self.prompts,
+            model=model,
+            pooling=pooling,
+            width=self.width,
+        )
 
 
 class DNADataSet:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..planner import DiffusionDNA, TrajectoryProfile, mean_profile
 from ..planner.dna_file import from_bytes, to_bytes
+from ..planner.texts import say
 from .database import Table, delete_rows, reading, sql
 
 MOST_CALLS = 200  # of a run whose profile is kept: its row is written anew after every run
@@ -37,7 +38,12 @@ class Kept(NamedTuple):
     calls: int
 
     def __str__(self) -> str:
-        return f"mean profile of {self.runs} {self.origin} runs of {self.calls} steps"
+        return say(
+            "mean profile of {runs} {origin} runs of {steps} steps",
+            runs=self.runs,
+            origin=self.origin,
+            steps=self.calls,
+        )
 
 
 def add(database: Connection, origin: str, dna: DiffusionDNA) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..planner import FloatArray
+from ..planner.texts import say
 
 SMALLEST = 1e-12  # of the largest error; what is below is compared as this
 
@@ -25,9 +26,11 @@ class Scores:
     explained: float
 
     def __str__(self) -> str:
-        return (
-            f"cosine mean {self.cosine_mean:.4f}, median {self.cosine_median:.4f}; "
-            f"{self.explained:.0%} of the variance of log D explained"
+        return say(
+            "cosine mean {mean:.4f}, median {median:.4f}; {explained:.0%} of the variance of log D explained",
+            mean=self.cosine_mean,
+            median=self.cosine_median,
+            explained=self.explained,
         )
 
 

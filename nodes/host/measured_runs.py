@@ -12,6 +12,7 @@ import torch
 
 from ...measuring.fidelity import WINDOW, Fidelity, fidelity
 from ...planner.solvers.behaviour import calls_of
+from ...planner.texts import say
 from ..reports.schedules import Scored
 from .inputs import HIGHER_PRECISION, input_error, whole_latent
 from .model import parts
@@ -47,7 +48,7 @@ class ComparedRuns:
         """Run Euler along these sigmas, and give the latent that it ends in."""
         steps = len(sigmas) - 1
         self.progress.calls += steps  # of Euler, a call each
-        self.progress.begin(f"reference: {steps} steps")
+        self.progress.begin(say("reference: {steps} steps", steps=steps))
         reference = self._run(comfy.samplers.sampler_object("euler"), sigmas)
         if not all(part.isfinite().all() for part in parts(reference)):
             raise input_error(NODE, "guider", f"the reference is not finite. {HIGHER_PRECISION}")
@@ -74,7 +75,7 @@ class ComparedRuns:
         picture = self._pictured(reference, shown)
         measured = []
         for row, sigmas in zip(rows, schedules):
-            self.progress.begin(f"{row.label}: {row.steps} steps")
+            self.progress.begin(say("{label}: {steps} steps", label=row.label, steps=row.steps))
             calls, began = self.rollout.calls, time.monotonic()
             final = self._run(self.sampler, sigmas)
             row = replace(row, calls=self.rollout.calls - calls, seconds=time.monotonic() - began)

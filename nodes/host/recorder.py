@@ -20,6 +20,7 @@ from ...measuring.profile_sketch import TrajectorySketch
 from ...measuring.realised_dna import RunSketch
 from ...planner import TrajectoryProfile
 from ...planner.solvers.formulas import solver_of
+from ...planner.texts import say
 from ...predictor import Pair
 from ...predictor.profile_table import MOST_CALLS
 from .. import __version__
@@ -77,7 +78,7 @@ class Recorder:
         """Wrap a whole run, in the model's latent space."""
         arguments = (guider, sigmas, extra_args, callback, noise, latent_image, denoise_mask, *rest)
         if reason := _why_not(guider, sigmas, denoise_mask):
-            self.tell(f"not recorded: {reason}")
+            self.tell(say("not recorded: {why}", why=reason))
             return executor(*arguments)
         sketch = _watch(guider, executor.class_obj, len(sigmas) - 1)
         # The run's own options, which every model call gets.
@@ -87,14 +88,14 @@ class Recorder:
             self._keep(guider, sigmas, noise, sketch, final, extra_args.get("seed"))
         except (OSError, ValueError) as error:  # a full disk must not cost the image
             logging.warning("Record DNA: %s", error)
-            self.tell(f"not recorded: {error}")
+            self.tell(say("not recorded: {why}", why=error))
         return final
 
     def _keep(self, guider, sigmas, noise, sketch: _Watched, final: torch.Tensor, seed: int | None) -> None:
         levels = noise_levels(guider.model_patcher)
         dna = sketch.dna.dna(final, levels.kind, levels.shift)
         if dna is None:
-            return self.tell("not recorded: the run's guesses give no DNA")
+            return self.tell(say("not recorded: {why}", why=say("the run's guesses give no DNA")))
         about = {
             **describe(guider),
             "latent_shape": list(noise.shape),
@@ -106,8 +107,12 @@ class Recorder:
         embedding, pooling = embedding_in(guider)
         dna = replace(dna, meta=about, profile=sketch.profile(final, len(sigmas) - 1))
         where = self.keep(Pair(embedding[0].cpu().numpy(), dna, pooling, about["model"], "realised"))
-        with_profile = "" if dna.profile is None else ", and the run's profile,"
-        self.tell(f"recorded {len(dna.sigmas)} noise levels{with_profile} {where}")
+        recorded = {"levels": len(dna.sigmas), "where": where}
+        self.tell(
+            say("recorded {levels} noise levels {where}", **recorded)
+            if dna.profile is None
+            else say("recorded {levels} noise levels, and the run's profile, {where}", **recorded)
+        )
 
 
 def _predict(executor, x, timestep, model_options: dict[str, Any] | None = None, seed=None):
@@ -134,11 +139,11 @@ def _why_not(guider, sigmas: torch.Tensor, denoise_mask: torch.Tensor | None) ->
     if reason := why_not_measurable(guider.model_patcher):
         return reason
     if denoise_mask is not None:
-        return "the latent has a noise mask"
+        return say("the latent has a noise mask")
     if sigmas[-1] != 0 or not noise_levels(guider.model_patcher).begins_in_noise(float(sigmas[0])):
-        return "it is only a part of a run from noise to image"
+        return say("it is only a part of a run from noise to image")
     try:
         embedding, _ = embedding_in(guider)
     except ValueError as error:
         return str(error)
-    return None if len(embedding) == 1 else "its batch has several prompts"
+    return None if len(embedding) == 1 else say("its batch has several prompts")

@@ -12,6 +12,7 @@ from ...planner.search import Objective
 from ...planner.search_record import Aim, SearchRecord
 from ...planner.solver_effort import SolverEffort
 from ...planner.solvers.formulas import Formula
+from ...planner.texts import say
 from ..host.inputs import input_error
 from ..host.saving import check_storable
 from .calibration import NODE, GuiderCalibration
@@ -80,14 +81,28 @@ class Order:
         """Say in lines what was asked for and is not there, and how to get it."""
         effort, solver, lines = self.effort(steps, search), search.own_solver, []
         if effort and not (solver and solver.is_fitted(effort.race, effort.rounds)):
-            lacking = "refined" if solver and solver.is_fitted(effort.race, 0) else "fitted"
+            spent = {"calls": search.calls, "budget": self.budget, "enough": search.calls + effort.calls}
             lines.append(
-                f"No solver was {lacking}, since the search has spent {search.calls} of the {self.budget} model calls. "
-                f"Raise the budget to {search.calls + effort.calls}."
+                say(
+                    "No solver was refined, since the search has spent {calls} of the {budget} model calls. Raise the "
+                    "budget to {enough}.",
+                    **spent,
+                )
+                if solver and solver.is_fitted(effort.race, 0)
+                else say(
+                    "No solver was fitted, since the search has spent {calls} of the {budget} model calls. Raise the "
+                    "budget to {enough}.",
+                    **spent,
+                )
             )
         if self.refined and self.pairs < WORTH_REFINING:
-            needed = f"A trained model asks for {WORTH_REFINING} pairs or more"
-            lines.append(f"Refining on {self.pairs} pairs often overfits them. {needed}.")
+            lines.append(
+                say(
+                    "Refining on {pairs} pairs often overfits them. A trained model asks for {enough} pairs or more.",
+                    pairs=self.pairs,
+                    enough=WORTH_REFINING,
+                )
+            )
         return lines
 
     def carry_out(self, file: ScheduleFile, steps: int) -> None:

@@ -18,6 +18,7 @@ from ...planner.reading import FAULTS, FLOATS, Header, one_error, opened, parse_
 from ...planner.search import Trial
 from ...planner.search_checks import check_record
 from ...planner.search_record import OWN, Check, PairsOfSearch, SearchRecord
+from ...planner.texts import say
 from ...planner.writing import write_file
 from .stored_solver import solver_of, solver_to_dict
 from .stored_trial import trial_of, trial_to_dict
@@ -59,7 +60,12 @@ class StoredSchedules:
     def misfits(self, key: dict[str, Any]) -> list[str]:
         """Tell in what these schedules were found for something else than `key`, as far as that says."""
         return [
-            f"{NAMES.get(name, name)} {_short(self.key.get(name))} there, {_short(value)} here"
+            say(
+                "{what} {there} there, {here} here",
+                what=say(NAMES[name]) if name in NAMES else name,
+                there=_short(self.key.get(name)),
+                here=_short(value),
+            )
             for name, value in key.items()
             if self.key.get(name) != value and (name in self.key or name not in LATER)
         ]

@@ -15,6 +15,7 @@ from matplotlib.ticker import FixedLocator
 
 from ...planner import DiffusionDNA, Kind, sigma_to_flow
 from ...planner.arrays import FloatArray
+from ...planner.texts import say
 from .figures import DPI, MEASURED, label_in_sigma
 
 WIDTH = 6.4  # inches
@@ -90,7 +91,7 @@ def table(rows: Sequence[Scored]) -> str:
         padded = [cell.rjust(width) for cell, width in zip(cells, widths[1:])]
         lines.append("  ".join([label.ljust(widths[0]), *padded]).rstrip())
     marked = any(cell.endswith("*") for _, *cells in columns for cell in cells)
-    return "\n".join([*lines, "* the best of its column"] if marked else lines)
+    return "\n".join([*lines, say("* the best of its column")] if marked else lines)
 
 
 def listing(rows: Sequence[Scored]) -> str:
@@ -103,14 +104,16 @@ def listing(rows: Sequence[Scored]) -> str:
 
 def _columns(rows: Sequence[Scored]) -> list[list[str]]:
     """List the cells of a table by column, each with its head first."""
-    columns = [["", *(row.label for row in rows)], ["steps", *(str(row.steps) for row in rows)]]
+    columns = [["", *(row.label for row in rows)], [say("steps"), *(str(row.steps) for row in rows)]]
     if any(row.calls is not None for row in rows):
-        columns.append(["calls", *(str(row.calls) for row in rows)])
-    for score, head in HEADS.items():
+        columns.append([say("calls"), *(str(row.calls) for row in rows)])
+    for score in HEADS:
         means = [row.mean(score) for row in rows]
         if known := [mean for mean in means if mean is not None and not math.isnan(mean)]:
             best = GOOD[score](known) if len(known) > 1 else None
-            columns.append([head, *(_figure(score, mean) + ("*" if mean == best else " ") for mean in means)])
+            columns.append(
+                [say(HEADS[score]), *(_figure(score, mean) + ("*" if mean == best else " ") for mean in means)]
+            )
     return columns
 
 
@@ -118,12 +121,12 @@ def picture_note(rows: Sequence[Scored]) -> str:
     """Say whether LPIPS was measured, and how; empty where no images were."""
     if all(row.ssim is None for row in rows):
         return ""
-    return NO_LPIPS if all(row.lpips is None for row in rows) else LPIPS
+    return say(NO_LPIPS) if all(row.lpips is None for row in rows) else say(LPIPS)
 
 
 def _figure(score: str, mean: float | None) -> str:
     if mean is None or math.isnan(mean):
-        return "not finite"
+        return say("not finite")
     return {"psnr": f"{mean:.2f}", "ssim": f"{mean:.4f}", "haarpsi": f"{mean:.4f}"}.get(score, f"{mean:.4g}")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ...planner import FloatArray
 from ...planner.search import OBJECTIVES, Objective, Trial, unproven
 from ...planner.search_record import OPTIMAL_STEPS, Aim, SearchRecord
+from ...planner.texts import say
 from .solver_summary import SolverSummary, summarise_solver
 from .trial_figures import Distance, Ratio, distance, ratio_to
 
@@ -112,7 +113,8 @@ def _check(record: SearchRecord) -> CheckSummary | None:
 
 
 def _ratios(record: SearchRecord, best: Trial, rivals: dict[str, Trial]) -> list[Ratio]:
-    roles = {name: "the model's own" if name == record.own else "the best candidate" for name in rivals}
+    own, best_known = say("the model's own"), say("the best candidate")
+    roles = {name: own if name == record.own else best_known for name in rivals}
     return [ratio_to(best, rival, name, roles[name]) for name, rival in rivals.items()]
 
 

@@ -2,59 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ...planner.converged import CONVERGED_SAMPLER
 from ...planner.search_record import OPTIMAL_STEPS
-from .phrases import count, ratio_text
+from ...planner.texts import say, say_count
+from .phrases import ratio_text
 from .search_summary import SearchSummary
 from .solver_text import describe_solver
 
 SHOWN = 8  # candidates in the list
-REFERENCES = {"long run": "Euler steps", "converged solution": f"steps of {CONVERGED_SAMPLER}, dense at both ends"}
+AIMS = {"long run": "long run", "converged solution": "converged solution"}
 FEW_PAIRS = 16  # `python benchmarks optimizing`: from here on a refined schedule holds on other pairs
 
 
 def describe_search(found: SearchSummary, name: str, held: Sequence[int]) -> str:
     """Describe a search in lines for a text output. name: of its file; held: the numbers of steps that this holds."""
     best = found.best
-    state = "No change of it is surely better." if found.finished else "Raise the budget to search on."
+    state = say("No change of it is surely better.") if found.finished else say("Raise the budget to search on.")
     lines = [
-        f"{found.steps} steps of {found.sampler} end at a distance of {best.mean:.3g} from the {found.aim} "
-        f"({found.reference_steps} {REFERENCES[found.aim]}), 95 % interval {best.low:.3g} to {best.high:.3g}.",
+        say(
+            "{steps} steps of {sampler} end at a distance of {distance:.3g} from the {aim} ({reference}), 95 % "
+            "interval {low:.3g} to {high:.3g}.",
+            steps=found.steps,
+            sampler=found.sampler,
+            distance=best.mean,
+            aim=say(AIMS[found.aim]),
+            reference=_reference(found),
+            low=best.low,
+            high=best.high,
+        ),
         "sigmas " + ", ".join(f"{sigma:.4g}" for sigma in found.sigmas),
-        f"It was found on {count(found.images, 'image')} of {count(found.prompts, 'prompt')} with {found.calls} "
-        f"model calls. {state}",
-        *([f"It is the candidate {found.candidate}."] if found.candidate else []),
-        *(f"Its distance is {ratio_text(ratio, found.images)}." for ratio in found.ratios),
+        say(
+            "It was found on {images} of {prompts} with {calls} model calls. {state}",
+            images=say_count(found.images, "1 image", "{number} images"),
+            prompts=say_count(found.prompts, "1 prompt", "{number} prompts"),
+            calls=found.calls,
+            state=state,
+        ),
+        *([say("It is the candidate {candidate}.", candidate=found.candidate)] if found.candidate else []),
+        *(say("Its distance is {ratio}.", ratio=ratio_text(ratio, found.images)) for ratio in found.ratios),
         *_check(found),
         *solver_lines(found),
-        "distances of candidates: " + ", ".join(f"{one.name} {one.mean:.3g}" for one in found.distances[:SHOWN]),
+        say(
+            "distances of candidates: {distances}",
+            distances=", ".join(f"{one.name} {one.mean:.3g}" for one in found.distances[:SHOWN]),
+        ),
         _aim(found),
+        *_reservations(found),
     ]
+    steps = ", ".join(map(str, held))
+    lines.append(say("It is stored as {name}, which holds {steps} steps.", name=name, steps=steps))
+    return "\n".join(lines)
+
+
+def _reference(found: SearchSummary) -> str:
+    """Say what runs to the aim."""
+    if found.aim == "long run":
+        return say("{steps} Euler steps", steps=found.reference_steps)
+    return say("{steps} steps of {sampler}, dense at both ends", steps=found.reference_steps, sampler=CONVERGED_SAMPLER)
+
+
+def _reservations(found: SearchSummary) -> Iterator[str]:
+    """Say on how little some of it was found, and on what not."""
     if found.pairs < FEW_PAIRS:
-        lines.append(f"With fewer than {FEW_PAIRS} pairs, it overfits these images. Use more prompts or seeds.")
+        yield say(
+            "With fewer than {pairs} pairs, it overfits these images. Use more prompts or seeds.", pairs=FEW_PAIRS
+        )
     if found.student_pairs:
-        lines.append(f"The candidate {OPTIMAL_STEPS} was found on {count(found.student_pairs, 'pair')}.")
+        pairs = say_count(found.student_pairs, "1 pair", "{number} pairs")
+        yield say("The candidate {name} was found on {pairs}.", name=OPTIMAL_STEPS, pairs=pairs)
     if found.left_out:
-        are = "is" if found.left_out == 1 else "are"
-        lines.append(
-            f"{count(found.left_out, 'image')} {are} left out: there the long run ends in another image with half its "
-            "steps, so that chance decides for any schedule."
+        yield say_count(
+            found.left_out,
+            "1 image is left out: there the long run ends in another image with half its steps, so that chance decides "
+            "for any schedule.",
+            "{number} images are left out: there the long run ends in another image with half its steps, so that "
+            "chance decides for any schedule.",
         )
     if found.unproven:
-        lines.append(f"The budget did not suffice to run on every pair: {', '.join(found.unproven)}.")
-    lines.append(f"It is stored as {name}, which holds {', '.join(map(str, held))} steps.")
-    return "\n".join(lines)
+        yield say("The budget did not suffice to run on every pair: {names}.", names=", ".join(found.unproven))
 
 
 def _aim(found: SearchSummary) -> str:
     """Say what "best" means here, and by what the candidates are in order."""
     if not found.counts_straying:
-        return f"Schedules are judged by the objective {found.objective!r}."
-    straying = "and straying counts" if found.straying_known else "but straying is not known and does not count"
-    how = f"it averages images as {found.averaging!r} does"
-    return f"Schedules are judged by the objective {found.objective!r}: {how}, {straying}."
+        return say("Schedules are judged by the objective {objective!r}.", objective=found.objective)
+    straying = (
+        say("and straying counts") if found.straying_known else say("but straying is not known and does not count")
+    )
+    return say(
+        "Schedules are judged by the objective {objective!r}: it averages images as {averaging!r} does, {straying}.",
+        objective=found.objective,
+        averaging=found.averaging,
+        straying=straying,
+    )
 
 
 def _check(found: SearchSummary) -> list[str]:
@@ -63,9 +105,13 @@ def _check(found: SearchSummary) -> list[str]:
     if not check:
         return []
     told = [f"{check.best.mean:.3g}", *(ratio_text(ratio, check.images) for ratio in check.ratios)]
-    images = count(check.images, "image")
-    checked = f"Checked on {images} of other seeds with {check.calls} more calls, its distance is "
-    return [checked + "; ".join(told) + "."]
+    checked = say(
+        "Checked on {images} of other seeds with {calls} more calls, its distance is {distance}.",
+        images=say_count(check.images, "1 image", "{number} images"),
+        calls=check.calls,
+        distance="; ".join(told),
+    )
+    return [checked]
 
 
 def solver_lines(found: SearchSummary) -> list[str]:

@@ -9,9 +9,8 @@ import numpy as np
 from ...planner.search import Trial
 from ...planner.search_record import SearchRecord
 from ...planner.solver_record import Stage
+from ...planner.texts import say
 from .trial_figures import Distance, Ratio, distance, ratio_to
-
-OWN = "the schedule's own sampler"
 
 
 @dataclass(frozen=True)
@@ -69,19 +68,20 @@ def summarise_solver(record: SearchRecord, sampler: str) -> SolverSummary | None
     if not (learned and learned.fitted):
         return None
     own, taken, fitted = learned.own, learned.taken, learned.fitted.solver
+    role = say("the schedule's own sampler")
 
     def summary(stage: Stage | None) -> StageSummary | None:
         if stage is None:
             return None
-        ratio = ratio_to(stage.trial, own, sampler, OWN)
+        ratio = ratio_to(stage.trial, own, sampler, role)
         return StageSummary(stage.trial.name, distance(stage.trial), ratio, stage is taken)
 
     checked, ratios = None, []
     if learned.check and learned.check.errors and record.check:
         checked = distance(learned.check)
-        rivals = [(sampler, OWN, record.check.best)]
+        rivals = [(sampler, role, record.check.best)]
         rivals += [
-            (trial.name, "the model's own schedule", trial)
+            (trial.name, say("the model's own schedule"), trial)
             for trial in record.check.rivals.values()
             if trial.name == record.own
         ]

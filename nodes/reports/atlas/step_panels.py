@@ -11,7 +11,6 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from ....planner import FloatArray, baseline, sigma_to_flow
 from ....planner.atlas.density import density
 from ....planner.atlas.steps_needed import steps_for_share
-from ..phrases import count
 from .axes import FAINT, across_noise, legend, look_of
 from .models import SERVED, AtlasModel
 
@@ -34,7 +33,7 @@ def draw_steps_needed(axes: Axes, models: Sequence[AtlasModel], threshold: float
             low, high = steps_for_share(counts, 1 - SERVED), steps_for_share(counts, SERVED)
             axes.fill_between(LEFT, low, high, step="mid", linewidth=0, alpha=FAINT, gid="band", **look)
         [served] = steps_for_share(model.steps(np.array([threshold])), SERVED)
-        label = f"{model.name}: {count(served, 'step')}"
+        label = f"{model.name}: {served} step{'' if served == 1 else 's'}"
         axes.plot(LEFT, steps_for_share(counts, 0.5), drawstyle="steps-mid", label=label, gid="median", **look)
         axes.plot(1 - threshold, served, "o", gid="served", **look)
     axes.axvline(1 - threshold, color="#777777", linestyle=":", linewidth=1)

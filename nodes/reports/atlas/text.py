@@ -9,7 +9,7 @@ import numpy as np
 from ....planner import diagnose, flow_to_sigma
 from ....planner.atlas.steps_needed import steps_for_share
 from ....planner.distilled import distillation
-from ..phrases import count
+from ....planner.texts import say, say_count
 from .likeness_panels import has_pairs
 from .models import MOST_COMPARED, SERVED, AtlasModel
 from .step_panels import step_times
@@ -36,26 +36,34 @@ def _answer(model: AtlasModel, threshold: float) -> str:
     half, served, hardest = (int(steps_for_share(counts, share)[0]) for share in (0.5, SERVED, 1))
     least, most = min(model.limits), max(model.limits)
     if not any(plan.curve.any() for plan in model.plans):
-        return f"{model.name}: by its DNA, {most} steps gain nothing over one."
-    limit = f"{most} steps" if least == most else f"{least} to {most} steps, by the DNA,"
-    answer = (
-        f"{model.name} needs {count(served, 'step')}: so many reach {_share(threshold)} of what {limit} gain over one"
+        return say("{model}: by its DNA, {most} steps gain nothing over one.", model=model.name, most=most)
+    limit = (
+        say("{most} steps", most=most)
+        if least == most
+        else say("{least} to {most} steps, by the DNA,", least=least, most=most)
+    )
+    answer = say(
+        "{model} needs {steps}: so many reach {share} of what {limit} gain over one",
+        model=model.name,
+        steps=say_count(served, "1 step", "{number} steps"),
+        share=_share(threshold),
+        limit=limit,
     )
     if len(model) == 1:
-        return f"{answer}. That is by one DNA; DNAs of other prompts would say how much it varies."
-    of = f"its {len(model.plans)} DNAs"
+        return say("{answer}. That is by one DNA; DNAs of other prompts would say how much it varies.", answer=answer)
+    of = say("its {number} DNAs", number=len(model.plans))
     if len(model.plans) < model.total:
-        of = f"the {len(model.plans)} DNAs that were planned for, of {model.total}"
-    spread = f"Half of them can do with {half}, and the hardest takes {hardest}."
+        of = say("the {number} DNAs that were planned for, of {total}", number=len(model.plans), total=model.total)
+    spread = say("Half of them can do with {half}, and the hardest takes {hardest}.", half=half, hardest=hardest)
     if half == hardest:
-        spread = "All of them take the same." if counts.min() == half else "None takes more."
-    few = " They are too few to tell the spread." if len(model.plans) < FEW else ""
-    return f"{answer}, on {SERVED:.0%} of {of}. {spread}{few}"
+        spread = say("All of them take the same.") if counts.min() == half else say("None takes more.")
+    told = say("{answer}, on {share:.0%} of {dnas}. {spread}", answer=answer, share=SERVED, dnas=of, spread=spread)
+    return say("{told} They are too few to tell the spread.", told=told) if len(model.plans) < FEW else told
 
 
 def _table(models: Sequence[AtlasModel]) -> Iterator[str]:
     """Steps by share of the gain, a line for each model."""
-    columns = [["share of the gain", *(model.name for model in models)]]
+    columns = [[say("share of the gain"), *(model.name for model in models)]]
     per_model = [model.steps(np.array(SHARES)) for model in models]
     for index, share in enumerate(SHARES):
         cells = []
@@ -67,27 +75,30 @@ def _table(models: Sequence[AtlasModel]) -> Iterator[str]:
     for name, *cells in zip(*columns):
         yield "  ".join([name.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(cells, widths[1:]))])
     if any(len(counts) > 1 for counts in per_model):
-        yield f"Of two numbers the first is enough for half of the DNAs, the second for {SERVED:.0%}."
+        yield say("Of two numbers the first is enough for half of the DNAs, the second for {share:.0%}.", share=SERVED)
 
 
 def _how_counted(models: Sequence[AtlasModel], sampler: str) -> Iterator[str]:
     by = {model.name: "/".join(dict.fromkeys(plan.planner.name for plan in model.plans)) for model in models}
-    named = " and ".join(dict.fromkeys(by.values()))
-    yield (
-        f"Counted on the plans that Adaptive Length Threshold makes with these settings, by planner {named} for "
-        f"{sampler}. They are predictions: Compare Schedules measures what so many steps give."
+    named = say(" and ").join(dict.fromkeys(by.values()))
+    yield say(
+        "Counted on the plans that Adaptive Length Threshold makes with these settings, by planner {planner} for "
+        "{sampler}. They are predictions: Compare Schedules measures what so many steps give.",
+        planner=named,
+        sampler=sampler,
     )
     if len(set(by.values())) > 1:
-        each = ", ".join(f"{name} by {planner}" for name, planner in by.items())
-        yield (
-            f"Planners count gain each in a way of their own ({each}), so the numbers of these models do not compare. "
-            "Choose planner 'cotj' to compare them."
+        each = ", ".join(say("{model} by {planner}", model=name, planner=planner) for name, planner in by.items())
+        yield say(
+            "Planners count gain each in a way of their own ({each}), so the numbers of these models do not compare. "
+            "Choose planner 'cotj' to compare them.",
+            each=each,
         )
 
 
 def _findings(model: AtlasModel) -> Iterator[str]:
     if len(model) < model.total:
-        yield f"- Its newest {len(model)} DNAs of {model.total} were read."
+        yield say("- Its newest {number} DNAs of {total} were read.", number=len(model), total=model.total)
     yield _where_steps_fall(model)
     yield from _limits(model)
     yield from _likeness(model)
@@ -97,43 +108,62 @@ def _findings(model: AtlasModel) -> Iterator[str]:
 def _where_steps_fall(model: AtlasModel) -> str:
     kind = model.mean.kind
     planned, own = (float(flow_to_sigma(np.median(times), kind)) for times in step_times(model))
-    return f"- Half of the planned steps lie above sigma {planned:.3g}; of the model's own schedule, above {own:.3g}."
+    return say(
+        "- Half of the planned steps lie above sigma {planned:.3g}; of the model's own schedule, above {own:.3g}.",
+        planned=planned,
+        own=own,
+    )
 
 
 def _limits(model: AtlasModel) -> Iterator[str]:
     found, known = diagnose(model.mean), distillation(model.mean)
     if known:
-        yield f"- The model {known.told}."
+        yield say("- The model {is_distilled}.", is_distilled=known.told)
     if found.most_steps is not None:
-        yield f"- Its gain does not decay: by its mean DNA, it over-cooks beyond about {found.most_steps} steps."
+        yield say(
+            "- Its gain does not decay: by its mean DNA, it over-cooks beyond about {most} steps.",
+            most=found.most_steps,
+        )
     if found.negative_start:
-        yield "- The first step from pure noise makes the guess worse, by its mean DNA."
+        yield say("- The first step from pure noise makes the guess worse, by its mean DNA.")
     nodes = len(model.mean.sigmas)
     if nodes == max(model.limits) and model.plans[0].planner.name == "cotj":
-        yield f"- Its DNAs have {nodes} noise levels, and planner cotj makes no plan of more steps than that."
+        yield say(
+            "- Its DNAs have {levels} noise levels, and planner cotj makes no plan of more steps than that.",
+            levels=nodes,
+        )
 
 
 def _likeness(model: AtlasModel) -> Iterator[str]:
     if not has_pairs(model):
         return
     found = model.likeness
-    compared = f" of {MOST_COMPARED} of them" if len(model) > MOST_COMPARED else ""
+    cosines = {"middle": np.median(found.dnas), "least": found.dnas.min(), "number": MOST_COMPARED}
     yield (
-        f"- Two DNAs{compared} have a cosine of {np.median(found.dnas):.4f} in the middle, and of "
-        f"{found.dnas.min():.4f} at least."
+        say(
+            "- Two DNAs of {number} of them have a cosine of {middle:.4f} in the middle, and of {least:.4f} at least.",
+            **cosines,
+        )
+        if len(model) > MOST_COMPARED
+        else say("- Two DNAs have a cosine of {middle:.4f} in the middle, and of {least:.4f} at least.", **cosines)
     )
     if found.correlation is not None:
-        says = "so like prompts have like DNAs" if found.correlation > 0 else "so like prompts have unlike DNAs"
+        says = (
+            say("so like prompts have like DNAs") if found.correlation > 0 else say("so like prompts have unlike DNAs")
+        )
         if abs(found.correlation) < UNRELATED:
-            says = "so how alike two prompts are tells next to nothing of their DNAs"
-        held = "With the cosine of their prompts' embeddings"
-        yield f"- {held} that has a correlation of {found.correlation:.2f}, {says}."
+            says = say("so how alike two prompts are tells next to nothing of their DNAs")
+        yield say(
+            "- With the cosine of their prompts' embeddings that has a correlation of {correlation:.2f}, {says}.",
+            correlation=found.correlation,
+            says=says,
+        )
 
 
 def _path(model: AtlasModel) -> Iterator[str]:
     path = model.path
     if path is None:
-        yield (
+        yield say(
             "- No trajectory profile is known, so nothing is said of its path. Measure DNA keeps one with 'profile' "
             "on, and so does Record DNA of runs that are long enough."
         )
@@ -141,10 +171,12 @@ def _path(model: AtlasModel) -> Iterator[str]:
     bent = path.deviation.max() / path.distance[-1] if path.distance[-1] else 0.0
     needed = int(np.argmax(path.explained >= 0.99)) + 1
     runs = model.mean.profile.runs if model.mean.profile else 0
-    yield (
-        f"- The path of its long run ({count(runs, 'run')}) leaves the straight line by at most {bent:.1%} of its "
-        f"length, and {count(needed, 'principal component')} make up 99% of that. No latents are kept: this follows "
-        "from their inner products."
+    yield say(
+        "- The path of its long run ({runs}) leaves the straight line by at most {bent:.1%} of its length, and "
+        "{components} make up 99% of that. No latents are kept: this follows from their inner products.",
+        runs=say_count(runs, "1 run", "{number} runs"),
+        bent=bent,
+        components=say_count(needed, "1 principal component", "{number} principal components"),
     )
 
 
