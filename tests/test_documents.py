@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from cotj.benchmarks import known
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -241,3 +242,8 @@ def test_tooltips_are_one_or_two_whole_sentences(language: str, sentence: str):
     assert len(counts) > 100
     assert {where: text for where, (count, text) in counts.items() if not 1 <= count <= 2} == {}
     assert {where: text for where, text in tooltips(language) if not re.search(f"(?:{sentence})$", text)} == {}
+
+
+def test_the_table_of_known_results_is_that_of_the_results(capsys: pytest.CaptureFixture[str]):
+    known.main([])
+    assert capsys.readouterr().out in text_of(ROOT / "docs" / "benchmarks.md")
