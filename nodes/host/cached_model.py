@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 
 from ...measuring.profile_sketch import TrajectorySketch
 from ...planner import DiffusionDNA
+from ...planner.caching.cache_plan import CachePlan
 from ...planner.caching.cache_settings import CacheSettings, plan_for
 from ...planner.texts import say, say_count
 from ..reports.cache_claims import CacheOutcome, TaughtNothing
@@ -28,6 +30,10 @@ from .stretches import stretches
 from .wrappers import with_wrappers
 
 NODE = "Cache Steps"
+BESIDES = (
+    "Besides the planned steps these were computed, since no earlier guess fits there: {steps}. Other conditions, "
+    "ControlNets or hooks begin, or the size changes."
+)
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,8 @@ class CachedModel:
         elif decision.profile is not None:
             said, known, nothing = self._learned(run, decision.profile, decision.known, final, levels)
             notes.insert(0, said)
+        elif more := _besides(run, decision.plan):
+            notes.insert(0, say(BESIDES, steps=", ".join(map(str, more))))
         whole = decision.plan is None or run.looked_into
         computed = range(run.steps) if whole else run.computed
         runs = learned_runs(known) if self.dna is None and known else None
@@ -165,6 +173,11 @@ def refuse_other_caches(model_options: dict[str, Any]) -> None:
     if has_host_cache(model_options):
         problem = "EasyCache or LazyCache is on this model, and two caches would forecast from each other's forecasts"
         raise input_error(NODE, "model", f"{problem}. Take one of the two off")
+
+
+def _besides(run: CachedRun, plan: CachePlan | None) -> list[int]:
+    """List the steps that were computed though the plan leaves them out."""
+    return [] if plan is None else sorted(run.computed - set(np.flatnonzero(plan.computed).tolist()))
 
 
 def _predict(executor, x, timestep, model_options: dict[str, Any] | None = None, seed=None):

@@ -137,7 +137,13 @@ class _Planning:
         return forecast_weights(self.guesses, computed, self.rule)
 
     def calls_for(self, target: float) -> int:
-        """Find the fewest calls whose plan leaves at most this error, as if more calls never left more."""
+        """Find the fewest calls whose plan leaves at most this error.
+
+        Steps that are chosen for it leave no more with more calls, or hardly; evenly spread ones may, so all are tried.
+        """
+        if self.steps == "evenly":
+            tried = range(1, self.count)
+            return next((calls for calls in tried if self.error(self.computed(calls)) <= target), self.count)
         fewest, enough = 1, self.count
         while fewest < enough:
             middle = (fewest + enough) // 2

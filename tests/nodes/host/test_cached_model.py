@@ -202,6 +202,8 @@ def test_the_first_step_after_an_edge_is_computed(flow, said, begin, end, edges)
             next(step for step, sigma in enumerate(sigmas) if (sigma <= level if edge == begin else sigma < level))
         )
     assert computed(said) == sorted(set(after))
+    told = f"no earlier guess fits there: {', '.join(map(str, sorted(set(after) - {0})))}."
+    assert (told in said[-1]) == bool(set(after) - {0})
 
 
 def hooked(strengths_and_starts, guarantee=1):

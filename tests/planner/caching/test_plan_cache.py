@@ -118,6 +118,17 @@ def test_a_target_takes_the_fewest_calls_that_reach_it(target):
         assert plan_cache(RUN.dna, RUN.sigmas, calls=plan.calls - 1).predicted_error > target
 
 
+@pytest.mark.parametrize("rule", ["fitted", "hold"])
+@pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m", "res_multistep", "uni_pc"])
+@pytest.mark.parametrize("target", [2e-3, 1.7e-4, 1.1e-4])
+def test_a_target_takes_the_fewest_of_evenly_spread_calls_too(sampler, rule, target):
+    """Whose errors may rise with a further call."""
+    options = {"steps": "evenly", "rule": rule}
+    plan = plan_cache(RUN.dna, RUN.sigmas, sampler, target_error=target, **options)
+    fewer = [plan_cache(RUN.dna, RUN.sigmas, sampler, calls=k, **options) for k in range(1, plan.calls)]
+    assert plan.predicted_error <= target < min((one.predicted_error for one in fewer), default=np.inf)
+
+
 def test_a_plan_that_is_predicted_to_be_better_is_named():
     found = [plan_cache(RUN.dna, RUN.sigmas, "euler", calls=k, steps="evenly", rule="hold") for k in range(2, 12)]
     assert any(plan.may_be_worse_than_plan for plan in found)
