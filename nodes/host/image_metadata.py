@@ -10,6 +10,7 @@ import folder_paths
 from comfy.cli_args import args
 from comfy_execution.progress import ProgressHandler, add_progress_handler
 
+from ...planner.texts import say
 from .file_names import list_folder
 from .running_prompt import depends_on
 
@@ -50,9 +51,9 @@ def write_into_images(metadata: dict[str, Any] | None, key: str, content: dict[s
     the last of them has written is kept. Gives why no image will have it; empty where they do.
     """
     if args.disable_metadata:
-        return "ComfyUI was started with --disable-metadata. Start it without"
+        return say("ComfyUI was started with --disable-metadata. Start it without")
     if metadata is None:
-        return "this prompt was queued without extra_pnginfo. Send an empty one, {}, in its extra_data"
+        return say("this prompt was queued without extra_pnginfo. Send an empty one, {{}}, in its extra_data")
     add_progress_handler(_WrittenByUsers(metadata, key, content, node_id))
     return ""
 

@@ -29,7 +29,8 @@ def test_in_a_chinese_page_they_speak_chinese(chinese):
     state = chinese.widget(unnamed.id)
     assert (state["state"], state["title"]) == ("empty", "还没有规划")
     assert "此后它跟随每个滑块" in state["detail"]
-    chinese.wait(named.id, lambda state: state["state"] == "live")
+    state = chinese.wait(named.id, lambda state: state["title"].startswith("6 步，预测误差比模型自身的调度低 "))
+    assert state["state"] == "live" and state["detail"].startswith("规划器 cotj。在本节点包的基准测试中")
     assert re.fullmatch(r"\d+ 步：增益的 [\d.]+ %", chinese.point(named.id, 0.5, 0.9))
     assert re.match(r"(第 \d+ 步：)?sigma [\d.]+，误差 ", chinese.point(named.id, 0.5, 0.1))
     chinese.turn(dna.id, "name", "none yet: nothing is stored")
