@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .texts import say
@@ -24,6 +24,9 @@ CALLED = {  # by what two runs of a model may differ, in plain words
 }
 _OF_RUNS = {"size": "the size of the latent", "long run": "the number of steps of the long run"}
 NAMELESS = {"checkpoint", "matrices", "weight_patches"}  # fingerprints, which tell a reader nothing
+_COMPARED = ("guidance", "size", "weight_patches")  # what a reader expects to be compared
+MOST_TOLD = 1 << 16  # characters of what tells runs apart that many share one DNA
+MOST_VALUES = 4  # that a sentence lists
 
 
 def architectures(meta: Mapping[str, Any]) -> Iterator[str]:
@@ -61,20 +64,21 @@ def differences_among(metas: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
     metas: of the DNAs. What one of them does not tell differs from none.
     """
-    runs = [run for meta in metas for run in _runs(meta)]
-    predicted = sum(is_predicted(run) for run in runs)
-    if 0 < predicted < len(runs):
+    dnas = [dna for meta in metas for dna in _dnas(meta)]
+    predicted = sum(is_predicted(dna) for dna in dnas)
+    if 0 < predicted < len(dnas):
         yield say(
             "{predicted} of {number} DNAs are predicted, and the others measured.",
             predicted=predicted,
-            number=len(runs),
+            number=len(dnas),
         )
+    told = [_told(run) for dna in dnas for run in runs(dna)]
     differing: set[str] = set()
     for name in CALLED | _OF_RUNS:
-        found = {json.dumps(run[name], sort_keys=True): run[name] for run in runs if name in run}
+        found = {json.dumps(run[name], sort_keys=True): run[name] for run in told if name in run}
         if len(found) > 1 and not (name == "matrices" and "checkpoint" in differing):  # which says no more
             differing.add(name)
-            values = " / ".join(map(plain, found.values()))
+            values = listed(list(found.values()))
             called = called_by(name)
             what = f"{called[0].upper()}{called[1:]}"
             yield (
@@ -89,18 +93,81 @@ def called_by(name: str) -> str:
     return say(CALLED[name]) if name in CALLED else say(_OF_RUNS[name])
 
 
-def _runs(meta: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """List the metas of the runs that a DNA is of, with what `_OF_RUNS` names as plain values."""
-    if "sources" in meta:
-        for source in meta["sources"]:
-            yield from _runs(source)
+def runs(meta: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """List the metas of the runs that a DNA is of: of a mean, of its sources; of a predicted one, of what taught it."""
+    for dna in _dnas(meta):
+        predictor = dna.get("predictor")
+        if not isinstance(predictor, dict):
+            yield dna
+        elif predictor.get("sources"):
+            yield from runs({"sources": predictor["sources"]})
+        else:
+            yield from ({"model": name} for name in architectures(dna))
+
+
+def untold(meta: Mapping[str, Any]) -> list[str]:
+    """Name what a predicted DNA, or one among the sources of a mean, does not tell of what taught its predictor."""
+    told = [{name for run in runs(dna) for name in _told(run)} for dna in _dnas(meta) if is_predicted(dna)]
+    return [name for name in _COMPARED if any(name not in names for names in told)]
+
+
+def distinct_runs(metas: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Keep what tells models and sizes apart in the metas of many DNAs, each once.
+
+    Where that is more than MOST_TOLD, what all of them share.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for run in (run for meta in metas for run in runs(meta)):
+        known = {name: run[name] for name in CALLED if name in run}
+        if shapes := latent_shapes(run):
+            known["latent_shape"] = [[1, *shape[1:]] for shape in shapes]  # whatever the batch
+        if known:
+            found[json.dumps(known, sort_keys=True)] = known
+    if sum(map(len, found)) <= MOST_TOLD:
+        return list(found.values())
+    first, *others = found.values()
+    shared = {name: value for name, value in first.items() if all(name in of and of[name] == value for of in others)}
+    return [shared] if shared and len(json.dumps(shared)) <= MOST_TOLD else []
+
+
+def latent_shapes(meta: Mapping[str, Any]) -> list[list[int]]:
+    """Give the shapes of the parts of the latent that a run sampled; none where they are not known."""
+    shapes = meta.get("latent_shape")
+    if not isinstance(shapes, list):
+        return []
+    if len(shapes) >= 4 and not any(isinstance(shape, list) for shape in shapes):
+        return [shapes]  # of the one part, as Record DNA wrote it at first
+    return [shape for shape in shapes if isinstance(shape, list)]
+
+
+def sizes(shapes: Iterable[Sequence[int]]) -> list[str]:
+    """Write the sizes of a latent's parts without batch and channels: the host repeats an empty latent's channels."""
+    return ["x".join(map(str, shape[2:][-2:])) for shape in shapes]
+
+
+def _dnas(meta: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """List the metas of the DNAs that a mean is of, or the DNA's own."""
+    if "sources" not in meta:
+        yield meta
         return
-    run = dict(meta)
-    if isinstance(meta.get("latent_shape"), list):
-        run["size"] = ["x".join(map(str, shape[2:])) for shape in meta["latent_shape"] if isinstance(shape, list)]
-    if isinstance(meta.get("reference"), dict):
-        run["long run"] = meta["reference"].get("steps")
-    yield run
+    for source in meta["sources"]:
+        yield from _dnas(source)
+
+
+def _told(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Add to a run's meta what `_OF_RUNS` names, as plain values."""
+    told = dict(run)
+    if shapes := latent_shapes(run):
+        told["size"] = ["x".join(map(str, shape[2:])) for shape in shapes]
+    if isinstance(run.get("reference"), dict):
+        told["long run"] = run["reference"].get("steps")
+    return told
+
+
+def listed(values: Sequence[Any]) -> str:
+    """List values in plain words, each once, and no more than MOST_VALUES of them."""
+    words = list(dict.fromkeys(map(plain, values)))
+    return " / ".join([*words[:MOST_VALUES], *(["..."] if len(words) > MOST_VALUES else [])])
 
 
 def plain(value: Any) -> str:

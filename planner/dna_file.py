@@ -164,6 +164,9 @@ def check_meta(meta: dict[str, Any]) -> None:
         if not isinstance(source, dict):
             raise ValueError("its meta has a source that is no dict")
         check_meta(source)
+    predictor = meta.get("predictor")
+    if isinstance(predictor, dict) and "sources" in predictor:
+        check_meta({"sources": predictor["sources"]})
     experts = [meta[name] for name in ("high", "low") if name in meta]
     if len(experts) == 2 and "boundary" not in meta:
         raise ValueError("its meta has two experts and no boundary")

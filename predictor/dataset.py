@@ -14,6 +14,7 @@ from sqlite3 import Connection
 import numpy as np
 
 from ..planner import DiffusionDNA
+from ..planner.about import distinct_runs
 from ..planner.dna_file import MAX_LEVELS, from_parts, to_parts
 from ..planner.reading import FAULTS, MAX_HEADER, shortened
 from ..planner.texts import say
@@ -199,6 +200,8 @@ class DNADataSet:
         if not dnas:
             raise ValueError(f"the data set {self.path.stem!r} holds no {origin} DNA that can be read")
         mean, errors = common_grid(dnas)
+        if told := distinct_runs(dna.meta for dna in dnas):
+            mean = replace(mean, meta={"sources": told})
         profile = profile_table.most_known(self.path, PAIRS, origin)
         if profile is not None and profile.kind == mean.kind:
             mean = replace(mean, profile=profile, power=profile.power)

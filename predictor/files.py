@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from safetensors.torch import load, save
 
-from ..planner.dna_file import MAX_LEVELS, PROFILE, check_sizes, from_parts, to_parts
+from ..planner.dna_file import MAX_LEVELS, PROFILE, check_meta, check_sizes, from_parts, to_parts
 from ..planner.reading import FLOATS, one_error, parse_json, read_safetensors
 from ..planner.reading import Header as FileHeader
 from ..planner.writing import anything, write_file
@@ -95,4 +95,5 @@ def _card(metadata: dict[str, str]) -> dict[str, Any]:
     card = parse_json(metadata["card"])
     if not isinstance(card, dict):
         raise ValueError("its card is no table of names and values")
+    check_meta({"predictor": card})
     return card

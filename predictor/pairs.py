@@ -60,7 +60,7 @@ class Pairs:
 
     embeddings: (pairs, width) float32. errors: (pairs, n). prompts: (pairs,) equal where the prompt is.
     grid: a DNA whose sigmas, kind and shift are those of the errors; its own errors are their mean. It has the mean
-        profile of their runs where that is known.
+        profile of their runs where that is known, and as `meta["sources"]` what tells the runs apart.
     """
 
     embeddings: npt.NDArray[np.float32]

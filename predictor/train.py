@@ -96,7 +96,7 @@ def train(
         epochs = _fit(network.to(device), objective, (x, y), (fitting, validation), settings, after_epoch)
     seen = np.concatenate([fitting, validation])
     objective.finish(network.cpu().requires_grad_(False).train(False), x[seen], errors[seen])
-    mean = replace(pairs.grid, errors=errors[fitting].mean(0))
+    mean = replace(pairs.grid, errors=errors[fitting].mean(0), meta={})
     card = {
         "model": pairs.model,
         "host_class": pairs.model,
@@ -105,6 +105,7 @@ def train(
         "dnas": len(pairs),
         "prompts": len(np.unique(pairs.prompts)),
         "epochs": len(epochs),
+        **pairs.grid.meta,
     }
     predictor = Predictor(network, mean, objective.output, pairs.pooling, card=card)
     predicted, measured = predictor.errors(network(x[test])), errors[test]

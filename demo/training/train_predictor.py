@@ -9,19 +9,32 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from ...demo_model.vae import LATENT_CHANNELS
 from ...planner import DiffusionDNA, TimeShift, dna_file
 from ...predictor import DNADataSet, Pairs, files
 from ...predictor.objectives import OBJECTIVES
 from ...predictor.train import Epoch, Settings, train
 from ..models import PREDICTOR
-from .dna import GRID, pooled
+from .dna import GRID, GUIDANCE, pooled
 from .measure_dna import MEASURED, read
 from .measure_profile import PROFILE
+from .render import SIDE
 from .sample import SHIFT
 from .text import Captions
+
+# What the host would tell of the runs that were measured.
+RUN: dict[str, Any] = {
+    "model": "SD3",
+    "sampling_shift": SHIFT,
+    "weight_patches": None,
+    "guidance": {"cfg": GUIDANCE},
+    "controlnets": [],
+    "latent_shape": [[1, LATENT_CHANNELS, SIDE, SIDE]],
+}
 
 
 def demo_pairs(path: Path = MEASURED) -> Pairs:
@@ -31,7 +44,8 @@ def demo_pairs(path: Path = MEASURED) -> Pairs:
     errors = errors.astype(np.float64)
     profile = dna_file.read(PROFILE).profile
     power = profile.power if profile else None
-    grid = DiffusionDNA(GRID, errors.mean(0), shift=TimeShift("static", SHIFT), power=power, profile=profile)
+    shift, meta = TimeShift("static", SHIFT), {"sources": [RUN]}
+    grid = DiffusionDNA(GRID, errors.mean(0), shift=shift, power=power, profile=profile, meta=meta)
     return Pairs(embeddings, errors, np.array(captions), grid, "token mean", "SD3")
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import comfy.samplers
 from comfy.model_patcher import ModelPatcher
 
-from ...planner.about import CALLED, NAMELESS, called_by, plain
+from ...planner.about import CALLED, NAMELESS, called_by, latent_shapes, listed, plain, runs, sizes, untold
 from ...planner.texts import say
 from .guidance import controlnets, describe_controlnet, describe_guidance, describe_options
 from .model import parts
 from .steering import unknown_steering
 from .weights import checkpoint, matrices, weight_patches
+
+ON_MODEL, SIZE = "on the model", "size"  # what is compared besides `CALLED`
 
 
 def describe(guider: comfy.samplers.CFGGuider) -> dict[str, Any]:
@@ -52,9 +55,8 @@ def _other_models(guider: comfy.samplers.CFGGuider) -> dict[str, str]:
 
 def has_checkpoint(meta: dict[str, Any], model: ModelPatcher) -> bool:
     """Tell whether a DNA, or a source of a mean DNA, was measured with this model's checkpoint."""
-    if "sources" in meta:
-        return any(has_checkpoint(source, model) for source in meta["sources"])
-    return meta.get("checkpoint") == checkpoint(model)
+    here = checkpoint(model)
+    return any(run.get("checkpoint") == here for run in runs(meta))
 
 
 def differences(
@@ -62,7 +64,7 @@ def differences(
 ) -> list[str]:
     """Say how a run differs from what a DNA was measured with, a sentence each; empty where it is not known to.
 
-    meta: the DNA's. Of a mean DNA, what differs from all of its sources. latent: the LATENT that is sampled.
+    meta: the DNA's. Of a mean DNA, what differs from all of its sources that tell it. latent: what is sampled.
     """
     shapes = None if latent is None else [list(part.shape) for part in parts(latent["samples"])]
     return differences_at(meta, guider_or_model, shapes)
@@ -79,49 +81,55 @@ def differences_at(
     made: what was done with what `meta` describes, as the sentences say it; empty for a DNA.
     """
     made = made or say("the DNA was measured")
-    if "sources" in meta:
-        found = [differences_at(source, guider_or_model, shapes, made) for source in meta["sources"]]
-        return [line for line in found[0] if all(line in other for other in found)] if found else []
-    is_model = isinstance(guider_or_model, ModelPatcher)
-    now = describe_model(guider_or_model) if is_model else describe(guider_or_model)
-    others = [name for name in CALLED if name in meta and name in now and now[name] != meta[name]]
+    now, measured = _described(guider_or_model, shapes), [_compared(run) for run in runs(meta)]
+    found = {name: [run[name] for run in measured if name in run] for name in now}
+    others = [name for name, values in found.items() if values and now[name] not in values]
     if "checkpoint" in others and "matrices" in others:  # which says no more
         others.remove("matrices")
-    lines = [
-        say("{what} is another one than {made} with.", what=called_by(name), made=made)
-        if name in NAMELESS
-        else say(
-            "{what} is {now}; {made} with {then}.",
-            what=called_by(name),
-            now=plain(now[name]),
-            made=made,
-            then=plain(meta[name]),
-        )
-        for name in others
-    ]
-    if is_model and "guidance" in meta:  # of which a model alone has a part
-        here = describe_options(guider_or_model)
-        there = {name: meta["guidance"][name] for name in ("functions", "patches") if name in meta["guidance"]}
-        if here != there:
-            what = say("what is on the model")
-            lines.append(
-                say("{what} is {now}; {made} with {then}.", what=what, now=plain(here), made=made, then=plain(there))
-            )
-    if "guidance" in meta:
+    lines = [_difference(name, now[name], found[name], made) for name in others]
+    if any("guidance" in run for run in runs(meta)):
         lines += unknown_steering(guider_or_model)
-    if shapes is not None and "latent_shape" in meta:
-        lines += _other_size(shapes, meta["latent_shape"], made)
+    if missing := [called_by(name) for name in untold(meta)]:
+        lines.append(say("not known of a predicted DNA, and so not compared: {what}.", what=", ".join(missing)))
     return [line[0].upper() + line[1:] for line in lines]
 
 
-def _other_size(now: list[list[int]], measured: list[Any], made: str) -> list[str]:
-    """Compare sizes without batch and channels: the host itself repeats an empty latent's channels."""
-    sizes = [[shape[2:] for shape in shapes if isinstance(shape, list)] for shapes in (now, measured)]
-    here, there = (["x".join(map(str, size[-2:])) for size in part] for part in sizes)
-    if not there or here == there:
-        return []
-    if (len(here) > 1) != (len(there) > 1):
-        if len(here) > 1:
-            return [say("the latent is with sound; {made} without it.", made=made)]
-        return [say("the latent is without sound; {made} with it.", made=made)]
-    return [say("the latent's size is {now}; {made} at {then}.", now=plain(here), made=made, then=plain(there))]
+def _described(
+    guider_or_model: comfy.samplers.CFGGuider | ModelPatcher, shapes: list[list[int]] | None
+) -> dict[str, Any]:
+    """Describe a run by what is compared, in the order in which it is said."""
+    is_model = isinstance(guider_or_model, ModelPatcher)
+    about = describe_model(guider_or_model) if is_model else describe(guider_or_model)
+    now = {name: about[name] for name in CALLED if name in about}
+    if is_model:
+        now[ON_MODEL] = describe_options(guider_or_model)
+    return now if shapes is None else now | {SIZE: sizes(shapes)}
+
+
+def _compared(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Give of the meta of a run that was measured what `_described` gives of one, as far as it is told."""
+    then = dict(run)
+    if "guidance" in run:  # of which a model alone has a part
+        then[ON_MODEL] = {name: run["guidance"][name] for name in ("functions", "patches") if name in run["guidance"]}
+    if there := latent_shapes(run):
+        then[SIZE] = sizes(there)
+    return then
+
+
+def _difference(name: str, now: Any, then: list[Any], made: str) -> str:
+    """Say in what a run differs from all that were measured."""
+    if name == SIZE:
+        return _other_size(now, then, made)
+    what = say("what is on the model") if name == ON_MODEL else called_by(name)
+    if name in NAMELESS:
+        return say("{what} is another one than {made} with.", what=what, made=made)
+    return say("{what} is {now}; {made} with {then}.", what=what, now=plain(now), made=made, then=listed(then))
+
+
+def _other_size(here: list[str], there: list[list[str]], made: str) -> str:
+    alike = [size for size in there if (len(size) > 1) == (len(here) > 1)]
+    if alike:
+        return say("the latent's size is {now}; {made} at {then}.", now=plain(here), made=made, then=listed(alike))
+    if len(here) > 1:
+        return say("the latent is with sound; {made} without it.", made=made)
+    return say("the latent is without sound; {made} with it.", made=made)

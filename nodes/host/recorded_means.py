@@ -36,5 +36,5 @@ def mean_of(path: Path, _changed: int) -> RecordedMean:
     data = DNADataSet(path)
     content = data.best()
     mean = data.mean(content.origin)
-    about = {"model": content.model, "host_class": content.model, "mean of": str(content)}
+    about = {"model": content.model, "host_class": content.model, "mean of": str(content), **mean.meta}
     return RecordedMean(replace(mean, meta={"predictor": about}), content)

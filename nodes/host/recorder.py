@@ -98,7 +98,7 @@ class Recorder:
             return self.tell(say("not recorded: {why}", why=say("the run's guesses give no DNA")))
         about = {
             **describe(guider),
-            "latent_shape": list(noise.shape),
+            "latent_shape": [list(shape) for shape in guider.inner_model.latent_shapes or [noise.shape]],
             "steps": len(sigmas) - 1,
             "seed": seed,
             "recorded_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from cotj.demo.models import WEIGHTS
+from cotj.demo.models import PREDICTOR, WEIGHTS
 from cotj.demo.training import measure_dna
 from cotj.demo.training.dna import GRID, pooled, run_noise
 from cotj.demo.training.mmdit import MMDiT, host_state_dict
-from cotj.demo.training.train_predictor import demo_pairs
+from cotj.demo.training.train_predictor import RUN, demo_pairs
+from cotj.predictor import files
 from safetensors.torch import save_file
 
 
@@ -86,3 +87,7 @@ def test_what_the_predictor_is_trained_on_was_measured_on_the_model_that_ships()
     assert len(captions) == len(pairs.embeddings)
     np.testing.assert_array_equal(pairs.errors, errors)
     assert pairs.grid.profile is not None
+
+
+def test_the_predictor_that_ships_tells_what_it_learned_from():
+    assert files.read(PREDICTOR).card["sources"] == demo_pairs().grid.meta["sources"] == [RUN]

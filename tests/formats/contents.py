@@ -219,6 +219,7 @@ def _data_set(path: Path) -> Any:
 
 def _loaded() -> Any:
     """Say what the data set must give, from its pairs."""
+    from cotj.planner.about import distinct_runs
     from cotj.predictor.pairs import Pairs, common_grid
 
     found = []
@@ -226,7 +227,8 @@ def _loaded() -> Any:
         pairs = [one for one in PAIRS if one.origin == origin]
         mean, errors = common_grid([one.dna for one in pairs])
         profile = TrajectoryProfile(**{**vars(PROFILE), "runs": PROFILE.runs * len(pairs)})
-        grid = DiffusionDNA(mean.sigmas, mean.errors, shift=DNA.shift, power=profile.power, profile=profile)
+        told = {"sources": distinct_runs([META])}
+        grid = DiffusionDNA(mean.sigmas, mean.errors, shift=DNA.shift, power=profile.power, profile=profile, meta=told)
         prompts = np.array([one.prompt for one in pairs])
         found.append(
             Pairs(np.stack([one.embedding for one in pairs]), errors, prompts, grid, "token mean", "SD3")  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 """What is said of the models and runs that DNAs are of."""
 
 import pytest
-from cotj.planner.about import differences_among, is_predicted
+from cotj.planner.about import MOST_TOLD, differences_among, distinct_runs, is_predicted
 
 ONE = {
     "model": "SD3",
@@ -38,3 +38,20 @@ def test_nothing_is_said_of_what_is_alike_or_not_told():
 
 def test_a_mean_with_a_predicted_source_is_predicted():
     assert is_predicted({"sources": [ONE, {"predictor": {}}]}) and not is_predicted({"sources": [ONE, ONE]})
+
+
+def test_of_many_runs_what_tells_them_apart_is_kept_once():
+    batch = ONE | {"latent_shape": [[4, 16, 8, 8]], "seed": 3}
+    wide = ONE | {"latent_shape": [[1, 16, 8, 12]]}
+    told = {name: ONE[name] for name in ("model", "checkpoint", "guidance")}
+    assert distinct_runs([ONE, batch, {"sources": [wide]}, {}]) == [
+        told | {"latent_shape": [[1, 16, 8, 8]]},
+        told | {"latent_shape": [[1, 16, 8, 12]]},
+    ]
+
+
+def test_of_too_much_that_tells_runs_apart_what_all_share_is_kept():
+    runs = [ONE | {"weight_patches": f"{number} {'x' * (MOST_TOLD // 4)}"} for number in range(5)]
+    [shared] = distinct_runs(runs)
+    assert shared == {name: ONE[name] for name in ("model", "checkpoint", "guidance", "latent_shape")}
+    assert distinct_runs([{"model": "x" * MOST_TOLD}]) == []

@@ -64,6 +64,14 @@ def test_measured_pairs_come_before_realised_ones(data):
     assert (data.best().origin, data.best().pairs) == ("measured", 1)
 
 
+def test_what_tells_the_runs_apart_comes_with_the_pairs_and_their_mean(data):
+    runs = [{"model": "SD3", "guidance": {"cfg": cfg}} for cfg in (2.0, 4.0)]
+    for seed, run in enumerate([*runs, runs[0]]):
+        one = pair(seed)
+        data.append(replace(one, dna=replace(one.dna, meta=run | {"seed": seed})))
+    assert data.load("realised").grid.meta == data.mean("realised").meta == {"sources": runs}
+
+
 def test_shifts_that_differ_are_forgotten(data):
     data.append(pair(1))
     data.append(pair(2, shift=TimeShift("static", 5.0)))

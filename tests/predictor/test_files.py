@@ -122,6 +122,7 @@ def rewrite(path, tensors, metadata):
         ("terminal", {}, {"size_shift": json.dumps(vars(SIZE_SHIFT) | {"terminal": 1})}),
         ("nested", {}, {"card": '{"a":' * 2000 + "1" + "}" * 2000}),
         ("card", {}, {"card": "[]"}),
+        ("source that is no dict", {}, {"card": '{"sources": [1]}'}),
         ("1001 values", {"sigmas": torch.arange(1, 1002) / 1001, "mean": torch.ones(1001)}, {}),
         ("I32", {"net.0.bias": torch.ones(4, dtype=torch.int32)}, {}),
         ("at most 1e\\+12", {"mean": torch.full((10,), 1e30)}, {}),

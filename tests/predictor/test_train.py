@@ -72,6 +72,14 @@ def test_the_predictor_has_the_profile_of_the_pairs():
     assert predictor.mean.profile is profile and predictor.mean.power == profile.power
 
 
+def test_the_card_and_what_is_predicted_tell_what_was_learned_from(tmp_path):
+    pairs, sources = make(60), [{"model": "Toy", "guidance": {"cfg": 3.0}}]
+    pairs = replace(pairs, grid=replace(pairs.grid, meta={"sources": sources}))
+    files.write(tmp_path / "p.safetensors", train(pairs, Settings(epochs=2))[0])
+    predictor = files.read(tmp_path / "p.safetensors")
+    assert predictor.predict(torch.zeros(1, 12)).meta["predictor"]["sources"] == sources
+
+
 def test_a_prompt_is_on_one_side_of_the_split_and_all_are_on_some():
     prompts = np.array([str(i % 50) for i in range(200)])
     parts = split(prompts, 0.1, seed=3)

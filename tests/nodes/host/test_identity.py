@@ -220,6 +220,48 @@ def test_of_a_mean_dna_only_what_differs_from_all_its_sources_is_said(model):
     assert differences({"sources": sources}, model) == ["The shift is 3; the DNA was measured with 2."]
 
 
+def test_a_mean_dna_does_not_hide_a_value_that_none_of_its_sources_has(model):
+    sources = [measured(guider_of(model, cfg)) for cfg in (2.0, 4.0)]
+    sources[1] |= {"latent_shape": [[1, 16, 8, 16]]}
+    lines = differences({"sources": sources}, guider_of(model, 3.0), {"samples": torch.zeros(1, 16, 4, 4)})
+    assert lines == [
+        "The guidance is cfg 3; the DNA was measured with cfg 2 / cfg 4.",
+        "The latent's size is 4x4; the DNA was measured at 8x8 / 8x16.",
+    ]
+    assert differences({"sources": [sources[0], {}]}, guider_of(model, 3.0)) == [
+        "The guidance is cfg 3; the DNA was measured with cfg 2."
+    ]
+
+
+def test_a_predicted_dna_is_held_against_what_taught_it(model):
+    wide = {"samples": torch.zeros(1, 16, 8, 12)}
+    predicted = {"predictor": {"model": "mine", "host_class": "SD3", "sources": [measured(guider_of(model))]}}
+    assert differences(predicted, guider_of(model), LATENT) == []
+    for meta in (predicted, {"sources": [predicted]}):
+        assert differences(meta, guider_of(patched(model), 5.0), wide) == [
+            "The set of LoRAs or other weight patches is another one than the DNA was measured with.",
+            "The guidance is cfg 5; the DNA was measured with cfg 3.",
+            "The latent's size is 8x12; the DNA was measured at 8x8.",
+        ]
+
+
+def test_what_a_predicted_dna_does_not_tell_is_said_once(model):
+    unknown = (
+        "Not known of a predicted DNA, and so not compared: the guidance, the size of the latent, "
+        "the set of LoRAs or other weight patches."
+    )
+    alien = {"predictor": {"model": "Flux.1", "host_class": "Flux"}}
+    architecture = "The architecture is SD3; the DNA was measured with Flux."
+    for meta in (alien, {"sources": [alien, alien]}):
+        assert differences(meta, guider_of(model), LATENT) == [architecture, unknown]
+    assert differences({"predictor": {}}, model) == [unknown]
+
+
+def test_a_size_that_record_dna_wrote_at_first_is_read(model):
+    [line] = differences({"latent_shape": [1, 16, 8, 12]}, model, LATENT)
+    assert line == "The latent's size is 8x8; the DNA was measured at 8x12."
+
+
 def test_a_dna_of_another_kind_or_range_does_not_fit(model):
     grid = np.array([0.1, 1.0])
     assert fit_fault(DiffusionDNA(grid, grid), model) is None
