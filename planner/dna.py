@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import FloatArray, ascending_vector, vector
-from .noise_levels import RESOLUTION, Kind, flow_to_sigma, sigma_to_flow
+from .noise_levels import RESOLUTION, Kind, are_same, flow_to_sigma, sigma_to_flow
 from .profile import TrajectoryProfile, mean_profile
 from .timeshift import TimeShift
 
@@ -162,7 +162,7 @@ def mean_dna(dnas: Sequence[DiffusionDNA]) -> DiffusionDNA:
     powers = [dna.power for dna in dnas if dna.power is not None]
     return replace(
         first,
-        errors=np.mean([_errors_on(first, dna) for dna in dnas], axis=0),
+        errors=np.mean([errors_on(first, dna) for dna in dnas], axis=0),
         times=first.times if timed_alike else None,
         shift=first.shift if timed_alike else None,
         power=float(np.mean(powers)) if len(powers) == len(dnas) else None,
@@ -177,7 +177,8 @@ def lost_in_mean(dnas: Sequence[DiffusionDNA]) -> list[str]:
     lines = []
     if mean.profile is None and any(dna.profile for dna in dnas):
         without = sum(dna.profile is None for dna in dnas)
-        why = f"{without} of {all_of} DNAs have none" if without else "their runs had other steps or sizes"
+        other = "their long runs are not at the same noise levels, or the latents not of the same size or shape"
+        why = f"{without} of {all_of} DNAs have none" if without else other
         lines.append(
             f"The trajectory profile is dropped, so that only planner cotj is left: {why}. Measure all DNAs with "
             "'profile' on, at one size and as many reference steps."
@@ -202,8 +203,9 @@ def check_errors(dna: DiffusionDNA, needed_by: str, way_out: str = "") -> None:
         )
 
 
-def _errors_on(grid: DiffusionDNA, dna: DiffusionDNA) -> FloatArray:
-    return dna.errors if np.array_equal(dna.sigmas, grid.sigmas) else dna.errors_at(grid.flow_times)
+def errors_on(grid: DiffusionDNA, dna: DiffusionDNA) -> FloatArray:
+    """Read (n,) errors of a DNA at the noise levels of another one; its own where it has the same."""
+    return dna.errors if are_same(dna.sigmas, grid.sigmas, grid.kind) else dna.errors_at(grid.flow_times)
 
 
 def _timed_alike(a: DiffusionDNA, b: DiffusionDNA) -> bool:
