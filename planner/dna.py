@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import FloatArray, ascending_vector, vector
-from .noise_levels import RESOLUTION, Kind, flow_to_sigma, sigma_to_flow
+from .noise_levels import RESOLUTION, Kind, are_same, flow_to_sigma, sigma_to_flow
 from .profile import TrajectoryProfile, mean_profile
 from .texts import say
 from .timeshift import TimeShift
@@ -163,7 +163,7 @@ def mean_dna(dnas: Sequence[DiffusionDNA]) -> DiffusionDNA:
     powers = [dna.power for dna in dnas if dna.power is not None]
     return replace(
         first,
-        errors=np.mean([_errors_on(first, dna) for dna in dnas], axis=0),
+        errors=np.mean([errors_on(first, dna) for dna in dnas], axis=0),
         times=first.times if timed_alike else None,
         shift=first.shift if timed_alike else None,
         power=float(np.mean(powers)) if len(powers) == len(dnas) else None,
@@ -181,7 +181,7 @@ def lost_in_mean(dnas: Sequence[DiffusionDNA]) -> list[str]:
         why = (
             say("{without} of {number} DNAs have none", without=without, number=all_of)
             if without
-            else say("their runs had other steps or sizes")
+            else say("their long runs are not at the same noise levels, or their latents not of the same size")
         )
         lines.append(
             say(
@@ -216,8 +216,9 @@ def check_errors(dna: DiffusionDNA, needed_by: str, way_out: str = "") -> None:
         )
 
 
-def _errors_on(grid: DiffusionDNA, dna: DiffusionDNA) -> FloatArray:
-    return dna.errors if np.array_equal(dna.sigmas, grid.sigmas) else dna.errors_at(grid.flow_times)
+def errors_on(grid: DiffusionDNA, dna: DiffusionDNA) -> FloatArray:
+    """Read (n,) errors of a DNA at the noise levels of another one; its own where it has the same."""
+    return dna.errors if are_same(dna.sigmas, grid.sigmas, grid.kind) else dna.errors_at(grid.flow_times)
 
 
 def _timed_alike(a: DiffusionDNA, b: DiffusionDNA) -> bool:

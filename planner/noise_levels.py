@@ -31,6 +31,12 @@ def flow_to_sigma(times: npt.ArrayLike, kind: Kind) -> FloatArray:
     return t if kind == "flow" else np.asarray(t / (1 - t))
 
 
+def are_same(one: npt.ArrayLike, other: npt.ArrayLike, kind: Kind) -> bool:
+    """Tell whether two lists of sigmas are the same noise levels, but for what a sampler could not tell apart."""
+    a, b = (sigma_to_flow(sigmas, kind) for sigmas in (one, other))
+    return a.shape == b.shape and np.allclose(a, b, rtol=0, atol=RESOLUTION)
+
+
 def is_above(level: float, top: float) -> bool:
     """Tell whether a noise level lies above the highest one by more than rounding; both as sigmas or as flow times."""
     return level > (1 + ROUNDING) * top

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import FloatArray, ascending_vector, vector
-from .noise_levels import RESOLUTION, Kind, sigma_to_flow
+from .noise_levels import RESOLUTION, Kind, are_same, sigma_to_flow
 
 OFF_THE_RUN = 0.01  # of the largest squared distance of a probe's state from the run's
 SYMMETRIC = 1e-9  # relative to the largest entry: what is further from its mirror image is no Gram matrix
@@ -201,7 +201,7 @@ def mean_profile(profiles: Sequence[TrajectoryProfile | None]) -> TrajectoryProf
     for other in known[1:]:
         if other.kind != first.kind or other.gram.shape != first.gram.shape:
             return None
-        if not np.array_equal(other.sigmas, first.sigmas) or not np.allclose(other.shares, first.shares):
+        if not are_same(other.sigmas, first.sigmas, first.kind) or not np.allclose(other.shares, first.shares):
             return None
     weights = [profile.runs for profile in known]
     probed = [profile.response for profile in known if profile.response is not None]

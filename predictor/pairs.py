@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..planner import DiffusionDNA, FloatArray, mean_dna
-from ..planner.dna import check_errors
+from ..planner.dna import check_errors, errors_on
 from ..planner.dna_file import MAX_LEVELS
 from .pooling import Pooling
 
@@ -77,6 +77,4 @@ class Pairs:
 def common_grid(dnas: Sequence[DiffusionDNA]) -> tuple[DiffusionDNA, FloatArray]:
     """Read all DNAs on the first one's grid: their mean DNA, and the errors of all, (dnas, n)."""
     mean = mean_dna(dnas)
-    grid = mean.sigmas
-    errors = [dna.errors if np.array_equal(dna.sigmas, grid) else dna.errors_at(mean.flow_times) for dna in dnas]
-    return replace(mean, meta={}), np.array(errors)
+    return replace(mean, meta={}), np.array([errors_on(mean, dna) for dna in dnas])

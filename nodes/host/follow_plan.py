@@ -83,10 +83,11 @@ class AppliedPlan:
         if sampler is not asked_for:
             swapped = say("{one} ran in place of {other}", one=_told(sampler), other=_told(asked_for))
         shapes = [list(shape) for shape in named.get("latent_shapes") or [noise.shape]]
-        if isinstance(self.plan, torch.Tensor):
-            notes = _starts_lower(planned, sigmas, noise, latent_image, noise_levels(model).kind)
-        else:
-            notes = what_differs(self.plan, guider, sampler, shapes)
+        notes: list[str] = []
+        if not isinstance(self.plan, DiffusionDNA) and noise.any() and not latent_image.any():
+            notes += _starts_lower(self.plan, planned, sigmas, noise_levels(model).kind)
+        if not isinstance(self.plan, torch.Tensor):
+            notes += what_differs(self.plan, guider, sampler, shapes)
         of_solver = solver_differs(sampler, guider, shapes)
         ran = say("{steps} ran: {sigmas}", steps=_steps(len(planned) - 1), sigmas=listed)
         lines = (ran, asked, swapped, why, *notes, *of_solver)
@@ -133,17 +134,24 @@ def _planned(dna: DiffusionDNA, sampler: str, steps: int, first: float, last: fl
     return torch.from_numpy(part).float(), "\n".join(filter(None, said))
 
 
-def _starts_lower(
-    planned: torch.Tensor, asked: torch.Tensor, noise: torch.Tensor, latent_image: torch.Tensor, kind: Kind
-) -> Iterator[str]:
-    """Say where SIGMAS start an empty latent with less noise than the run has: what they were made for is not known."""
-    below = sigma_to_flow(float(planned[0]), kind) < sigma_to_flow(float(asked[0]), kind) - AT_TOP
-    if below and noise.any() and not latent_image.any():
+def _starts_lower(plan: torch.Tensor | Plan, planned: torch.Tensor, asked: torch.Tensor, kind: Kind) -> Iterator[str]:
+    """Say where a plan starts an empty latent with less noise than the run has, unless it was planned from the top."""
+    start, top = float(planned[0]), float(asked[0])
+    if sigma_to_flow(start, kind) >= sigma_to_flow(top, kind) - AT_TOP:
+        return
+    if isinstance(plan, torch.Tensor):  # of which it is not known what they were made for
         yield say(
             "The SIGMAS start at {planned:.4g}, though this run starts with an empty latent at {asked:.4g}: check that "
             "they were made for this model.",
-            planned=float(planned[0]),
-            asked=float(asked[0]),
+            planned=start,
+            asked=top,
+        )
+    elif plan.begin < plan.dna.flow_times[-1] - AT_TOP:
+        yield say(
+            "The plan starts at {planned:.4g}, as for image to image, though this run starts with an empty latent at "
+            "{asked:.4g}: plan with denoise 1, or connect the image's latent.",
+            planned=start,
+            asked=top,
         )
 
 

@@ -80,6 +80,18 @@ def test_sigmas_that_start_an_empty_latent_low_are_named(client):
     assert "though" not in client.texts[whole.id]
 
 
+def test_a_plan_for_image_to_image_that_starts_an_empty_latent_is_named(client):
+    run = Run()
+    image = run.ksampler(run.model, 602)
+    low = plan(run.graph, run.load(), denoise=0.3)[2]
+    empty, filled = run.apply(low), run.apply(low)
+    run.ksampler(empty[0], 603)
+    run.ksampler(filled[0], 603, latent_image=image[0])
+    client.run(run.graph.nodes)
+    assert "as for image to image, though this run starts with an empty latent at 1:" in client.texts[empty.id]
+    assert "though" not in client.texts[filled.id]
+
+
 @pytest.mark.parametrize("link", ["PLAN", "DNA"])
 def test_every_difference_from_the_measurement_is_said(client, link):
     run = Run()

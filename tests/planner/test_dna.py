@@ -124,6 +124,21 @@ def test_mean_keeps_only_times_that_all_agree_on():
     assert mean_dna(shifted).times is None
 
 
+@pytest.mark.parametrize("kind", ["flow", "ve"])
+def test_a_rounding_error_of_sigmas_costs_a_mean_nothing(kind):
+    run = np.random.default_rng(0).standard_normal((2, 3, 1, 4))
+    rounded = np.array(GRID) - [0, 6e-8, 0]
+    one, other = (
+        DiffusionDNA(sigmas, [1, 2, 3], kind=kind, profile=profile_of(sigmas, run[0], run[1], run[1, 0], kind))
+        for sigmas in (np.array(GRID), rounded)
+    )
+    mean = mean_dna([one, other])
+    assert mean.profile.runs == 2 and mean.errors.tolist() == [1, 2, 3]
+    assert lost_in_mean([one, other]) == []
+    apart = dataclasses.replace(one, profile=profile_of(rounded - [0, 1e-4, 0], run[0], run[1], run[1, 0], kind))
+    assert mean_dna([one, apart]).profile is None
+
+
 def test_what_a_mean_drops_is_said():
     run = np.random.default_rng(0).standard_normal((2, 3, 1, 4))
     whole = DiffusionDNA(
@@ -144,7 +159,7 @@ def test_what_a_mean_drops_is_said():
     assert "1 of 2 DNAs have none" in lines[0]
     shorter = profile_of(GRID[1:], run[0, 1:], run[1, 1:], run[1, 0])
     [line] = lost_in_mean([whole, dataclasses.replace(whole, profile=shorter)])
-    assert "other steps or sizes" in line
+    assert "their long runs are not at the same noise levels" in line
     assert lost_in_mean([bare, bare]) == []
 
 

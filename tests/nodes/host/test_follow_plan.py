@@ -10,6 +10,7 @@ import numpy as np  # noqa: E402
 from comfy.model_sampling import CONST  # noqa: E402
 from cotj.nodes.host import follow_plan  # noqa: E402
 from cotj.nodes.host.planned_sampler import planned_sampler  # noqa: E402
+from cotj.planner import DiffusionDNA, plan_fixed  # noqa: E402
 from cotj.planner.solvers.planned import PlannedSolver  # noqa: E402
 
 SIGMAS = np.array([1.0, 0.8, 0.5, 0.2, 0.0])
@@ -60,3 +61,18 @@ def test_a_part_keeps_a_planned_solvers_sigmas_where_they_are(monkeypatch):
     below = torch.tensor([0.55, 0.0])
     np.testing.assert_allclose(run(monkeypatch, planned, below)[0].sigmas, [0.55, 0.5, 0.2, 0])
     np.testing.assert_allclose(run(monkeypatch, None, below)[0].sigmas, [0.55, 0.2, 0])
+
+
+def test_a_plan_says_that_it_starts_lower_only_where_it_was_planned_so():
+    times = np.arange(1, 21) / 20
+    dna, top = DiffusionDNA(times, times**3), torch.tensor([1.0, 0.0])
+
+    def said(plan, asked=top):
+        return list(follow_plan._starts_lower(plan, torch.from_numpy(plan.sigmas).float(), asked, "flow"))
+
+    part = plan_fixed(dna, 3, denoise=0.3)
+    [line] = said(part)
+    assert line.startswith("The plan starts at 0.3, as for image to image, though this run starts with an empty latent")
+    assert said(part, torch.tensor([0.3, 0.0])) == []
+    skips = plan_fixed(DiffusionDNA(times, np.where(times > 0.7, 1.0, 0.1 * times)), 3, start="free")
+    assert skips.sigmas[0] < 0.9 and said(skips) == []
