@@ -20,8 +20,8 @@ from .. import __version__
 from .file_names import list_folder
 from .fingerprint import digest_of
 from .folders import changed_at, save_folder
-from .identity import describe, differences
-from .model import levels_of_sampling
+from .identity import describe, differences_at
+from .model import levels_of_sampling, parts
 from .sampler_names import sampler_with_options
 
 PREFIX = "cache"
@@ -97,10 +97,11 @@ class LearnedProfile:
         return []
 
     def _differences(self, meta: dict[str, Any]) -> list[str]:
-        lines = differences(meta, self.guider, {"samples": self.noise})
+        made = say("that run was made")
+        lines = differences_at(meta, self.guider, [list(part.shape) for part in parts(self.noise)], made)
         here, there = self.about["sampler"], meta.get("sampler")
         if there != here:
-            lines.append(say("The sampler is {here}; the DNA was measured with {there}.", here=here, there=there))
+            lines.append(say("The sampler is {here}; {made} with {there}.", here=here, made=made, there=there))
         if meta.get("sigmas") != self.about["sigmas"]:
             lines.append(say("The sampler's noise levels are others: its steps, scheduler, denoise or part of a run."))
         return lines

@@ -385,10 +385,13 @@ def other_weights(model):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"cfg": 5.0}, "The guidance is cfg 5; "),
-        ({"size": (1, 16, 8, 12)}, "The latent's size is 8x12; "),
-        ({"sampler": "dpmpp_2m"}, "The sampler is dpmpp_2m; "),
-        ({"model": other_weights}, "The set of LoRAs or other weight patches is another one"),
+        ({"cfg": 5.0}, "The guidance is cfg 5; that run was made with cfg 3."),
+        ({"size": (1, 16, 8, 12)}, "The latent's size is 8x12; that run was made at 8x8."),
+        ({"sampler": "dpmpp_2m"}, "The sampler is dpmpp_2m; that run was made with euler."),
+        (
+            {"model": other_weights},
+            "The set of LoRAs or other weight patches is another one than that run was made with.",
+        ),
     ],
 )
 def test_what_was_learned_for_another_run_is_not_used_and_it_says_why(flow, said, folder, change, words):
