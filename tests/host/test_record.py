@@ -257,7 +257,7 @@ def test_the_mean_of_long_runs_is_predicted_and_planned_from_without_training(cl
     assert "planner smooth" in result.outputs[shown[0]]["text"][0]
     saved_dna = dna_file.read(server.models / "cotj" / f"{result.outputs[node.id]['text'][0]}.safetensors")
     [recorded_with] = saved_dna.meta["predictor"]["sources"]
-    assert recorded_with["guidance"]["cfg"] > 1 and recorded_with["latent_shape"] == [[1, 16, 32, 32]]
+    assert recorded_with["guidance"]["cfg"] == 1 and recorded_with["latent_shape"] == [[1, 16, 32, 32]]
     np.testing.assert_allclose(saved_dna.errors, data.mean("realised").errors)
     assert saved_dna.profile.runs == 2
 
