@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 
 from aiohttp import web
 
@@ -28,7 +29,7 @@ def register(
     texts_for: gives the texts of the language that a request's header Accept-Language asks for.
     """
 
-    async def plan(request: web.Request) -> web.Response:
+    async def plan(request: web.Request) -> web.StreamResponse:
         texts = texts_for(request.headers.get("Accept-Language", ""))
 
         def answered(body: bytes) -> str:
@@ -41,12 +42,12 @@ def register(
     routes.post(PATH)(plan)
 
 
-async def _reply(request: web.Request, answered: Callable[[bytes], str]) -> web.Response:
+async def _reply(request: web.Request, answered: Callable[[bytes], str]) -> web.StreamResponse:
     """Answer with the claims that the body asks for, or 400 and the reason why there are none."""
     try:
         body = await _body(request)
     except (web.RequestPayloadError, ConnectionError):  # it ended early, or is not what its header says
-        return web.json_response({"error": "the request ended before its end"}, status=400)
+        return await _refuse_unread(request, "the request ended before its end")
     except ValueError as error:
         return web.json_response({"error": str(error)}, status=400)
     try:
@@ -54,6 +55,16 @@ async def _reply(request: web.Request, answered: Callable[[bytes], str]) -> web.
         return web.json_response(text=await asyncio.to_thread(answered, body))
     except ValueError as error:
         return web.json_response({"error": str(error)}, status=400)
+
+
+async def _refuse_unread(request: web.Request, reason: str) -> web.StreamResponse:
+    """Answer 400 and close the connection: aiohttp would read on, fail again and log a traceback."""
+    response = web.json_response({"error": reason}, status=400)
+    with suppress(ConnectionError):  # nobody is there to read it
+        await response.prepare(request)
+        await response.write_eof()
+    request.protocol.force_close()
+    return response
 
 
 async def _body(request: web.Request) -> bytes:

@@ -110,6 +110,17 @@ def test_a_body_that_ends_early_leaves_no_traceback(server, head, body):
     assert len(server.tracebacks()) == before
 
 
+def test_a_body_that_is_not_what_its_header_says_is_answered_and_leaves_no_traceback(server):
+    before = len(server.tracebacks())
+    head = "POST /cotj/plan HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nContent-Length: 11"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(f"{head}\r\n\r\nnot zipped.".encode())
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))  # until the server closes it
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"the request ended before its end" in answer
+    assert len(server.tracebacks()) == before
+
+
 def test_a_body_that_takes_long_to_parse_is_refused_and_holds_nobody_up(server):
     began = time.monotonic()
     status, told = post(server, b"[" + b"[]," * (MAX_BYTES // 3 - 2) + b"[]]")
