@@ -7,7 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cotj.nodes.reports.what_to_pick import CACHE, SAMPLER, SIGMAS, Range, what_to_pick, worth_a_search
+from cotj.nodes.reports.what_to_pick import (
+    CACHE,
+    CELLS,
+    MEASURING,
+    SAMPLER,
+    SIGMAS,
+    Range,
+    what_to_pick,
+    worth_a_search,
+)
 from cotj.planner import CoTj, DiffusionDNA, Smooth, Stages, plan_fixed
 
 RESULTS = Path(__file__).parents[3] / "benchmarks" / "results"
@@ -79,6 +88,23 @@ def test_the_figures_are_those_of_the_results():
     assert {k: (learned[k], calls[k]) for k in learned} == SAMPLER
     assert of_sigmas() == {(name, k): ratio for name, table in SIGMAS.items() for k, ratio in table.items()}
     assert of_cache() == {(name, k): ratio for name, table in CACHE.items() for k, ratio in table.items()}
+
+
+def test_the_readmes_table_is_of_the_same_figures():
+    text = (RESULTS.parents[1] / "README.md").read_text(encoding="utf-8")
+    [head] = [line for line in text.splitlines() if line.startswith("| k = |")]
+    at = [int(column) for column in re.findall(r"\d+", head)]
+    rows = {
+        "**Planned Sampler**": {k: ratio for k, (ratio, _) in SAMPLER.items()},
+        "**Cache Steps**, Euler": CACHE["euler"],
+        "`auto`, Euler": SIGMAS["euler"],
+    }
+    for name, table in rows.items():
+        figures = [f"{table[k].low:g} to {table[k].high:g}" if k in table else "" for k in at]
+        assert re.sub(" +", " ", f"| {name} | {' | '.join(figures)} |") in text
+    spent = [SAMPLER[k][1] for k in at if k in SAMPLER]
+    assert f"| {min(spent):,} to {max(spent):,} calls |" in text
+    assert f"| one run of {CELLS} steps |" in text and f"| {MEASURING} calls |" in text
 
 
 def test_what_it_says_of_the_planned_sampler_is_so():
