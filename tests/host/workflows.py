@@ -84,11 +84,11 @@ class DemoRun:
         steps = {"reference_steps": reference_steps, "grid_points": grid_points, "profile": True}
         return self.graph.add("CoTjMeasureDNA", **defaults | steps | inputs)
 
-    def sample(self, sigmas: list[Any], latent: list[Any] | None = None) -> Node:
+    def sample(self, sigmas: list[Any], latent: list[Any] | None = None, guider: list[Any] | None = None) -> Node:
         return self.graph.add(
             "SamplerCustomAdvanced",
             noise=self.noise,
-            guider=self.guider,
+            guider=guider or self.guider,
             sampler=self.graph.add("KSamplerSelect", sampler_name="euler")[0],
             sigmas=sigmas,
             latent_image=latent or self.latent,

@@ -37,6 +37,8 @@ KINDS = {
     "wan22": "diffusion_models",  # the 5B model's 48 channels
     "wan22_high": "diffusion_models",  # the 14B pair has the architecture of Wan 2.1
     "wan22_low": "diffusion_models",
+    "hunyuan_video15": "diffusion_models",
+    "kandinsky5": "diffusion_models",
     "cosmos_predict2": "diffusion_models",
     "ltx_av": "diffusion_models",
     "ltx_2": "checkpoints",  # with its VAE for video

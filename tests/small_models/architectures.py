@@ -147,6 +147,23 @@ def _wan(channels: int) -> Checkpoint:
     return Checkpoint(on_meta(WanModel, in_dim=channels, out_dim=channels, **config))
 
 
+def hunyuan_video15() -> Checkpoint:
+    from comfy.ldm.hunyuan_video.model import HunyuanVideo
+
+    size = {"hidden_size": 128, "num_heads": 1, "depth": 1, "depth_single_blocks": 1, "mlp_ratio": 4.0}
+    config = {"in_channels": 65, "out_channels": 32, "patch_size": [1, 1, 1], "axes_dim": [16, 56, 56], "theta": 256}
+    config |= {"vec_in_dim": None, "context_in_dim": 3584, "vision_in_dim": 1152, "qkv_bias": True, "byt5": True}
+    config |= {"guidance_embed": False, "meanflow": False, "meanflow_sum": True, "use_cond_type_embedding": True}
+    return Checkpoint(on_meta(HunyuanVideo, **size, **config))
+
+
+def kandinsky5() -> Checkpoint:
+    from comfy.ldm.kandinsky5.model import Kandinsky5
+
+    size = {"model_dim": 128, "time_dim": 64, "ff_dim": 256, "num_text_blocks": 1, "num_visual_blocks": 1}
+    return Checkpoint(on_meta(Kandinsky5, **size, visual_embed_dim=132))
+
+
 UNET = {
     "image_size": 32,
     "in_channels": 4,
@@ -377,6 +394,8 @@ BUILDERS: dict[str, Callable[[], Checkpoint]] = {
         wan22,
         wan22_high,
         wan22_low,
+        hunyuan_video15,
+        kandinsky5,
         sd15,
         sdxl,
         sdxl_zsnr_v,

@@ -1,11 +1,9 @@
 """Test-only nodes: the demo's checker of pictures, text as embeddings of any width, an empty audio latent, call counts,
-run times, models and samplers of which the best is known."""
+run times, models of any class of the host, models and samplers of which the best is known."""
 
 import hashlib
 import os
-import sys
 import time
-from pathlib import Path
 
 import comfy.nested_tensor
 import comfy.samplers
@@ -15,6 +13,9 @@ import torch
 from comfy.k_diffusion.sampling import sample_euler
 from comfy.patcher_extension import WrappersMP
 from comfy_api.latest import ComfyExtension, io
+
+from .host_class import HostClass
+from .repository import load_repository
 
 
 class TextOfWidth(io.ComfyNode):
@@ -28,15 +29,19 @@ class TextOfWidth(io.ComfyNode):
                 io.String.Input("text"),
                 io.Int.Input("width", default=768, min=1, max=8192),
                 io.Int.Input("pooled_width", default=768, min=1, max=8192),
+                io.Int.Input("llama_layers", default=0, min=0, max=64, tooltip="Of a second encoder, as HiDream's."),
             ],
             outputs=[io.Conditioning.Output()],
         )
 
     @classmethod
-    def execute(cls, text, width, pooled_width) -> io.NodeOutput:
+    def execute(cls, text, width, pooled_width, llama_layers=0) -> io.NodeOutput:
         words = [""] + text.split()
         embeddings = torch.stack([normal_values(word, width) for word in words])[None]
-        return io.NodeOutput([[embeddings, {"pooled_output": normal_values(text, pooled_width)[None]}]])
+        found = {"pooled_output": normal_values(text, pooled_width)[None]}
+        if llama_layers:
+            found["conditioning_llama3"] = embeddings[:, None].repeat(1, llama_layers, 1, 1)
+        return io.NodeOutput([[embeddings, found]])
 
 
 class AudioVideoLatent(io.ComfyNode):
@@ -235,16 +240,6 @@ def lab_mixture():
     return mixture
 
 
-def load_repository():
-    """Let this process import the repository that these nodes are a part of, as `cotj`."""
-    harness = str(Path(__file__).resolve().parents[3] / "harness")
-    sys.path.append(harness)
-    from environment import load_pack
-
-    sys.path.remove(harness)
-    load_pack()
-
-
 def normal_values(text: str, count: int) -> torch.Tensor:
     """(count,) values that are always the same for a text."""
     seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
@@ -262,6 +257,7 @@ class SmallModelsExtension(ComfyExtension):
             ExactMixture,
             MixturePrompt,
             DemoChecker,
+            HostClass,
         ]
 
 
