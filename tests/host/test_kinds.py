@@ -19,6 +19,7 @@ EXPECTED = {
     "flux2": ("flow", 7.5334e-4, 1, [[1, 128, 4, 4]]),
     "chroma": ("flow", FLUX_LOWEST, 1, [[1, 16, 8, 8]]),
     "krea2": ("flow", FLUX_LOWEST, 1, [[1, 16, 1, 8, 8]]),
+    "anima": ("flow", 3 / 1002, 1, [[1, 16, 1, 8, 8]]),
     "qwen_image": ("flow", FLUX_LOWEST, 1, [[1, 16, 1, 8, 8]]),
     "lumina2": ("flow", 6 / 1005, 1, [[1, 16, 8, 8]]),
     "z_image": ("flow", 3 / 1002, 1, [[1, 16, 8, 8]]),

@@ -41,6 +41,7 @@ RECIPES = {
     "flux2": Recipe("flux2", (7680, 1), ("EmptyFlux2LatentImage", SQUARE)),
     "chroma": Recipe("chroma", (WIDE, 1)),
     "krea2": Recipe("krea2", (7680, 1)),
+    "anima": Recipe("anima", (1024, 1)),
     "qwen_image": Recipe("qwen_image", (3584, 1)),
     "lumina2": Recipe("lumina2", (2304, 1)),
     "z_image": Recipe("z_image", (2560, 1)),
