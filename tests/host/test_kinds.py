@@ -1,4 +1,4 @@
-"""Measure, plan and sample with small models of real architectures, loaded by the host's own loaders."""
+"""Measure, plan, cache and sample with small models of real architectures, loaded by the host's own loaders."""
 
 import json
 import urllib.request
@@ -45,6 +45,7 @@ EXPECTED = {
     "stable_cascade": ("ve", 0.01, 99.995, [[1, 16, 8, 8]]),
 }
 LARGE = {"qwen_image", "lumina2", "z_image", "cosmos_predict2", "sdxl", "sdxl_zsnr_v", "playground_edm"}
+CACHE = {"calls": 2, "target_error": 0.0, "steps": "evenly", "rule": "hold", "learn_from": 1}
 NEWER = {"sd3, noise scale 8": "ModelNoiseScale", "minimax_h3": "EmptyMiniMaxH3LatentAV"}  # than the oldest host
 # What 0.23.0 cannot load and 0.33.0 can; the older takes every Cosmos file of this width for one of 28 blocks.
 NOT_BY_ALL, SINCE = {"cosmos_predict2", "krea2", "ideogram4"}, "0.33.0"
@@ -73,7 +74,7 @@ def save(graph, latent, several):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_measure_plan_and_sample(client, server, name):
+def test_measure_plan_cache_and_sample(client, server, name):
     if name in NEWER and NEWER[name] not in client.object_info():
         pytest.skip(f"this host has no {NEWER[name]}")
     if name in NOT_BY_ALL and version(server) < numbers(SINCE):
@@ -88,6 +89,9 @@ def test_measure_plan_and_sample(client, server, name):
     one_step = graph.add("ManualSigmas", sigmas=f"{top}, 0")[0]
     planned = plan(graph, measured[0], steps=3)[0]
     ends = [save(graph, run.sample(sigmas)[0], len(shape) > 1) for sigmas in (one_step, planned)]
+    cache = graph.add("CoTjCacheSteps", model=run.model, **CACHE)
+    run.model = cache[0]
+    ends.append(save(graph, run.sample(planned)[0], len(shape) > 1))
     result = client.run(graph.nodes)
     if name in LARGE:
         client.free()
@@ -105,10 +109,12 @@ def test_measure_plan_and_sample(client, server, name):
         np.testing.assert_allclose(dna.errors, dna.meta["part_weights"] @ np.array(parts))
         powers = np.array(dna.meta["part_powers"])
         np.testing.assert_allclose(dna.meta["part_weights"] * powers, np.full(2, dna.power / 2))
-    for one, several, part in zip(*ends, shape):
-        one, several = saved(client, result, one), saved(client, result, several)
-        assert list(one.shape) == list(several.shape) == part
-        assert np.isfinite(one).all() and np.isfinite(several).all()
+    assert client.texts[cache.id].startswith("2 of 3 steps computed: 0, ")
+    for *nodes, part in zip(*ends, shape):
+        one, several, cached = (saved(client, result, node) for node in nodes)
+        assert list(one.shape) == list(several.shape) == list(cached.shape) == part
+        assert np.isfinite(one).all() and np.isfinite(several).all() and np.isfinite(cached).all()
+        assert np.abs(cached - several).max() > 0, "every step called the model"
         assert np.abs(one - several).max() > 0.01 * several.std(), "the sigmas make no difference"
 
 
