@@ -52,8 +52,8 @@ SIGMAS = {
 # calls, known in hindsight, from the run of all steps. `python benchmarks caching`: demo model (euler alone), mixture,
 # and HSC 32 of others, each as a flow and as an eps model.
 CACHE = {
-    "euler": {6: Range(0.16, 1.07), 8: Range(0.12, 0.73), 10: Range(0.05, 0.95), 17: Range(0.0, 1.01),
-              25: Range(0.0, 0.33)},
+    "euler": {6: Range(0.16, 1.07), 8: Range(0.12, 1.07), 10: Range(0.05, 0.95), 17: Range(0.0, 1.01),
+              25: Range(0.0, 2.81)},
     "dpmpp_2m": {6: Range(0.32, 4.14), 8: Range(0.29, 4.7), 10: Range(0.05, 3.52), 17: Range(0.01, 2.05),
                  25: Range(0.13, 1.33)},
     "res_multistep": {6: Range(0.35, 3.88), 8: Range(0.3, 4.5), 10: Range(0.05, 3.42), 17: Range(0.01, 2.01),
