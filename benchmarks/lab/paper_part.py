@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
@@ -57,7 +58,7 @@ class Part:
         return f"{self.name.replace(' ', '-').lower()}.png"
 
 
-def rows(head: tuple[str, ...], lines: list[tuple[str, ...]]) -> str:
+def rows(head: tuple[str, ...], lines: Sequence[tuple[str, ...]]) -> str:
     """Lay out a small table: the first column to the left, the others to the right."""
     widths = [max(len(line[column]) for line in [head, *lines]) for column in range(len(head))]
     return "\n".join(

@@ -137,7 +137,7 @@ def figure_8(model: AtlasModel) -> Part:
     own = _times(model, [baseline(plan).sigmas for plan in plans])
     curve = density(planned, PLACES, 0, 1)
     peak = float(PLACES[curve.argmax()])
-    shares = {name: _quarters(times) for name, times in (("plans", planned), ("own schedule", own))}
+    shares = {name: quarters(times) for name, times in (("plans", planned), ("own schedule", own))}
     fullest, early = shares["plans"].max(), {name: found[:2].sum() for name, found in shares.items()}
     checks = (
         Check(
@@ -174,7 +174,7 @@ def figure_8(model: AtlasModel) -> Part:
     return Part("Figure 8", "where steps fall", claim, data, checks, table, picture=fig)
 
 
-def _quarters(times: FloatArray) -> FloatArray:
+def quarters(times: FloatArray) -> FloatArray:
     """Count what share of the times lies in each quarter of schedule time, the noisiest first."""
     quarter = np.minimum(np.ceil(4 * times - 1e-6), 4).astype(int)  # what lies on an edge is of the quarter below
     return np.bincount(4 - quarter, minlength=4)[:4] / len(times)
