@@ -82,8 +82,15 @@ def test_links_and_pictures_resolve(document: Path):
         assert not fragment or fragment in anchors_of(file), f"{file.name} has no heading for #{fragment}"
 
 
+def pages_from(document: Path) -> set[Path]:
+    """The pages of this project that a document links to."""
+    targets = {(document.parent / target.partition("#")[0]).resolve() for target in LINK.findall(text_of(document))}
+    return targets & set(DOCUMENTS)
+
+
 def test_the_readme_leads_to_every_page():
-    linked = {(ROOT / target.partition("#")[0]).resolve() for target in LINK.findall(text_of(README))}
+    """Directly, or through the page of benchmarks."""
+    linked = pages_from(README) | pages_from(ROOT / "docs" / "benchmarks.md")
     assert linked >= set((ROOT / "docs").glob("*.md"))
 
 
@@ -247,3 +254,25 @@ def test_tooltips_are_one_or_two_whole_sentences(language: str, sentence: str):
 def test_the_table_of_known_results_is_that_of_the_results(capsys: pytest.CaptureFixture[str]):
     known.main([])
     assert capsys.readouterr().out in text_of(ROOT / "docs" / "benchmarks.md")
+
+
+def sections_of_the_paper() -> dict[str, tuple[str, str, str]]:
+    """Every figure and table of benchmarks/results/paper by its heading: verdict, text, and its part of the page."""
+    page = re.split(r"^## ", text_of(ROOT / "docs" / "benchmarks-paper.md"), flags=re.M)[1:]
+    told = dict(part.split("\n", 1) for part in page)
+    found = {}
+    for result in text_of(RESULTS / "paper" / "paper.txt").strip().split("\n\n"):
+        name, title, verdict = re.match(r"(\w+ \d+), (.+): (.+)", result).groups()
+        found[f"{name}: {title}"] = verdict, result, " ".join(told.pop(f"{name}: {title}", "").split())
+    assert told.keys() <= {"Run it"}
+    return found
+
+
+def test_the_page_of_the_paper_says_what_was_found():
+    """Each verdict is that of the results, and no figure stands in the page that is not in them."""
+    found = sections_of_the_paper()
+    assert len(found) == 11
+    number = re.compile(r"(?<![\w.])[-+]?\d+(?:,\d{3})*(?:\.\d+)?%?(?!\w)")
+    for heading, (verdict, result, told) in found.items():
+        assert f"**{verdict}**" in told, heading
+        assert set(number.findall(re.sub(r"\]\(.*?\)", "", told))) - set(number.findall(result)) == set(), heading

@@ -32,7 +32,7 @@ def figure(plan: Plan, comparison: Comparison) -> Figure:
     fig = Figure(figsize=SIZE, dpi=DPI, layout="constrained")
     errors, costs, gain = fig.subplots(3, 1, height_ratios=[2.3, 4.6, 2])
     _draw_errors(errors, plan)
-    _draw_costs(costs, plan, comparison)
+    draw_costs(costs, plan, comparison)
     _draw_gain(gain, plan)
     fig.suptitle(_title(plan, comparison), fontsize=14)
     return fig
@@ -56,7 +56,7 @@ def _draw_errors(axes: Axes, plan: Plan) -> None:
     across_noise(axes, dna)
 
 
-def _draw_costs(axes: Axes, plan: Plan, comparison: Comparison) -> None:
+def draw_costs(axes: Axes, plan: Plan, comparison: Comparison) -> None:
     """Sampling runs from the upper left, pure noise, to the lower right. A schedule is a staircase under the diagonal:
     down from where a step starts to where it ends, then across to where the next one starts."""
     dna, graph = plan.dna, plan.graph
