@@ -20,7 +20,8 @@ from ...planner import (
 from ...planner.cost_models.choose import choose_planner
 from ...planner.dna import check_errors
 from ...planner.path_search import begin_of
-from ..reports.plan_notes import notes_on, steps_that_pay
+from ...planner.texts import say
+from ..reports.plan_notes import notes_on, steps_that_pay, trained_steps
 from .sigma_list import read_sigmas
 
 FIXED, ADAPTIVE = "CoTjPlanSigmas", "CoTjAdaptiveLength"
@@ -86,7 +87,11 @@ def gits_of(values: Mapping[str, Any]) -> Gits:
 
 
 def _as_many_as_needed(dna: DiffusionDNA, values: Mapping[str, Any], options: dict[str, Any]) -> Plan:
-    """Plan for a target error where there is one, else for a threshold; max_steps 0 is what pays on this DNA."""
+    """Plan for a target error where there is one, else for a threshold; max_steps 0 is what pays on this DNA.
+
+    A distilled model then keeps the steps that it was trained for, since with fewer it gives other pictures, whatever
+    share of the gain they are predicted to reach.
+    """
     target, fewest, most = values["target_error"], values["min_steps"], values["max_steps"]
     if math.isnan(target):
         raise ValueError("target_error must be a number, and it is NaN")
@@ -95,4 +100,9 @@ def _as_many_as_needed(dna: DiffusionDNA, values: Mapping[str, Any], options: di
     limits = {"min_steps": fewest, "max_steps": most or max(fewest, steps_that_pay(dna))}
     if target > 0:
         return plan_target(dna, target, **limits, **options)
+    if not most and trained_steps(dna):
+        limits["min_steps"] = limits["max_steps"]
+        plan = plan_adaptive(dna, values["threshold"], **limits, **options)
+        told = say("as many steps as the model was trained for: set max_steps to have the threshold decide")
+        return replace(plan, reason=told) if limits["max_steps"] == trained_steps(dna) == plan.steps else plan
     return plan_adaptive(dna, values["threshold"], **limits, **options)

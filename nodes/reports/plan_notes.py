@@ -23,10 +23,11 @@ OTHERS_WORSE = (
 
 def steps_that_pay(dna: DiffusionDNA) -> int:
     """Return the steps that a distilled model was trained for, else those beyond which this DNA over-cooks, else 50."""
-    return min(_trained_steps(dna) or _over_cooks_beyond(dna) or CURVE_STEPS, CURVE_STEPS)
+    return min(trained_steps(dna) or _over_cooks_beyond(dna) or CURVE_STEPS, CURVE_STEPS)
 
 
-def _trained_steps(dna: DiffusionDNA) -> int | None:
+def trained_steps(dna: DiffusionDNA) -> int | None:
+    """Return the steps that a distilled model was trained for; None where nothing says so."""
     found = distillation(dna)
     return found.steps if found else None
 
@@ -74,7 +75,7 @@ def notes_on(plan: Plan, start: Start, from_image: bool, published: bool) -> Ite
 
 def notes_on_steps(dna: DiffusionDNA, steps: int) -> Iterator[str]:
     """Say that the model was distilled for few steps, and where it gets more than it is made for."""
-    found, trained = distillation(dna), _trained_steps(dna)
+    found, trained = distillation(dna), trained_steps(dna)
     if found:
         yield say("the model {is_distilled}", is_distilled=found.told)
     most = trained or _over_cooks_beyond(dna)

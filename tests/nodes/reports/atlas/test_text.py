@@ -21,7 +21,7 @@ def test_it_begins_with_the_number_of_steps(root):
     first, second, *_ = told(of_dnas([qwen, turbo], NAMES)).splitlines()
     steps = plan_adaptive(qwen, 0.99, 50).steps
     assert first.startswith(f"Qwen-Image needs {steps} steps: so many reach 99% of what 50 steps gain over one. ")
-    assert "of what 9 steps gain over one" in second  # beyond which it over-cooks
+    assert "of what 8 steps gain over one" in second  # which it was trained for
     assert "it over-cooks beyond about 9 steps" in told(of_dnas([turbo], []))
     assert "over-cooks" not in told(of_dnas([qwen], []))
 
