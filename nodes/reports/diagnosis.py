@@ -142,8 +142,8 @@ def _middle(dna: DiffusionDNA, found: Diagnosis) -> list[str]:
     deep = [(low, high) for rise, low, high in rises if rise > NEGLIGIBLE * spread]
     lines = [
         say(
-            "Between sigma {high:.3g} and {low:.3g} a step makes the guess worse, by {rise} of the DNA's range: plans "
-            "jump over it.",
+            "Between sigma {high:.3g} and {low:.3g} a step makes the guess worse, by {rise} of the DNA's range: the "
+            "planner cotj looks for a way past it, and smooth keeps its even steps.",
             high=dna.sigmas[high],
             low=dna.sigmas[low],
             rise=_rise(dna, low, high),

@@ -23,7 +23,7 @@ OTHERS_WORSE = (
 
 def steps_that_pay(dna: DiffusionDNA) -> int:
     """Return the steps that a distilled model was trained for, else those beyond which this DNA over-cooks, else 50."""
-    return min(trained_steps(dna) or _over_cooks_beyond(dna) or CURVE_STEPS, CURVE_STEPS)
+    return min(trained_steps(dna) or over_cooks_beyond(dna) or CURVE_STEPS, CURVE_STEPS)
 
 
 def trained_steps(dna: DiffusionDNA) -> int | None:
@@ -32,7 +32,8 @@ def trained_steps(dna: DiffusionDNA) -> int | None:
     return found.steps if found else None
 
 
-def _over_cooks_beyond(dna: DiffusionDNA) -> int | None:
+def over_cooks_beyond(dna: DiffusionDNA) -> int | None:
+    """Return the steps beyond which a DNA says that its model over-cooks; None where it does not."""
     return diagnose(dna).most_steps if dna.measure == "error" else None
 
 
@@ -78,7 +79,7 @@ def notes_on_steps(dna: DiffusionDNA, steps: int) -> Iterator[str]:
     found, trained = distillation(dna), trained_steps(dna)
     if found:
         yield say("the model {is_distilled}", is_distilled=found.told)
-    most = trained or _over_cooks_beyond(dna)
+    most = trained or over_cooks_beyond(dna)
     if most and steps > most:
         over = (
             say("with {steps} it may over-cook", steps=steps)

@@ -44,6 +44,7 @@ ERRORS = [
     (UNCERTAIN, {"start": "costed"}, None, "start at 'top'", {"start": "top"}),
     (QWEN, {"planner": "stages"}, None, "plan with 'auto'", {"planner": "auto"}),
     (QWEN, {"denoise": 0.5}, Constraints(first=0.5), "leave denoise at 1", {"denoise": 1.0}),
+    (COARSE, {"steps": 7}, None, "take fewer steps", {"steps": 5}),
 ]
 
 
@@ -53,6 +54,21 @@ def test_the_ways_out_of_errors_are_open(dna, asked, constraints, way_out, chang
         make_plan(FIXED, dna, VALUES | asked, constraints)
     assert way_out in str(failure.value)
     assert make_plan(FIXED, dna, VALUES | asked | change, constraints).steps
+
+
+def test_errors_name_no_way_out_besides_their_own():
+    with pytest.raises(ValueError, match="start at 'top', or 'free' with the planner 'cotj'.$"):
+        make_plan(FIXED, TURBO, VALUES | {"start": "costed"})
+    with pytest.raises(ValueError, match="min_steps 9 is above max_steps 3: lower the one, or raise the other.$"):
+        make_plan(ADAPTIVE, QWEN, VALUES | LENGTH | {"min_steps": 9, "max_steps": 3})
+
+
+@pytest.mark.parametrize("asked", [{"threshold": 0.9}, {"target_error": 1e-9}])
+def test_a_limit_that_nobody_set_is_said_with_where_it_is_from(asked):
+    whose = "the most are 9 steps, beyond which this DNA says that the model over-cooks"
+    assert whose in make_plan(ADAPTIVE, NAMELESS, VALUES | LENGTH | asked).reason
+    assert whose not in make_plan(ADAPTIVE, NAMELESS, VALUES | LENGTH | asked | {"max_steps": 9}).reason
+    assert "the most are" not in make_plan(ADAPTIVE, QWEN, VALUES | LENGTH | asked).reason
 
 
 def test_an_uncertainty_has_no_target_error_and_is_planned_by_threshold():

@@ -69,6 +69,17 @@ def test_a_dna_that_gains_nothing_is_said_to():
     )
 
 
+def test_a_limit_of_one_step_has_nothing_to_count():
+    text = told(of_dnas([dna()], ["one"]), max_steps=1)
+    assert text.startswith("one: one step is compared with itself. Set max_steps to 0, or above 1.")
+
+
+def test_what_differs_among_the_dnas_of_one_curve_is_said():
+    joined = [dna(2, guidance={"cfg": 4.0}), dna(3, guidance={"cfg": 7.0})]
+    assert "- The guidance is not the same for all: cfg 4 / cfg 7." in told(of_dnas(joined, ["mine", "mine"]))
+    assert "not the same" not in told(of_dnas(joined, []))
+
+
 def test_realised_dnas_have_few_noise_levels():
     coarse = DiffusionDNA(TIMES[::3], TIMES[::3] ** 3, meta={"model": "SD3"})
     text = told(of_dnas([coarse], []), max_steps=50)
