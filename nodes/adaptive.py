@@ -59,8 +59,8 @@ class AdaptiveLength(io.ComfyNode):
                     min=0,
                     max=MAX_STEPS,
                     tooltip="The plan has at most this many steps, and the gain is measured against theirs; 20 to 50 "
-                    "are useful. 0 takes what pays: the steps that a distilled model was trained for, else those "
-                    "beyond which the DNA says that it over-cooks, else 50.",
+                    "are useful. 0 plans the steps that a distilled model was trained for, whatever the threshold; "
+                    "for others at most those beyond which the DNA says that it over-cooks, else 50.",
                 ),
                 denoise_input(),
                 *planner_inputs(),

@@ -34,8 +34,9 @@ class ApplyPlan(io.ComfyNode):
                     [io.Sigmas, PLAN, DNA],
                     optional=True,
                     display_name="SIGMAS, PLAN or DNA",
-                    tooltip="SIGMAS or a PLAN are run between the sampler's own first and last noise level, and a DNA "
-                    "is planned there, in as many steps as the sampler has. A PLAN or a DNA knows its model and is "
+                    tooltip="Of SIGMAS or a PLAN, the steps between the sampler's own first and last noise level are "
+                    "run, so fewer than planned with a denoise below 1; a DNA is planned there, in as many steps as "
+                    "the sampler has. A PLAN or a DNA knows its model and is "
                     "checked; SIGMAS cannot be; and a planned SAMPLER needs none of them.",
                 ),
                 io.Sampler.Input(

@@ -84,8 +84,8 @@ def how_to_plan() -> list[io.Input]:
             optional=True,
             advanced=True,
             tooltip="'auto' starts at the highest noise level and skips first steps that make it worse where that "
-            "pays; 'top' never skips. 'free' (with cotj) may start lower, as in the paper; 'costed' may too, and "
-            "charges for what the sampler's first state is off there.",
+            "pays; 'top' never skips. 'free' (with cotj) may start lower, as in the paper; 'costed' too, where the "
+            "DNA knows the power of its latents, and charges for what the sampler's first state is off.",
         ),
         *gits_options(),
     ]

@@ -56,7 +56,8 @@ class Constraints:
         below = [time for time in sigma_to_flow(self.allowed, kind) if not is_above(time, begin)]
         if not below:
             raise ValueError(
-                f"all allowed sigmas lie above where the schedule starts, {flow_to_sigma(begin, kind):.4g}"
+                f"all allowed sigmas lie above where the schedule starts, {flow_to_sigma(begin, kind):.4g}: allow some "
+                "below"
             )
         return min(float(max(below)), begin)
 
@@ -67,9 +68,11 @@ class Constraints:
         for name, sigma in named:
             time = float(sigma_to_flow(sigma, dna.kind))
             if time > begin + RESOLUTION:
-                raise ValueError(f"{name} {sigma:g} lies above where the schedule starts")
+                raise ValueError(
+                    f"{name} {sigma:g} lies above where the schedule starts: leave it out, or start higher"
+                )
             if name == "visit" and self.last is not None and sigma < self.last:
-                raise ValueError(f"visit {sigma:g} lies below last {self.last:g}")
+                raise ValueError(f"visit {sigma:g} lies below last {self.last:g}: leave one of the two out")
             times.append(min(time, begin))
         return times + [float(time) for time in sigma_to_flow(self.allowed, dna.kind) if time < begin]
 

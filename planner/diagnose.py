@@ -16,6 +16,7 @@ TAIL = 0.1  # the lowest part of the grid's range, where the gain should have de
 # Of the overall mean gain per unit of time. Z-Image-Turbo's mean DNA keeps a third of it. A model that was not
 # distilled may keep an eighth at guidance 1, and no limit of steps must follow from that.
 DECAYED = 0.2
+LEAST_LEVELS = 2  # in the tail: from one alone, its gain would be that of levels above it
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,17 +27,18 @@ class Diagnosis:
     negative_regions: (first, last) node of every longest run of nodes over which each gain is below 0, ascending.
     negative_start: whether the top node ends such a region, so that a start below it may be the better one.
     tail_ratio: mean gain per unit of time in the lowest tenth of the grid's range over that of the whole; None where
-        the whole gains nothing. The unit is the time of `judged_times`.
-    gain_decays: whether that ratio is below 0.2; where it is not, more steps tend to over-cook.
+        the whole gains nothing, or that tenth has too few noise levels. The unit is the time of `judged_times`.
+    gain_decays: whether that ratio is below 0.2; where it is not, more steps tend to over-cook. None where that tenth
+        has too few noise levels.
     most_steps: of a schedule uniform in that time whose last step does not lie in that tenth: beyond them the model
-        over-cooks. None where the gain decays, or nothing is gained.
+        over-cooks. None where the gain decays, nothing is gained, or that tenth has too few noise levels.
     """
 
     gain: FloatArray
     negative_regions: tuple[tuple[int, int], ...]
     negative_start: bool
     tail_ratio: float | None
-    gain_decays: bool
+    gain_decays: bool | None
     most_steps: int | None
 
 
@@ -48,8 +50,9 @@ def diagnose(dna: DiffusionDNA) -> Diagnosis:
     check_errors(dna, "a diagnosis")
     gain, times = np.diff(dna.errors), judged_times(dna)
     gain.setflags(write=False)
-    ratio = _tail_ratio(dna)
-    decays = ratio is not None and ratio < DECAYED
+    told = bool((times <= tail_end(times)).sum() >= LEAST_LEVELS)
+    ratio = _tail_ratio(dna) if told else None
+    decays = ratio is not None and ratio < DECAYED if told else None
     return Diagnosis(
         gain=gain,
         negative_regions=_runs(gain < 0),

@@ -11,7 +11,7 @@ from .diagnose import diagnose
 from .dna import DiffusionDNA
 from .texts import say
 
-DISTILLED = "distilled_files"  # in a DNA's meta: the names of the files of its model that say so
+DISTILLED = "distilled_files"  # in a DNA's meta: the names of its model, or of the files of it, that say so
 # How authors name models and LoRAs that were trained for few steps, and ones whose distillation was undone. "Hyper" and
 # a number of steps say nothing by themselves: styles are called hyper, and training saves a file every so many steps.
 _WORDS = re.compile(
@@ -22,6 +22,8 @@ _WORDS = re.compile(
 # "4steps", or apart, as in "4-steps", unless a letter before or a number after speak of training: "epoch2_step50".
 _STEPS = re.compile(r"(?<![\d.])(\d{1,2})steps?(?![a-z\d])|(?<![\d.a-z])(\d{1,2})[-_ ]steps?(?![a-z\d]|[-_ ]\d)")
 MOST = 32  # steps that a name is believed to be distilled for
+# Models whose authors say for how many steps they trained them elsewhere than in the name.
+_KNOWN = ((re.compile(r"z[-_ ]?image[-_ ]?turbo"), 8), (re.compile(r"flux[-_ ]?1?[-_. ]?schnell"), 4))
 
 
 @dataclass(frozen=True)
@@ -42,18 +44,24 @@ def names_of_distilled(names: Iterable[str]) -> list[str]:
 
 
 def trained_steps(name: str) -> int | None:
-    """Read how many steps a distilled file's name says it is for, as in "Lightning-8steps"; None where it does not."""
-    found = _STEPS.search(name.lower()) if _says_distilled(name) else None
+    """Read how many steps a distilled file is for from its name, as in "Lightning-8steps"; None where it is not known.
+
+    A few models are known by their names alone.
+    """
+    if not _says_distilled(name):
+        return None
+    found = _STEPS.search(name.lower())
     steps = int(found[1] or found[2]) if found else 0
-    return steps if 0 < steps <= MOST else None
+    known = (steps for pattern, steps in _KNOWN if pattern.search(name.lower()))
+    return steps if 0 < steps <= MOST else next(known, None)
 
 
 def distillation(dna: DiffusionDNA) -> Distillation | None:
     """Say how a DNA's model is recognised as distilled for few steps; None where nothing says so.
 
-    By the names of its files, where Measure DNA found them, or those of the model that a plan is made for; else by a
-    gain that does not decay at guidance 1, which such models have built in. All sources of a mean DNA must say so, and
-    both experts of a joined one, where the DNA itself does not.
+    By the names of its files, where Measure DNA found them, or those of the model that a plan is made for, or by the
+    name of the model that a predictor is of; else by a gain that does not decay at guidance 1, which such models have
+    built in. All sources of a mean DNA must say so, and both experts of a joined one, where the DNA itself does not.
     """
     experts = [dna.meta[name] for name in ("high", "low") if isinstance(dna.meta.get(name), dict)]
     sources = [dna.meta] if _names(dna.meta) else dna.meta.get("sources") or experts or [dna.meta]
@@ -81,8 +89,10 @@ def _says_distilled(name: str) -> bool:
 
 
 def _names(meta: dict[str, Any]) -> list[str]:
-    names = meta.get(DISTILLED)
-    return names_of_distilled(name for name in names if isinstance(name, str)) if isinstance(names, list) else []
+    names, predictor = meta.get(DISTILLED), meta.get("predictor")
+    if not isinstance(names, list):
+        names = [predictor.get("model")] if isinstance(predictor, dict) else []
+    return names_of_distilled(name for name in names if isinstance(name, str))
 
 
 def _cfg(meta: dict[str, Any]) -> Any:

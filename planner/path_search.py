@@ -59,7 +59,9 @@ def begin_of(dna: DiffusionDNA, denoise: float, constraints: Constraints) -> flo
         raise ValueError("denoise and first both say where to start: leave denoise at 1, or first out")
     first = float(sigma_to_flow(constraints.first, dna.kind))
     if is_above(first, top):
-        raise ValueError(f"first {constraints.first:g} lies above this DNA's highest sigma, {dna.sigmas[-1]:.4g}")
+        raise ValueError(
+            f"first {constraints.first:g} lies above this DNA's highest sigma, {dna.sigmas[-1]:.4g}: lower it"
+        )
     return min(first, top)
 
 

@@ -51,7 +51,7 @@ def plan_fixed(
     if steps > search.nodes:
         raise ValueError(
             f"{steps} steps need as many nodes, but for {planner.name!r} this DNA has {search.nodes} from denoise "
-            f"{denoise} down"
+            f"{denoise} down: take fewer steps"
         )
     if steps not in search.possible:
         raise ValueError(f"no schedule of {steps} steps fits the constraints{_what_fits(search.possible)}")
@@ -161,7 +161,7 @@ def _check_options(steps: int, start: Start, denoise: float) -> None:
 def _check_range(min_steps: int, max_steps: int, start: Start, denoise: float) -> None:
     _check_options(min_steps, start, denoise)
     if min_steps > max_steps:
-        raise ValueError(f"min_steps {min_steps} is above max_steps {max_steps}")
+        raise ValueError(f"min_steps {min_steps} is above max_steps {max_steps}: lower the one, or raise the other")
 
 
 def _what_fits(possible: list[int]) -> str:

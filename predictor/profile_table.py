@@ -12,6 +12,7 @@ import numpy as np
 
 from ..planner import DiffusionDNA, TrajectoryProfile, mean_profile
 from ..planner.dna_file import from_bytes, to_bytes
+from ..planner.noise_levels import are_same
 from ..planner.texts import say
 from .database import Table, delete_rows, reading, sql
 
@@ -51,7 +52,7 @@ def add(database: Connection, origin: str, dna: DiffusionDNA) -> None:
     profile = dna.profile
     if profile is None or len(profile.sigmas) > MOST_CALLS:
         return
-    schedule = profile.sigmas.tobytes() + np.float32(profile.shares).tobytes()
+    schedule = _schedule_key(database, origin, profile)
     row = database.execute(
         sql("SELECT dna FROM profiles WHERE origin = ? AND schedule = ? AND", _WHOLE), (origin, schedule)
     ).fetchone()
@@ -67,6 +68,17 @@ def add(database: Connection, origin: str, dna: DiffusionDNA) -> None:
         "(SELECT id FROM profiles WHERE origin = ? ORDER BY id DESC LIMIT ?)",
         (origin, origin, MOST_SCHEDULES),
     )
+
+
+def _schedule_key(database: Connection, origin: str, profile: TrajectoryProfile) -> bytes:
+    """Give the bytes by which a profile's schedule is found: those of one that rounding alone tells from it, if any."""
+    sigmas, shares = profile.sigmas.tobytes(), np.float32(profile.shares).tobytes()
+    keys = database.execute("SELECT schedule FROM profiles WHERE origin = ?", (origin,)).fetchall()
+    for (key,) in keys:
+        if isinstance(key, bytes) and len(key) == len(sigmas) + len(shares) and key[len(sigmas) :] == shares:
+            if are_same(np.frombuffer(key[: len(sigmas)]), profile.sigmas, profile.kind):
+                return key
+    return sigmas + shares
 
 
 def kept(path: Path, pairs: Table) -> list[Kept]:

@@ -48,6 +48,7 @@ ComfyUI's template samples Chroma in 26 steps of *beta*. Here a plan of 14 steps
 and held against 14 steps of beta.
 
 - *Measure DNA* makes one run of 50 steps and probes the model at 50 noise levels, about a hundred calls.
+- *Apply CoTj Plan to Model* has KSampler run the plan: of KSampler, *steps* and *scheduler* are ignored.
 - *Compare Schedules* measures how near both end to the run of 50 steps. Where beta ends nearer, use beta: that is
 what this graph is for.
 - *Save DNA* keeps the DNA: *Load DNA* then takes the place of *Measure DNA*.
@@ -65,7 +66,7 @@ what this graph is for.
     def own(steps: Output) -> Node:
         return drawing.add("BasicScheduler", "beta", model=loaded.model, scheduler="beta", steps=steps)
 
-    return _planned(drawing, loaded, texts, latent, 3.5, 14, "chroma1_hd", own)
+    return _planned(drawing, loaded, texts, latent, 3.5, 14, "chroma1_hd", own, with_ksampler=True)
 
 
 def _planned(
@@ -77,8 +78,12 @@ def _planned(
     steps: int,
     dna_name: str,
     own: Any,
+    with_ksampler: bool = False,
 ) -> Drawing:
-    """Draw measuring, plan and sampling; own: draws as many steps of the model's usual schedule, to compare with."""
+    """Draw measuring, plan and sampling; own: draws as many steps of the model's usual schedule, to compare with.
+
+    with_ksampler: whether a KSampler runs the plan, which is put on its model.
+    """
     noise = drawing.add("RandomNoise", noise_seed=7)[0]
     guider = drawing.add("CFGGuider", model=loaded.model, positive=texts[0], negative=texts[1], cfg=cfg)[0]
     drawing.group("DNA and plan", 340)
@@ -89,7 +94,12 @@ def _planned(
     drawing.group("Sample along the plan", 300)
     sampler = drawing.add("KSamplerSelect", sampler_name="euler")[0]
     run = {"guider": guider, "noise": noise, "sampler": sampler, "latent_image": latent}
-    sampled = drawing.add("SamplerCustomAdvanced", sigmas=plan[0], **run)[0]
+    if with_ksampler:
+        applied = drawing.add("CoTjApplyPlan", model=loaded.model, plan=plan[2])[0]
+        widgets = {"steps": plan[1], "cfg": cfg, "sampler_name": "euler", "scheduler": "beta"}
+        sampled = ksampler(drawing, applied, texts, latent, widgets)
+    else:
+        sampled = drawing.add("SamplerCustomAdvanced", sigmas=plan[0], **run)[0]
     picture(drawing, sampled, loaded.vae, f"cotj-{dna_name}")
     drawing.group("What the plan saves", 560)
     drawing.add("CoTjHeatmap", plan=plan[2], compare=usual)

@@ -12,7 +12,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 
 from ...planner import DiffusionDNA, Kind, Plan, sigma_to_flow
-from ...planner.cost_models.choose import choose_planner
+from ...planner.cost_models.choose import choose_planner, curve_for
 from ...planner.partial_runs import AT_TOP, cut, own_part, plan_part
 from ...planner.texts import say, say_count
 from ..reports.plan_notes import notes_on_steps
@@ -118,13 +118,23 @@ class AppliedPlan:
         levels, moves = noise_levels(model), planned_solver_of(sampler) is None
         with blamed_on(NODE, "plan", way_out):
             part = cut(given.numpy(), first, last, levels.top, levels.kind, adds_noise, moves)
+        if adds_noise and last == 0 and (left_out := len(given) - len(part)) > 0:
+            told = say(
+                "{left_out} of the {steps} planned steps lie above where this run starts and do not run: plan with its "
+                "denoise, or connect a DNA in place of the plan",
+                left_out=left_out,
+                steps=len(given) - 1,
+            )
+            said = "\n".join(filter(None, (said, told)))
         return torch.from_numpy(part).float(), said
 
 
 def _planned(dna: DiffusionDNA, sampler: str, steps: int, first: float, last: float) -> tuple[torch.Tensor, str]:
     """Plan a run of a DNA, and say how."""
     begin = float(sigma_to_flow(first, dna.kind))
-    planner, why = choose_planner(dna, "auto", sampler, begin=begin)
+    planner, why = choose_planner(dna, "auto", sampler, begin=begin, steps=steps)
+    if dna.profile is not None and planner.name == "cotj":
+        dna = curve_for(dna, steps, begin)
     said = [why]
     part = plan_part(dna, steps, first, last, planner, fall_back=True)
     if np.allclose(part, own_part(dna, steps, first, last)):

@@ -17,18 +17,15 @@ from ...planner import (
     plan_fixed,
     plan_target,
 )
-from ...planner.cost_models.choose import choose_planner
+from ...planner.cost_models.choose import choose_planner, curve_for
 from ...planner.dna import check_errors
 from ...planner.path_search import begin_of
-from ..reports.plan_notes import notes_on, steps_that_pay
+from ...planner.texts import say
+from ..reports.plan_notes import notes_on, over_cooks_beyond, steps_that_pay, trained_steps
 from .sigma_list import read_sigmas
 
 FIXED, ADAPTIVE = "CoTjPlanSigmas", "CoTjAdaptiveLength"
 NAMES = {FIXED: "Plan CoTj Sigmas", ADAPTIVE: "Adaptive Length Threshold"}
-WAYS_OUT = {
-    FIXED: "Change steps, denoise, planner, its options, start or constraints, or the DNA",
-    ADAPTIVE: "Change them or the DNA",
-}
 PLANNERS = ["auto", *PLANNER_NAMES]
 GITS_SOLVERS = EULER, NAMED = ("euler", "sampler")  # whose steps gits costs: always Euler's, or the named sampler's
 # The widgets that hold a number, by what ComfyUI makes of their values before a node gets them; the others hold a text.
@@ -53,7 +50,11 @@ def make_plan(
     try:
         limits = _limits(constraints or Constraints(), values.get("visit", ""))
         begin = begin_of(dna, denoise, limits)
-        planner, why = choose_planner(dna, values["planner"], values["sampler"], lever, begin, gits_of(values))
+        steps = values["steps"] if node_id == FIXED else values["min_steps"]
+        asked = values["planner"]
+        planner, why = choose_planner(dna, asked, values["sampler"], lever, begin, gits_of(values), steps)
+        if dna.profile is not None and asked != planner.name == "cotj":
+            dna = curve_for(dna, steps, begin)
         options: dict[str, Any] = {
             "planner": planner,
             "start": start,
@@ -66,7 +67,7 @@ def make_plan(
         else:
             plan = _as_many_as_needed(dna, values, options)
     except ValueError as error:
-        raise ValueError(f"{NAMES[node_id]}: {error}. {WAYS_OUT[node_id]}.") from error
+        raise ValueError(f"{NAMES[node_id]}: {error}.") from error
     notes = notes_on(plan, start, denoise < 1, published)
     return replace(plan, reason="\n".join(filter(None, (plan.reason, why, *notes))), sampler=values["sampler"])
 
@@ -86,13 +87,34 @@ def gits_of(values: Mapping[str, Any]) -> Gits:
 
 
 def _as_many_as_needed(dna: DiffusionDNA, values: Mapping[str, Any], options: dict[str, Any]) -> Plan:
-    """Plan for a target error where there is one, else for a threshold; max_steps 0 is what pays on this DNA."""
+    """Plan for a target error where there is one, else for a threshold; max_steps 0 is what pays on this DNA.
+
+    A distilled model then keeps the steps that it was trained for, since with fewer it gives other pictures, whatever
+    share of the gain they are predicted to reach.
+    """
     target, fewest, most = values["target_error"], values["min_steps"], values["max_steps"]
     if math.isnan(target):
         raise ValueError("target_error must be a number, and it is NaN")
     if target > 0:
         check_errors(dna, "target_error", "set it to 0 to plan by threshold")
     limits = {"min_steps": fewest, "max_steps": most or max(fewest, steps_that_pay(dna))}
+    whose = "" if most else _whose_limit(dna, limits["max_steps"])
     if target > 0:
-        return plan_target(dna, target, **limits, **options)
-    return plan_adaptive(dna, values["threshold"], **limits, **options)
+        plan = plan_target(dna, target, **limits, **options)
+        return replace(plan, reason="\n".join(filter(None, (plan.reason, whose))))
+    if not most and trained_steps(dna):
+        limits["min_steps"] = limits["max_steps"]
+        plan = plan_adaptive(dna, values["threshold"], **limits, **options)
+        told = say("as many steps as the model was trained for: set max_steps to have the threshold decide")
+        return replace(plan, reason=told) if limits["max_steps"] == trained_steps(dna) == plan.steps else plan
+    plan = plan_adaptive(dna, values["threshold"], **limits, **options)
+    return replace(plan, reason="\n".join(filter(None, (plan.reason, whose))))
+
+
+def _whose_limit(dna: DiffusionDNA, most: int) -> str:
+    """Say where a limit of steps that nobody set is from; empty where it is the one for all models."""
+    if most == trained_steps(dna):
+        return say("the most are {most} steps, which the model was trained for", most=most)
+    if most == over_cooks_beyond(dna):
+        return say("the most are {most} steps, beyond which this DNA says that the model over-cooks", most=most)
+    return ""

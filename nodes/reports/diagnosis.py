@@ -43,7 +43,7 @@ def figure(dna: DiffusionDNA) -> Figure:
     for axes in (errors, gains):
         for first, last in found.negative_regions:
             axes.axvspan(*times[[first, last]], label="a step makes it worse", gid="negative", **WORSE)
-        if not found.gain_decays:
+        if found.gain_decays is False:
             axes.axvspan(times[0], tail_end(times), label="gain has not decayed", gid="tail", **UNSETTLED)
         if dna.times is None:
             across_noise(axes, dna)
@@ -79,6 +79,8 @@ def _draw_gains(axes: Axes, times: FloatArray, found: Diagnosis) -> None:
 
 def _title(found: Diagnosis) -> str:
     start = "negative gain at the start" if found.negative_start else "clean at the start"
+    if found.gain_decays is None:
+        return start
     if found.tail_ratio is None:
         return f"{start}, nothing gained overall"
     return f"{start}, {'decaying' if found.gain_decays else 'not decaying'} at the end"
@@ -90,7 +92,7 @@ def _distilled(dna: DiffusionDNA) -> Iterator[str]:
         return
     if known.steps:
         yield say(
-            "This model {is_distilled}. Adaptive Length Threshold with max_steps 0 takes no more.",
+            "This model {is_distilled}. Adaptive Length Threshold with max_steps 0 takes as many.",
             is_distilled=known.told,
         )
     else:
@@ -140,8 +142,8 @@ def _middle(dna: DiffusionDNA, found: Diagnosis) -> list[str]:
     deep = [(low, high) for rise, low, high in rises if rise > NEGLIGIBLE * spread]
     lines = [
         say(
-            "Between sigma {high:.3g} and {low:.3g} a step makes the guess worse, by {rise} of the DNA's range: plans "
-            "jump over it.",
+            "Between sigma {high:.3g} and {low:.3g} a step makes the guess worse, by {rise} of the DNA's range: the "
+            "planner cotj looks for a way past it, and smooth keeps its even steps.",
             high=dna.sigmas[high],
             low=dna.sigmas[low],
             rise=_rise(dna, low, high),
@@ -161,6 +163,12 @@ def _middle(dna: DiffusionDNA, found: Diagnosis) -> list[str]:
 
 
 def _end(dna: DiffusionDNA, found: Diagnosis) -> str:
+    if found.gain_decays is None:
+        return say(
+            "Whether gain decays is not known: in the last {tail} of the range this DNA has too few noise levels. "
+            "Measure it with more.",
+            tail=_percent(TAIL),
+        )
     if found.tail_ratio is None:
         return say(
             "Nothing is gained overall: the guess from pure noise is no worse than the one from the nearly clean "

@@ -12,6 +12,8 @@ import numpy as np
 from ...planner import DiffusionDNA, Graph, Plan, baseline
 from ...planner.arrays import FloatArray
 from ...planner.noise_levels import is_above
+from ...planner.solvers.behaviour import steps_as_euler
+from ...planner.solvers.formulas import solver_of
 from ...planner.texts import say, say_count
 
 MOST_NODES = 128  # of the costs that a client is sent: more than its picture has pixels for
@@ -47,7 +49,22 @@ class Comparison:
         steps = say_count(plan.steps, "1 step", "{number} steps")
         if plan.fell_back and np.array_equal(plan.sigmas, self.sigmas):
             return say("{steps} of {name}, since no plan is predicted to be better", steps=steps, name=self.name)
+        if counted := counted_for(plan):
+            return say(
+                "{steps}, predicted error with {sampler} {verdict}",
+                steps=steps,
+                sampler=counted,
+                verdict=self.verdict(plan),
+            )
         return say("{steps}, predicted error {verdict}", steps=steps, verdict=self.verdict(plan))
+
+
+def counted_for(plan: Plan) -> str | None:
+    """Name the sampler that a plan's predicted error is of, where it is not the one that the plan was made for."""
+    if not plan.sampler or plan.dna.measure != "error" or steps_as_euler(plan.sampler, plan.dna.kind):
+        return None
+    counted = solver_of(getattr(plan.planner, "sampler", "euler")) or "euler"
+    return None if counted == solver_of(plan.sampler) else counted
 
 
 def hold_against(plan: Plan, sigmas: FloatArray | None = None) -> Comparison:

@@ -23,15 +23,17 @@ OTHERS_WORSE = (
 
 def steps_that_pay(dna: DiffusionDNA) -> int:
     """Return the steps that a distilled model was trained for, else those beyond which this DNA over-cooks, else 50."""
-    return min(_trained_steps(dna) or _over_cooks_beyond(dna) or CURVE_STEPS, CURVE_STEPS)
+    return min(trained_steps(dna) or over_cooks_beyond(dna) or CURVE_STEPS, CURVE_STEPS)
 
 
-def _trained_steps(dna: DiffusionDNA) -> int | None:
+def trained_steps(dna: DiffusionDNA) -> int | None:
+    """Return the steps that a distilled model was trained for; None where nothing says so."""
     found = distillation(dna)
     return found.steps if found else None
 
 
-def _over_cooks_beyond(dna: DiffusionDNA) -> int | None:
+def over_cooks_beyond(dna: DiffusionDNA) -> int | None:
+    """Return the steps beyond which a DNA says that its model over-cooks; None where it does not."""
     return diagnose(dna).most_steps if dna.measure == "error" else None
 
 
@@ -74,10 +76,10 @@ def notes_on(plan: Plan, start: Start, from_image: bool, published: bool) -> Ite
 
 def notes_on_steps(dna: DiffusionDNA, steps: int) -> Iterator[str]:
     """Say that the model was distilled for few steps, and where it gets more than it is made for."""
-    found, trained = distillation(dna), _trained_steps(dna)
+    found, trained = distillation(dna), trained_steps(dna)
     if found:
         yield say("the model {is_distilled}", is_distilled=found.told)
-    most = trained or _over_cooks_beyond(dna)
+    most = trained or over_cooks_beyond(dna)
     if most and steps > most:
         over = (
             say("with {steps} it may over-cook", steps=steps)

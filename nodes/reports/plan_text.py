@@ -14,12 +14,15 @@ def describe_plan(plan: Plan, digits: int = 3) -> str:
     if not plan.steps:
         return say("Nothing to sample at denoise 0: the latent passes unchanged.")
     comparison = hold_against(plan)
+    figures = {"error": plan.predicted_error, "other": comparison.predicted_error}
+    headline = comparison.headline(plan)
     lines = [
-        say(
-            "{headline} ({error:.4g} against {other:.4g})",
-            headline=comparison.headline(plan),
-            error=plan.predicted_error,
-            other=comparison.predicted_error,
+        say("{headline} ({error:.4g} against {other:.4g})", headline=headline, **figures)
+        if plan.dna.measure == "uncertainty"  # which its own text calls no error
+        else say(
+            "{headline} ({error:.4g} against {other:.4g}; a run may measure many times that)",
+            headline=headline,
+            **figures,
         ),
         "sigmas " + ", ".join(f"{sigma:.{digits}g}" for sigma in plan.sigmas),
         plan.reason,

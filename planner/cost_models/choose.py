@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..dna import DiffusionDNA, flow_to_sigma
-from ..graph import Planner
+import numpy as np
+
+from ..dna import DiffusionDNA, flow_to_sigma, sigma_to_flow
+from ..graph import Planner, with_nodes
 from ..noise_levels import RESOLUTION
+from ..own_schedule import own_schedule
 from ..solvers.behaviour import SAMPLERS, is_ancestral, warning
 from ..solvers.formulas import is_multistep, solver_of
 from ..texts import say
@@ -16,9 +19,10 @@ from .propagated import Multistep, Propagated
 from .smooth import Smooth
 from .stages import Stages
 
-# Of a profile's run in the part that is run. Its last step ends on the very guess that it starts from, and a schedule
-# of the run's own calls has no defect at all: of fewer calls nearly every plan would look free of error.
-LEAST_CALLS = 4
+# Of a profile's run in the part that is run, and no fewer than the plan has steps. Its last step ends on the very guess
+# that it starts from, and a schedule of the run's own calls has no defect at all, so by few calls nearly every plan
+# looks free of error: on the mixture such plans seldom ended nearer than the model's own schedule, or 40 times as far.
+LEAST_CALLS = 10
 GITS = Gits()
 PLANNER_NAMES = ("cotj", "smooth", "gits", "propagated", "multistep", "stages")
 
@@ -107,19 +111,22 @@ def choose_planner(
     lever: Lever = "flow",
     begin: float | None = None,
     gits: Gits = GITS,
+    steps: int = 1,
 ) -> tuple[Planner, str]:
     """Return the planner that was asked for, with why it was chosen and what it does not know, as text.
 
-    begin: the flow time at which the part that is run begins. Where the DNA's profile has too few calls below that,
-    the DNA's own curve decides, by the planner cotj. gits: the planner of that name, with its options.
+    begin: the flow time at which the part that is run begins. Where the DNA's profile has too few calls below that, for
+    a plan of at least so many `steps`, the DNA's own curve decides, by the planner cotj: `curve_for` gives it.
+    gits: the planner of that name, with its options.
     """
     why = ""
     needs_profile = name not in ("cotj", "stages")
-    if needs_profile and begin is not None and not _profile_reaches(dna, begin):
-        below = flow_to_sigma(begin, dna.kind)
+    if needs_profile and begin is not None and not _profile_reaches(dna, begin, steps):
         why = say(
-            "planner cotj: the DNA's profile knows too little below sigma {below:.3g}, so the DNA's own curve decides",
-            below=below,
+            "planner cotj: below sigma {below:.3g} the DNA's profile has {calls} model calls, too few to predict this "
+            "plan's error by, so the DNA's own curve decides",
+            below=flow_to_sigma(begin, dna.kind),
+            calls=_calls_below(dna, begin),
         )
         name = "cotj"
     if name == "auto":
@@ -134,9 +141,26 @@ def choose_planner(
     return planner, "\n".join(filter(None, (why, caveat)))
 
 
-def _profile_reaches(dna: DiffusionDNA, begin: float) -> bool:
-    """Tell whether the DNA's profile can judge a run that begins at this flow time; so it does where there is none."""
+def curve_for(dna: DiffusionDNA, steps: int, begin: float) -> DiffusionDNA:
+    """Give the DNA to plan so many steps by its curve, from this flow time down.
+
+    Where it has fewer nodes there, its curve says too little too: those of the model's own schedule take their place.
+    """
+    if (dna.flow_times <= begin + RESOLUTION).sum() >= steps:
+        return dna
+    own = sigma_to_flow(own_schedule(dna, steps, begin)[:-1], dna.kind)
+    finer = with_nodes(dna, own)
+    kept = (finer.flow_times > begin) | (np.abs(finer.flow_times[:, None] - own).min(axis=1) <= RESOLUTION)
+    times = None if finer.times is None else finer.times[kept]
+    return replace(finer, sigmas=finer.sigmas[kept], errors=finer.errors[kept], times=times)
+
+
+def _profile_reaches(dna: DiffusionDNA, begin: float, steps: int) -> bool:
+    """Tell whether the DNA's profile can judge a run of so many steps from this flow time; yes where there is none."""
     if dna.profile is None:
         return True
-    calls = int((dna.profile.flow_times <= begin + RESOLUTION).sum())
-    return calls >= min(LEAST_CALLS, len(dna.profile.sigmas))
+    return _calls_below(dna, begin) >= min(max(LEAST_CALLS, steps), len(dna.profile.sigmas))
+
+
+def _calls_below(dna: DiffusionDNA, begin: float) -> int:
+    return 0 if dna.profile is None else int((dna.profile.flow_times <= begin + RESOLUTION).sum())

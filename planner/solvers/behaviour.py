@@ -119,7 +119,7 @@ def warning(sampler: str, kind: Kind) -> str | None:
             "{sampler} chooses its noise levels itself: of the plan it keeps only the first and the last",
             sampler=sampler,
         )
-    if (behaviour.flow if kind == "flow" else behaviour.ve) != "own":
+    if steps_as_euler(sampler, kind):
         return None
     if behaviour.calls != (1, 0):
         return say(
@@ -138,6 +138,12 @@ def warning(sampler: str, kind: Kind) -> str | None:
         "{sampler} steps in another way than euler, for which the plan is made: compare with the default schedule",
         sampler=sampler,
     )
+
+
+def steps_as_euler(sampler: str, kind: Kind) -> bool:
+    """Tell whether a host's sampler makes Euler's steps on this kind of model, or Euler's down and up again."""
+    behaviour = SAMPLERS.get(sampler, _MULTISTEP)
+    return (behaviour.flow if kind == "flow" else behaviour.ve) != "own"
 
 
 def calls_of(sampler: str, steps: int) -> int:

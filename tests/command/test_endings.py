@@ -137,7 +137,7 @@ class TestOnPosix:
         os.close(theirs)
         lines = _all_of(ours).decode().splitlines()
         assert max(map(len, lines)) <= width and (len(lines) > 10) == (width < 50)
-        assert "schedule (0.3312 against 0.4436)" in " ".join(" ".join(lines).split())
+        assert "schedule (0.3312 against 0.4436; a run may" in " ".join(" ".join(lines).split())
         assert any(line.split()[-1].rstrip(",") == "0" for line in lines if line.startswith(("sigmas", "  ")))
 
     def test_names_that_the_locale_cannot_write(self, installed, tmp_path: Path):

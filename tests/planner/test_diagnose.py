@@ -47,6 +47,12 @@ def test_a_larger_shift_of_the_run_does_not_make_a_model_over_cook(errors):
     assert usual.gain_decays == (errors[0] < T[0])
 
 
+@pytest.mark.parametrize("errors", [np.linspace(0.01, 1, 6), np.linspace(0.01, 1, 6) ** 2])
+def test_too_few_noise_levels_near_the_end_say_nothing_of_it(errors):
+    found = diagnose(DiffusionDNA(np.linspace(0.01, 1, 6), errors))
+    assert found.gain_decays is found.tail_ratio is found.most_steps is None
+
+
 @pytest.mark.parametrize("errors", [np.ones(100), 1 - T / 2])
 def test_a_dna_that_gains_nothing_has_no_ratio(errors):
     found = diagnose(DiffusionDNA(T, errors))

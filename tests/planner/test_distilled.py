@@ -26,9 +26,11 @@ DECAYED = T**4
         ("kandinsky5lite_t2v_distilled16steps_5s.safetensors", 16),
         ("mylora_turbo_epoch2_step5000.safetensors", None),
         ("dmd2_step_4000.safetensors", None),
-        ("z_image_turbo_bf16.safetensors", None),
+        ("z_image_turbo_bf16.safetensors", 8),
+        ("Z-Image-Turbo", 8),
         ("lcm-lora-sdv1-5.safetensors", None),
-        ("flux1-schnell.safetensors", None),
+        ("flux1-schnell.safetensors", 4),
+        ("krea2_turbo_fp8.safetensors", None),
         ("Wan21_T2V_14B_lightx2v_cfg_step_distill_lora_rank32.safetensors", None),
     ],
 )
@@ -82,6 +84,18 @@ def test_guidance_1_and_a_gain_that_does_not_decay_say_so_together(errors, cfg, 
     found = distillation(DiffusionDNA(T, errors, meta={"guidance": {"cfg": cfg}}))
     assert (found is not None) == is_so
     assert found is None or found.steps is None
+
+
+def test_the_model_of_a_predictor_says_so():
+    assert distillation(DiffusionDNA(T, DECAYED, meta={"predictor": {"model": "Z-Image-Turbo"}})).steps == 8
+    assert distillation(DiffusionDNA(T, DECAYED, meta={"predictor": {"model": "Qwen-Image"}})) is None
+
+
+@pytest.mark.parametrize(("levels", "is_so"), [(5, False), (9, False), (20, True), (100, True)])
+def test_a_few_noise_levels_are_too_few_to_say_so_by_their_gain(levels, is_so):
+    grid = np.linspace(0.01, 1, levels)
+    found = distillation(DiffusionDNA(grid, grid, meta={"guidance": {"cfg": 1.0}}))
+    assert (found is not None) == is_so
 
 
 def test_all_sources_of_a_mean_must_say_so():

@@ -175,6 +175,17 @@ def test_profiles_are_kept_as_their_mean_and_given_with_the_pairs(data):
     assert [str(kept) for kept in data.profiles()] == ["mean profile of 6 realised runs of 6 steps"]
 
 
+def test_rounding_of_sigmas_does_not_split_a_schedule(data):
+    exact = profiled(0)
+    rounded = replace(exact.dna.profile, sigmas=np.float64(np.float32(exact.dna.profile.sigmas)))
+    assert (rounded.sigmas != exact.dna.profile.sigmas).any()
+    for profile in (exact.dna.profile, rounded):
+        data.append(replace(exact, dna=replace(exact.dna, profile=profile)))
+    moved = replace(rounded, sigmas=rounded.sigmas * 0.99)
+    data.append(replace(exact, dna=replace(exact.dna, profile=moved)))
+    assert [(kept.runs, kept.calls) for kept in data.profiles()] == [(4, 6), (2, 6)]
+
+
 def test_the_schedule_with_most_runs_is_taken_and_few_are_kept(data):
     for steps in (6, 6, *range(7, 20)):
         data.append(profiled(steps, steps))

@@ -21,6 +21,7 @@ from ..plan_notes import steps_that_pay
 
 MOST_PLANNED = 100  # DNAs of a model, evenly spread, that are planned for
 MOST_COMPARED = 300  # likewise, whose pairs are compared
+UNKNOWN = "a model"  # of which its DNA says nothing
 SERVED = 0.9  # of the DNAs: what a number of steps must be enough for
 
 
@@ -92,14 +93,19 @@ def of_pairs(name: str, pairs: Pairs, total: int) -> AtlasModel:
 def of_dnas(dnas: Sequence[DiffusionDNA], names: Sequence[str]) -> list[AtlasModel]:
     """Sort DNAs by model: those of one name are of one, and those without are told apart by what they say of it.
 
-    names: of the first DNAs, in their order; empty for none.
+    One that says nothing of it may be of any, so it is joined to no other. names: of the first DNAs, in their order;
+    empty for none.
     Raises ValueError that names the model where its DNAs are of different kinds.
     """
-    groups: dict[tuple[str, frozenset[str], Kind | None], list[DiffusionDNA]] = {}
+    groups: dict[tuple[str, frozenset[str], Kind | int | None], list[DiffusionDNA]] = {}
     for index, dna in enumerate(dnas):
         name = names[index] if index < len(names) else ""
-        key = (name, frozenset[str](), None) if name else (_called(dna), told_apart(dna.meta), dna.kind)
-        groups.setdefault(key, []).append(dna)
+        if name:
+            groups.setdefault((name, frozenset[str](), None), []).append(dna)
+        else:
+            called = _called(dna)
+            key = called or UNKNOWN, told_apart(dna.meta), dna.kind if called else index
+            groups.setdefault(key, []).append(dna)
     models: list[AtlasModel] = []
     for (name, *_), found in groups.items():
         taken = [model.name for model in models]
@@ -119,7 +125,8 @@ def _of_one(name: str, dnas: Sequence[DiffusionDNA]) -> AtlasModel:
 
 
 def _called(dna: DiffusionDNA) -> str:
+    """Name the model of a DNA by what it says of it; empty where it says nothing."""
     predictor = dna.meta.get("predictor")
     if isinstance(predictor, dict):
-        return f"{predictor.get('model', 'a model')}, predicted"
-    return "/".join(dict.fromkeys(architectures(dna.meta))) or "a model"
+        return f"{predictor.get('model', UNKNOWN)}, predicted"
+    return "/".join(dict.fromkeys(architectures(dna.meta)))

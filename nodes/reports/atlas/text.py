@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ....planner import diagnose, flow_to_sigma
+from ....planner.about import differences_among
 from ....planner.atlas.steps_needed import steps_for_share
 from ....planner.distilled import distillation
 from ....planner.texts import say, say_count
@@ -35,6 +36,8 @@ def _answer(model: AtlasModel, threshold: float) -> str:
     counts = model.steps(np.array([threshold]))
     half, served, hardest = (int(steps_for_share(counts, share)[0]) for share in (0.5, SERVED, 1))
     least, most = min(model.limits), max(model.limits)
+    if most == 1:
+        return say("{model}: one step is compared with itself. Set max_steps to 0, or above 1.", model=model.name)
     if not any(plan.curve.any() for plan in model.plans):
         return say("{model}: by its DNA, {most} steps gain nothing over one.", model=model.name, most=most)
     limit = (
@@ -99,6 +102,8 @@ def _how_counted(models: Sequence[AtlasModel], sampler: str) -> Iterator[str]:
 def _findings(model: AtlasModel) -> Iterator[str]:
     if len(model) < model.total:
         yield say("- Its newest {number} DNAs of {total} were read.", number=len(model), total=model.total)
+    for difference in differences_among([dna.meta for dna in model.dnas]):
+        yield f"- {difference}"
     yield _where_steps_fall(model)
     yield from _limits(model)
     yield from _likeness(model)
@@ -121,7 +126,8 @@ def _limits(model: AtlasModel) -> Iterator[str]:
         yield say("- The model {is_distilled}.", is_distilled=known.told)
     if found.most_steps is not None:
         yield say(
-            "- Its gain does not decay: by its mean DNA, it over-cooks beyond about {most} steps.",
+            "- Its gain does not decay: by its mean DNA, it over-cooks beyond about {most} steps. They are the most "
+            "with max_steps 0, unless the trained ones are known.",
             most=found.most_steps,
         )
     if found.negative_start:

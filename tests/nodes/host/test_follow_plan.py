@@ -53,6 +53,14 @@ def test_a_samplers_own_run_is_swapped_and_said(monkeypatch):
     assert "in place of" not in run(monkeypatch, None, torch.tensor([1.0, 0.0]))[1]
 
 
+def test_steps_above_where_a_run_starts_are_counted(monkeypatch):
+    executor, told = run(monkeypatch, None, torch.tensor([0.5, 0.3, 0.0]))
+    np.testing.assert_allclose(executor.sigmas, [0.5, 0.2, 0])
+    assert "2 of the 4 planned steps lie above where this run starts and do not run: plan with its denoise" in told
+    for whole_or_handed_over in ([1.0, 0.5, 0.0], [1.0, 0.5]):
+        assert "planned steps lie above" not in run(monkeypatch, None, torch.tensor(whole_or_handed_over))[1]
+
+
 def test_a_part_keeps_a_planned_solvers_sigmas_where_they_are(monkeypatch):
     planned = planned_sampler(PlannedSolver.of_formula("dpmpp_2m", SIGMAS))
     part = torch.tensor([1.0, 0.9, 0.55])

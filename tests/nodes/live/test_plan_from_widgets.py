@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from cotj.benchmarks.lab.mixture import mixture, profiled
+from cotj.benchmarks.lab.mixture import long_run, mixture, profiled
 from cotj.nodes.live.plan_from_widgets import ADAPTIVE, FIXED, PLANNERS, make_plan
-from cotj.planner import Constraints, CoTj, DiffusionDNA, TimeShift, baseline, diagnose, plan_fixed
+from cotj.planner import Constraints, CoTj, DiffusionDNA, TimeShift, baseline, diagnose, plan_fixed, profile_of
 from cotj.planner.own_schedule import own_schedule
+from cotj.planner.solvers.formulas import sample
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -160,8 +161,34 @@ def test_below_what_a_profile_knows_the_dnas_own_curve_decides(planner):
     below, by_the_curve = make_plan(FIXED, dna, asked | low | {"planner": planner}), make_plan(FIXED, dna, asked | low)
     np.testing.assert_array_equal(below.sigmas, by_the_curve.sigmas)
     assert below.predicted_error == by_the_curve.predicted_error > 1e-6
-    assert ("knows too little below sigma" in below.reason) == (planner != "cotj")
+    assert ("the DNA's profile has 2 model calls, too few" in below.reason) == (planner != "cotj")
     assert make_plan(FIXED, dna, asked | {"planner": planner}).planner.name != "cotj" or planner == "cotj"
+
+
+@pytest.mark.parametrize("shift", [1.0, 3.0])
+@pytest.mark.parametrize(("denoise", "steps"), [(0.05, 4), (0.05, 10), (0.1, 6), (0.1, 10)])
+@pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m"])
+def test_in_a_short_part_no_plan_ends_farther_off_than_the_models_own_schedule(shift, denoise, steps, sampler):
+    model, prompts = mixture(side=8, modes=8, prompts=4), np.arange(4).repeat(4)
+    of_time = TimeShift("static", shift)
+    states, guesses, final = long_run(model, model.noise(16, 0), prompts, np.append(of_time.sigmas(U[::-1]), 0))
+    profile = profile_of(of_time.sigmas(U), states[::-1], guesses[::-1], final, model.kind, model.bands())
+    levels = of_time.sigmas(U)
+    errors = [
+        np.square(model.guess((1 - sigma) * final + sigma * model.noise(16, 1), sigma, prompts) - final).mean()
+        for sigma in levels
+    ]
+    dna = DiffusionDNA(levels, errors, shift=of_time, profile=profile)
+    plan = make_plan(FIXED, dna, VALUES | {"planner": "auto", "sampler": sampler, "steps": steps, "denoise": denoise})
+    first = (1 - plan.begin) * final + plan.begin * model.noise(16, 2)
+
+    def end(sigmas, solver):
+        return sample(solver, lambda x, sigma: model.guess(x, sigma, prompts), first, sigmas)
+
+    truth = end(own_schedule(dna, 400, plan.begin), "euler")
+    planned, own = (np.square(end(sigmas, sampler) - truth).mean() for sigmas in (plan.sigmas, baseline(plan).sigmas))
+    assert plan.steps == steps and planned <= 1.1 * own
+    assert "too few to predict this plan's error by" in plan.reason
 
 
 def test_where_nothing_is_predicted_to_be_gained_the_models_own_schedule_is_given():

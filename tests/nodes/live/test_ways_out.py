@@ -14,6 +14,7 @@ from cotj.planner.distilled import DISTILLED
 
 SHIPPED = Path(__file__).resolve().parents[3] / "predictor_weights"
 TURBO, QWEN = (dna_file.read(SHIPPED / f"{name}-mean.safetensors") for name in ("Z-Image-Turbo", "Qwen-Image"))
+NAMELESS = replace(TURBO, meta={})
 U = np.linspace(0.02, 1, 50)
 RUN = np.random.default_rng(0).normal(size=(1, 101, 5))
 PROFILED = DiffusionDNA(U, U**2, profile=TrajectoryProfile(U, RUN @ RUN.transpose(0, 2, 1), np.ones(1)))
@@ -43,6 +44,7 @@ ERRORS = [
     (UNCERTAIN, {"start": "costed"}, None, "start at 'top'", {"start": "top"}),
     (QWEN, {"planner": "stages"}, None, "plan with 'auto'", {"planner": "auto"}),
     (QWEN, {"denoise": 0.5}, Constraints(first=0.5), "leave denoise at 1", {"denoise": 1.0}),
+    (COARSE, {"steps": 7}, None, "take fewer steps", {"steps": 5}),
 ]
 
 
@@ -54,6 +56,21 @@ def test_the_ways_out_of_errors_are_open(dna, asked, constraints, way_out, chang
     assert make_plan(FIXED, dna, VALUES | asked | change, constraints).steps
 
 
+def test_errors_name_no_way_out_besides_their_own():
+    with pytest.raises(ValueError, match="start at 'top', or 'free' with the planner 'cotj'.$"):
+        make_plan(FIXED, TURBO, VALUES | {"start": "costed"})
+    with pytest.raises(ValueError, match="min_steps 9 is above max_steps 3: lower the one, or raise the other.$"):
+        make_plan(ADAPTIVE, QWEN, VALUES | LENGTH | {"min_steps": 9, "max_steps": 3})
+
+
+@pytest.mark.parametrize("asked", [{"threshold": 0.9}, {"target_error": 1e-9}])
+def test_a_limit_that_nobody_set_is_said_with_where_it_is_from(asked):
+    whose = "the most are 9 steps, beyond which this DNA says that the model over-cooks"
+    assert whose in make_plan(ADAPTIVE, NAMELESS, VALUES | LENGTH | asked).reason
+    assert whose not in make_plan(ADAPTIVE, NAMELESS, VALUES | LENGTH | asked | {"max_steps": 9}).reason
+    assert "the most are" not in make_plan(ADAPTIVE, QWEN, VALUES | LENGTH | asked).reason
+
+
 def test_an_uncertainty_has_no_target_error_and_is_planned_by_threshold():
     with pytest.raises(ValueError, match="set it to 0 to plan by threshold"):
         make_plan(ADAPTIVE, UNCERTAIN, VALUES | LENGTH | {"target_error": 0.1})
@@ -63,11 +80,11 @@ def test_an_uncertainty_has_no_target_error_and_is_planned_by_threshold():
 
 
 def test_what_the_diagnosis_names_works_without_the_power():
-    said = report(TURBO)
+    said = report(NAMELESS)
     assert "'costed'" not in said and "start 'free' with the planner cotj" in said
     assert make_plan(FIXED, TURBO, VALUES | {"start": "free", "planner": "cotj"}).sigmas[0] < 1
     assert "Adaptive Length Threshold takes no more with max_steps 0" in said and "beyond about 9 steps" in said
-    assert make_plan(ADAPTIVE, TURBO, VALUES | LENGTH | {"threshold": 1.0}).steps == 9
+    assert make_plan(ADAPTIVE, NAMELESS, VALUES | LENGTH | {"threshold": 1.0}).steps == 9
 
 
 def test_what_the_diagnosis_names_works_with_the_power():
@@ -78,9 +95,9 @@ def test_what_the_diagnosis_names_works_with_the_power():
 
 
 def test_a_plan_that_over_cooks_names_what_does_not():
-    assert "over-cooks beyond about 9 steps. Adaptive" in make_plan(FIXED, TURBO, VALUES | {"steps": 26}).reason
-    assert make_plan(ADAPTIVE, TURBO, VALUES | LENGTH).steps <= 9
-    assert "over-cooks" not in make_plan(FIXED, TURBO, VALUES | {"steps": 9}).reason
+    assert "over-cooks beyond about 9 steps. Adaptive" in make_plan(FIXED, NAMELESS, VALUES | {"steps": 26}).reason
+    assert make_plan(ADAPTIVE, NAMELESS, VALUES | LENGTH).steps <= 9
+    assert "over-cooks" not in make_plan(FIXED, NAMELESS, VALUES | {"steps": 9}).reason
 
 
 def test_what_a_dna_does_not_say_is_not_said_of_many_steps():
@@ -108,10 +125,15 @@ def test_the_better_of_the_two_is_better():
     assert better.predicted_error < better.planner.error(COARSE, published.sigmas)
 
 
-def test_the_trained_steps_of_a_distilled_model_are_the_default_limit():
+@pytest.mark.parametrize("threshold", [0.5, 1.0])
+def test_the_trained_steps_of_a_distilled_model_are_the_default(threshold):
     dna = DiffusionDNA(U, U**4, meta={DISTILLED: ["x-lightning-4steps.safetensors"]})
-    plan = make_plan(ADAPTIVE, dna, VALUES | LENGTH | {"threshold": 1.0})
-    assert plan.steps == 4
+    plan = make_plan(ADAPTIVE, dna, VALUES | LENGTH | {"threshold": threshold})
+    assert plan.steps == 4 and "as many steps as the model was trained for" in plan.reason
+    assert make_plan(ADAPTIVE, dna, VALUES | LENGTH | {"target_error": 0.5}).steps < 4
+    more_asked = make_plan(ADAPTIVE, dna, VALUES | LENGTH | {"min_steps": 6})
+    assert more_asked.steps == 6 and "as many steps as" not in more_asked.reason
+    assert make_plan(ADAPTIVE, dna, VALUES | LENGTH | {"max_steps": 4, "threshold": 0.5}).steps < 4
     told = "the model was distilled for 4 steps, by the name of x-lightning-4steps.safetensors"
     assert told in plan.reason and "over-cook" not in plan.reason
     limit = "Adaptive Length Threshold with max_steps 0 takes no more"
@@ -119,5 +141,10 @@ def test_the_trained_steps_of_a_distilled_model_are_the_default_limit():
     assert f"{told}\nwith 6 it may over-cook. {limit}, unless min_steps asks for more" in more
     picks = [what_to_pick(make_plan(FIXED, one, VALUES | {"steps": 10})) for one in (dna, replace(dna, meta={}))]
     assert ["Cache Steps" in text for text in picks] == [False, True], "the long run of such a model is no aim"
-    assert f"This model{told.removeprefix('the model')}. {limit}." in report(dna)
+    assert f"This model{told.removeprefix('the model')}. {limit.replace('no more', 'as many')}." in report(dna)
     assert make_plan(ADAPTIVE, dna, VALUES | LENGTH | {"max_steps": 9, "threshold": 1.0}).steps == 9
+
+
+def test_the_shipped_mean_of_a_distilled_model_keeps_its_trained_steps():
+    for values in ({}, {"denoise": 0.5}, {"sampler": "dpmpp_2m"}):
+        assert make_plan(ADAPTIVE, TURBO, VALUES | LENGTH | values).steps == 8

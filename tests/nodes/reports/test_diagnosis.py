@@ -66,6 +66,12 @@ def test_without_schedule_times_it_is_told_in_flow_time():
     assert f"Between sigma 14.6 and {top:.3g}" in text
 
 
+def test_too_few_noise_levels_near_the_end_are_named_and_not_judged():
+    few = DiffusionDNA(np.linspace(0.01, 1, 6), np.linspace(0.01, 1, 6))
+    assert "Whether gain decays is not known: in the last 10% of the range" in report(few)
+    assert "over-cooks" not in report(few) and "decaying" not in figure(few).get_suptitle()
+
+
 def test_a_dna_that_gains_nothing_says_so():
     assert "Nothing is gained overall" in report(DiffusionDNA(TIMES, np.ones(100)))
     assert "Nothing is gained overall" in report(DiffusionDNA(TIMES, 1 - TIMES / 2))

@@ -1,11 +1,12 @@
 """What a plan is held against."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from cotj.nodes.reports.plan_claims import claims, hold_against
-from cotj.planner import CoTj, DiffusionDNA, TimeShift, plan_adaptive, plan_fixed, score
+from cotj.nodes.reports.plan_claims import claims, counted_for, hold_against
+from cotj.planner import CoTj, DiffusionDNA, Gits, Smooth, TimeShift, plan_adaptive, plan_fixed, score
 from cotj.planner.own_schedule import own_schedule
 
 TIMES = np.arange(1, 51) / 50
@@ -53,9 +54,31 @@ def test_a_saving_is_the_share_that_is_avoided():
     assert hold_against(worse, plan.sigmas).verdict(worse).endswith("% above the given 5 steps")
 
 
+@pytest.mark.parametrize(
+    ("planner", "sampler", "counted"),
+    [
+        (CoTj(), "euler", None),
+        (CoTj(), "ddim", None),
+        (CoTj(ancestral=True), "euler_ancestral", None),
+        (CoTj(), "", None),
+        (CoTj(), "heun", "euler"),
+        (CoTj(), "dpmpp_2m", "euler"),
+        (Gits(sampler="dpmpp_2m"), "dpmpp_2m", None),
+        (Gits(sampler="dpmpp_2m"), "uni_pc", "dpmpp_2m"),
+        (Smooth("heun"), "heun", "euler"),
+        (Smooth("res_multistep"), "res_multistep", None),
+    ],
+)
+def test_a_headline_says_for_which_sampler_the_error_was_counted(planner, sampler, counted):
+    plan = replace(plan_fixed(FLOW, 5), planner=planner, sampler=sampler)
+    assert counted_for(plan) == counted
+
+
 def test_one_line_says_what_was_planned_and_what_it_saves():
     plan = plan_fixed(FLOW, 5)
     assert hold_against(plan).headline(plan) == f"5 steps, predicted error {hold_against(plan).verdict(plan)}"
+    of_heun = replace(plan, sampler="heun")
+    assert hold_against(of_heun).headline(of_heun).startswith("5 steps, predicted error with euler ")
     own = plan_fixed(FLOW, len(FLOW.sigmas), fall_back=True)
     assert own.fell_back
     line = f"{own.steps} steps of {hold_against(own).name}, since no plan is predicted to be better"

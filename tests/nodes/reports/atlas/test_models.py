@@ -45,6 +45,12 @@ def test_dnas_that_say_the_same_of_their_model_are_one():
     assert sorted_by([predicted, DiffusionDNA(TIMES, TIMES)]) == {"Qwen-Image, predicted": 1, "a model": 1}
 
 
+def test_dnas_that_say_nothing_of_their_model_are_joined_to_no_other():
+    bare = [DiffusionDNA(TIMES, TIMES**power) for power in (2, 3, 4)]
+    assert sorted_by(bare) == {"a model": 1, "a model #2": 1, "a model #3": 1}
+    assert sorted_by(bare, "mine", "mine") == {"mine": 2, "a model": 1}
+
+
 def test_names_decide_where_they_are_given():
     dnas = [dna(2), dna(model="Flux"), dna(4), dna(5)]
     assert sorted_by(dnas, "mine", "mine") == {"mine": 2, "SD3": 2}

@@ -21,7 +21,7 @@ def test_it_begins_with_the_number_of_steps(root):
     first, second, *_ = told(of_dnas([qwen, turbo], NAMES)).splitlines()
     steps = plan_adaptive(qwen, 0.99, 50).steps
     assert first.startswith(f"Qwen-Image needs {steps} steps: so many reach 99% of what 50 steps gain over one. ")
-    assert "of what 9 steps gain over one" in second  # beyond which it over-cooks
+    assert "of what 8 steps gain over one" in second  # which it was trained for
     assert "it over-cooks beyond about 9 steps" in told(of_dnas([turbo], []))
     assert "over-cooks" not in told(of_dnas([qwen], []))
 
@@ -67,6 +67,17 @@ def test_a_dna_that_gains_nothing_is_said_to():
     assert told(of_dnas([DiffusionDNA(TIMES, np.ones(30))], ["flat"])).startswith(
         "flat: by its DNA, 30 steps gain nothing over one."
     )
+
+
+def test_a_limit_of_one_step_has_nothing_to_count():
+    text = told(of_dnas([dna()], ["one"]), max_steps=1)
+    assert text.startswith("one: one step is compared with itself. Set max_steps to 0, or above 1.")
+
+
+def test_what_differs_among_the_dnas_of_one_curve_is_said():
+    joined = [dna(2, guidance={"cfg": 4.0}), dna(3, guidance={"cfg": 7.0})]
+    assert "- The guidance is not the same for all: cfg 4 / cfg 7." in told(of_dnas(joined, ["mine", "mine"]))
+    assert "not the same" not in told(of_dnas(joined, []))
 
 
 def test_realised_dnas_have_few_noise_levels():
