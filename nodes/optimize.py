@@ -215,12 +215,8 @@ class OptimizeSigmas(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, name: str | None, other_steps: str | None = None, prompts: object = None) -> bool | str:
-        try:
-            _numbers(other_steps or "")
-        except ValueError as error:
-            return str(error)
-        return (name_fault(name) if name else None) or True
+    def validate_inputs(cls, name: str | None, prompts: object = None) -> bool | str:
+        return not name or name_fault(name) or True
 
     @classmethod
     def execute(
@@ -244,6 +240,7 @@ class OptimizeSigmas(io.ComfyNode):
         race=ALL,
         aim=AUTO,
     ) -> io.NodeOutput:
+        numbers = {steps, *_numbers(other_steps)}
         model = measurable(NODE, "guider", guider)
         refuse_unsearchable(NODE, sampler, model.get_model_object("model_sampling"))
         latent = whole_latent(NODE, latent_image, model)
@@ -282,7 +279,7 @@ class OptimizeSigmas(io.ComfyNode):
             formulas_of(key["sampler"], race == CONNECTED) if fit != SIGMAS else (),
             fit == REFINED,
         )
-        for count in sorted({steps, *_numbers(other_steps)}):
+        for count in sorted(numbers):
             order.carry_out(file, count)
         record = file.schedules.searches[steps]
         summary = summarise(record, key["sampler"])

@@ -542,8 +542,18 @@ def test_what_is_stored_stays_until_something_is_known_to_be_as_good(client, ser
 
 @pytest.mark.parametrize("text", ["4, x", "1", "8;9", "60"])
 def test_other_steps_must_be_numbers(client, server, text):
-    with pytest.raises(ValidationError, match="other_steps"):
-        client.run(Optimizing(server, "numbers", other_steps=text).graph.nodes)
+    optimizing = Optimizing(server, "numbers", other_steps=text)
+    refused(client, server, optimizing, "Optimize Sigmas, input 'other_steps'", "no list of numbers from 2 to 50")
+    assert not optimizing.calls
+
+
+def test_a_bad_name_is_blamed_on_the_name_alone(client, server):
+    optimizing = Optimizing(server, "../taken", other_steps="3, 5")
+    conditioning = optimizing.graph.add("ConditioningZeroOut", conditioning=optimizing.run.positive)[0]
+    optimizing.graph.nodes[optimizing.node.id]["inputs"]["prompts.prompt0"] = conditioning
+    with pytest.raises(ValidationError, match="is no file name") as failure:
+        client.run(optimizing.graph.nodes)
+    assert failure.value.inputs() == ["name"]
 
 
 @pytest.mark.parametrize(
