@@ -16,17 +16,8 @@ import numpy as np
 
 from .arrays import FloatArray
 from .optimal_steps import States, affordable, optimal_steps
-from .search import (
-    OPTIMAL_STEPS_SHARE,
-    Objective,
-    OutOfCalls,
-    Runner,
-    Trial,
-    at_forks,
-    race,
-    refine,
-    run,
-)
+from .refine_schedule import refine
+from .search import OPTIMAL_STEPS_SHARE, Objective, OutOfCalls, Runner, Trial, at_forks, race, run
 from .search_record import OPTIMAL_STEPS, Check, SearchRecord
 
 Candidates = Callable[[Mapping[str, Sequence[float]]], Mapping[str, FloatArray]]
