@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 import torch
+from comfy.model_management import InterruptProcessingException
 from comfy_api.latest import io, ui
 
 from ..measuring.frequency_bands import FrequencyBands
@@ -31,7 +32,7 @@ from .optimizing.solver_fit import formulas_of, given
 from .plan import CATEGORY
 from .reports.search_picture import draw
 from .reports.search_summary import summarise
-from .reports.search_text import describe_search
+from .reports.search_text import describe_search, outcome_lines
 
 FIT = "fit"
 SIGMAS, SOLVER, REFINED = "sigmas", "sigmas and solver", "sigmas and solver, refined"
@@ -279,8 +280,12 @@ class OptimizeSigmas(io.ComfyNode):
             formulas_of(key["sampler"], race == CONNECTED) if fit != SIGMAS else (),
             fit == REFINED,
         )
-        for count in sorted(numbers):
-            order.carry_out(file, count)
+        try:
+            for count in sorted(numbers):
+                order.carry_out(file, count)
+        except InterruptProcessingException:
+            show_text(_stopped(file, steps), cls.hidden.unique_id)
+            raise
         record = file.schedules.searches[steps]
         summary = summarise(record, key["sampler"])
         text = "\n".join(
@@ -297,6 +302,15 @@ class OptimizeSigmas(io.ComfyNode):
         source = Source(as_meta(key), cls.hidden.unique_id, text)
         sigmas, sampler = (record.sigmas, sampler) if fit == SIGMAS else given(record, sampler, source)
         return io.NodeOutput(torch.tensor(sigmas, dtype=torch.float32), steps, image, text, sampler, ui=shown)
+
+
+def _stopped(file: ScheduleFile, steps: int) -> str:
+    """Say what there is after Cancel, and how to go on."""
+    kept = say("Stopped. What was found is kept as {name}: queue it again to go on from there.", name=file.name)
+    search = file.schedules.searches.get(steps)
+    if not (search and search.sigmas):
+        return "\n".join([kept, say("No schedule has run on every pair yet.")])
+    return "\n".join([kept, *outcome_lines(summarise(search, file.schedules.key["sampler"]))])
 
 
 def _automatic_aim(fit: str, stored: SearchRecord | None) -> Aim:
