@@ -27,10 +27,13 @@ class Gain(NamedTuple):
     seen: Seen
 
 
-def gain_of(found: SearchSummary) -> Gain:
-    """Choose by what a result is told in a sentence: images that nothing was chosen by, where there are any."""
+def gain_of(found: SearchSummary, planned: bool = True) -> Gain:
+    """Choose by what a result is told in a sentence: images that nothing was chosen by, where there are any.
+
+    planned: whether the planned sampler is given where one was taken.
+    """
     solver, check, own = found.solver, found.check, found.own.name
-    if solver and solver.sigmas:
+    if planned and solver and solver.sigmas:
         ratio = _to(own, solver.ratios)
         if ratio:
             return Gain(True, ratio, solver.checked_images, "checked")

@@ -23,11 +23,15 @@ STOPPED = {
 FEW_PAIRS = 16  # `python benchmarks optimizing`: from here on a refined schedule holds on other pairs
 
 
-def describe_search(found: SearchSummary, name: str, held: Sequence[int]) -> str:
-    """Describe a search in lines for a text output. name: of its file; held: the numbers of steps that this holds."""
-    best, solver = found.best, found.solver
+def describe_search(found: SearchSummary, name: str, held: Sequence[int], planned: bool = True) -> str:
+    """Describe a search in lines for a text output.
+
+    name: of its file; held: the numbers of steps that this holds. planned: see `gain_of`.
+    """
+    best = found.best
+    taken = found.solver.sigmas if found.solver else None
     lines = [
-        *outcome_lines(found),
+        *outcome_lines(found, planned),
         *stopped_lines(found),
         say(
             "The search found {steps} steps of {sampler} that end at a distance of {distance:.3g} from the {aim} "
@@ -40,12 +44,17 @@ def describe_search(found: SearchSummary, name: str, held: Sequence[int]) -> str
             low=best.low,
             high=best.high,
         ),
-        *([_sigmas(found.sigmas)] if solver and solver.sigmas not in (None, found.sigmas) else []),
+        *([_sigmas(found.sigmas)] if planned and taken not in (None, found.sigmas) else []),
         *_effort(found),
         *([say("It is the candidate {candidate}.", candidate=found.candidate)] if found.candidate else []),
         *(say("Its distance is {ratio}.", ratio=ratio_text(ratio, found.images)) for ratio in found.ratios),
         *_check(found),
         *solver_lines(found),
+        *(
+            [say("With 'fit' at 'sigmas' it is not given here. Load Optimized Sigmas gives it.")]
+            if taken and not planned
+            else []
+        ),
         say(
             "distances of candidates: {distances}",
             distances=", ".join(f"{one.name} {one.mean:.3g}" for one in found.distances[:SHOWN]),
@@ -58,9 +67,15 @@ def describe_search(found: SearchSummary, name: str, held: Sequence[int]) -> str
     return "\n".join(lines)
 
 
-def outcome_lines(found: SearchSummary) -> list[str]:
+def describe_cancelled(found: SearchSummary | None, name: str) -> str:
+    """Say in lines what there is after Cancel, and how to go on. found: the best so far, if any; name: of its file."""
+    kept = say("Stopped. What was found is kept as {name}: queue it again to go on from there.", name=name)
+    return "\n".join([kept, *(outcome_lines(found) if found else [say("No schedule has run on every pair yet.")])])
+
+
+def outcome_lines(found: SearchSummary, planned: bool = True) -> list[str]:
     """Say what comes out, how much nearer it ends than what, on which images; and its sigmas."""
-    gain = gain_of(found)
+    gain = gain_of(found, planned)
     ratio, where = gain.ratio, _where(gain)
     steps = say_count(found.steps, "1 step", "{number} steps")
     given = say("{steps} of {sampler}", steps=steps, sampler=_sampler(found, gain))

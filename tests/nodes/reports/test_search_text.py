@@ -117,6 +117,10 @@ def test_the_text_begins_with_what_comes_out(search):
     search.solver.check = trial("planned solver", 0.7, range(PAIRS, PAIRS + CHECK - 2))  # a part, as after Cancel
     far = f"0.35 times as far from the long run as {own}: 95 % interval 0.35 to 0.35"
     assert first() == f"{planned} {far}, checked on 6 images of other seeds."
+    assert "not given here" not in text(search)
+    told = describe_search(summarise(search, "euler"), "a name", [3], planned=False)  # with 'fit' at 'sigmas'
+    assert told.startswith("3 steps of euler (3 model calls) end 0.70 times as far from the long run")
+    assert "With 'fit' at 'sigmas' it is not given here. Load Optimized Sigmas gives it." in told
     search.solver, search.check, search.best = None, None, search.candidates["simple"]
     own = "3 steps of euler (3 model calls) on the model's own schedule: nothing was better"
     assert first() == f"{own}, on the 32 images that it was found on."
