@@ -11,7 +11,8 @@ import numpy.typing as npt
 from cotj.benchmarks.lab.mixture import Mixture, long_run, mixture, uniform_sigmas
 from cotj.planner import FloatArray
 from cotj.planner.intervals import ratio_interval
-from cotj.planner.search import OBJECTIVES, Ends, Trial, race, refine
+from cotj.planner.refine_schedule import refine
+from cotj.planner.search import OBJECTIVES, Ends, Trial, race
 from cotj.planner.solvers.formulas import Solver, sample
 
 HELD_OUT = 512

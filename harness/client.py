@@ -37,6 +37,11 @@ class ValidationError(ComfyError):
         ]
         super().__init__("\n".join(lines) or f"{error['message']}: {error['details']}")
 
+    def inputs(self) -> list[str]:
+        """List the inputs that are blamed."""
+        reports = self.node_errors.values()
+        return [entry["extra_info"]["input_name"] for report in reports for entry in report["errors"]]
+
 
 class NodeError(ComfyError):
     """A node that raised while it ran."""

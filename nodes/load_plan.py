@@ -79,21 +79,15 @@ class LoadPlan(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, image: str | None, file: str | None = THE_IMAGE) -> bool | str:
-        if image is None or file is None:  # one that comes through a link is looked for when it is known
-            return True
-        try:
-            _path(image, file)
-        except ValueError as error:
-            return str(error)
+    def validate_inputs(cls, image: str | None) -> bool:
+        """Keep the host from asking for an image of its list: it may lie in another folder, or not be needed."""
         return True
 
     @classmethod
     def fingerprint_inputs(cls, image: str | None, file: str | None = THE_IMAGE) -> float:
         """Tell the host to load a file again when it was written again."""
-        if image is None or file is None:
-            return float("nan")
-        return changed_at(_path(image, file)[1])
+        path = image_path(image or "") if file == THE_IMAGE else list_plans().get(file or "")
+        return changed_at(path) if path else float("nan")  # it comes through a link, or is gone
 
     @classmethod
     def execute(cls, image: str, file: str) -> io.NodeOutput:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
-
 import torch
+from comfy.model_management import InterruptProcessingException
 from comfy_api.latest import io, ui
 
 from ..measuring.frequency_bands import FrequencyBands
 from ..planner.search import OBJECTIVES
-from ..planner.search_record import Aim, SearchRecord
-from ..planner.solver_record import Entrants
 from ..planner.texts import say
 from .host.file_names import name_fault
-from .host.fingerprint import digest_of
 from .host.images import to_image
-from .host.inputs import blamed_on, input_error, measurable, plain_name, whole_latent
+from .host.inputs import blamed_on, measurable, plain_name, whole_latent
 from .host.planned_sampler import Source
 from .host.progress import show_text
 from .host.rollout import packed, with_positive
@@ -24,6 +20,7 @@ from .host.sampler_names import as_meta
 from .host.sampler_names import fit as fitting
 from .host.steering import unknown_steering
 from .link_types import DNA
+from .optimizing import asked
 from .optimizing.calibration import NODE, GuiderCalibration
 from .optimizing.order import Order
 from .optimizing.search import ScheduleFile
@@ -31,13 +28,7 @@ from .optimizing.solver_fit import formulas_of, given
 from .plan import CATEGORY
 from .reports.search_picture import draw
 from .reports.search_summary import summarise
-from .reports.search_text import describe_search
-
-FIT = "fit"
-SIGMAS, SOLVER, REFINED = "sigmas", "sigmas and solver", "sigmas and solver, refined"
-ALL, CONNECTED = get_args(Entrants)
-LONG_RUN, CONVERGED = get_args(Aim)
-AUTO = "auto"
+from .reports.search_text import describe_cancelled, describe_search
 
 
 class OptimizeSigmas(io.ComfyNode):
@@ -163,9 +154,9 @@ class OptimizeSigmas(io.ComfyNode):
                     "stored result is used at once.",
                 ),
                 io.Combo.Input(
-                    FIT,
-                    options=[SIGMAS, SOLVER, REFINED],
-                    default=SIGMAS,
+                    asked.FIT,
+                    options=[asked.SIGMAS, asked.SOLVER, asked.REFINED],
+                    default=asked.SIGMAS,
                     optional=True,  # so that graphs that were saved before it existed still run
                     tooltip="'sigmas and solver' also learns how each step combines its guess with those before it, "
                     "and keeps that where it surely gains on seeds of its own; plan 350 calls per pair. 'refined' then "
@@ -173,8 +164,8 @@ class OptimizeSigmas(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "race",
-                    options=[ALL, CONNECTED],
-                    default=ALL,
+                    options=[asked.ALL, asked.CONNECTED],
+                    default=asked.ALL,
                     optional=True,
                     advanced=True,
                     tooltip="With 'all samplers', the solver starts from the sampler and the schedule that come "
@@ -182,8 +173,8 @@ class OptimizeSigmas(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "aim",
-                    options=[AUTO, LONG_RUN, CONVERGED],
-                    default=AUTO,
+                    options=[asked.AUTO, asked.LONG_RUN, asked.CONVERGED],
+                    default=asked.AUTO,
                     optional=True,
                     advanced=True,
                     tooltip="'long run' comes close to the images that your model makes in many Euler steps, "
@@ -215,12 +206,8 @@ class OptimizeSigmas(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, name: str | None, other_steps: str | None = None, prompts: object = None) -> bool | str:
-        try:
-            _numbers(other_steps or "")
-        except ValueError as error:
-            return str(error)
-        return (name_fault(name) if name else None) or True
+    def validate_inputs(cls, name: str | None, prompts: object = None) -> bool | str:
+        return not name or name_fault(name) or True
 
     @classmethod
     def execute(
@@ -240,10 +227,11 @@ class OptimizeSigmas(io.ComfyNode):
         search_again,
         prompts=None,
         dna=None,
-        fit=SIGMAS,
-        race=ALL,
-        aim=AUTO,
+        fit=asked.SIGMAS,
+        race=asked.ALL,
+        aim=asked.AUTO,
     ) -> io.NodeOutput:
+        numbers = {steps, *asked.numbers_of(other_steps)}
         model = measurable(NODE, "guider", guider)
         refuse_unsearchable(NODE, sampler, model.get_model_object("model_sampling"))
         latent = whole_latent(NODE, latent_image, model)
@@ -252,10 +240,9 @@ class OptimizeSigmas(io.ComfyNode):
         with blamed_on(NODE, "prompts", "Disconnect them"):
             prompted = with_positive(guider, sum(conditionings, [])) if conditionings else guider
         key = fitting(prompted, sampler, latent["samples"])
-        found_name = plain_name(NODE, "name", name) if name else _automatic_name(key)
+        found_name = plain_name(NODE, "name", name) if name else asked.name_for(key)
         file = ScheduleFile(found_name, key)
-        if aim == AUTO:
-            aim = _automatic_aim(fit, file.schedules.searches.get(steps))
+        aim = asked.aim_of(aim, fit, file.schedules.searches.get(steps))
         order = Order(
             lambda: GuiderCalibration(
                 guider,
@@ -279,16 +266,21 @@ class OptimizeSigmas(io.ComfyNode):
             search_again,
             dna,
             FrequencyBands(packed(latent["samples"]).shape).count,
-            formulas_of(key["sampler"], race == CONNECTED) if fit != SIGMAS else (),
-            fit == REFINED,
+            formulas_of(key["sampler"], race == asked.CONNECTED) if fit != asked.SIGMAS else (),
+            fit == asked.REFINED,
         )
-        for count in sorted({steps, *_numbers(other_steps)}):
-            order.carry_out(file, count)
+        try:
+            for count in sorted(numbers):
+                order.carry_out(file, count)
+        except InterruptProcessingException:
+            search = file.schedules.searches.get(steps)
+            found = summarise(search, key["sampler"]) if search and search.sigmas else None
+            show_text(describe_cancelled(found, file.name), cls.hidden.unique_id)
+            raise
         record = file.schedules.searches[steps]
         summary = summarise(record, key["sampler"])
-        text = "\n".join(
-            [describe_search(summary, file.name, file.schedules.steps()), *order.shortfalls(record, steps)]
-        )
+        text = describe_search(summary, file.name, file.schedules.steps(), planned=fit != asked.SIGMAS)
+        text = "\n".join([text, *order.shortfalls(record, steps)])
         if not order.ran and (unknown := unknown_steering(prompted)):
             again = say("Search again where they have changed since this result was stored.")
             text = "\n".join([*unknown, again, text])
@@ -298,32 +290,8 @@ class OptimizeSigmas(io.ComfyNode):
         image = to_image(draw(summary))
         shown = ui.PreviewImage(image, cls=cls).as_dict() | {"text": [text]}
         source = Source(as_meta(key), cls.hidden.unique_id, text)
-        sigmas, sampler = (record.sigmas, sampler) if fit == SIGMAS else given(record, sampler, source)
+        sigmas, sampler = (record.sigmas, sampler) if fit == asked.SIGMAS else given(record, sampler, source)
         return io.NodeOutput(torch.tensor(sigmas, dtype=torch.float32), steps, image, text, sampler, ui=shown)
-
-
-def _automatic_aim(fit: str, stored: SearchRecord | None) -> Aim:
-    """Say what to search for: for sigmas alone, the aim of a stored result with a solver stays, or both were lost."""
-    if fit != SIGMAS:
-        return CONVERGED
-    return stored.pairs.aim if stored and stored.solver else LONG_RUN
-
-
-def _automatic_name(key: dict[str, Any]) -> str:
-    """Name a result by what it fits."""
-    size = "x".join(map(str, key["latent_shape"][0][-2:]))
-    sampler = key["sampler"].split(" ")[0]
-    return f"{key['model']}-{sampler}-{size}-{digest_of(key)[:8]}"
-
-
-def _numbers(text: str) -> list[int]:
-    try:
-        numbers = [int(word) for word in text.replace(",", " ").split()]
-    except ValueError:
-        numbers = [0]
-    if not all(2 <= number <= 50 for number in numbers):
-        raise input_error(NODE, "other_steps", f"{text!r} is no list of numbers from 2 to 50, such as 4, 6, 12")
-    return numbers
 
 
 NODES = [OptimizeSigmas]

@@ -12,7 +12,7 @@ from .host.progress import show_text
 from .host.sampler_names import as_meta
 from .optimizing.search import changed_at, how_to_get_some, list_schedules, stored
 from .reports.search_summary import summarise
-from .reports.search_text import solver_lines
+from .reports.search_text import outcome_lines, solver_lines, stopped_lines
 
 
 class PlannedSampler(io.ComfyNode):
@@ -71,7 +71,8 @@ class PlannedSampler(io.ComfyNode):
         if not taken:
             problem = f"the solver that was fitted to {name!r} in {steps} steps did not surely gain"
             raise input_error(NODE, "name", f"{problem}. Use the sampler that Load Optimized Sigmas gives")
-        text = "\n".join(solver_lines(summarise(record, schedules.key["sampler"])))
+        summary = summarise(record, schedules.key["sampler"])
+        text = "\n".join([*outcome_lines(summary), *stopped_lines(summary), *solver_lines(summary)])
         show_text(text, cls.hidden.unique_id)
         sigmas = torch.tensor(taken.solver.sigmas, dtype=torch.float32)
         source = Source(as_meta(schedules.key), cls.hidden.unique_id, text)

@@ -15,7 +15,8 @@ import numpy as np
 from .arrays import FloatArray
 from .fit_solver import Fitted, Settings, Students, better, costs, run
 from .noise_levels import flow_to_sigma, sigma_to_flow
-from .search import PROBE, SURE, TINY, smaller_gaps, stepped
+from .refine_schedule import PROBE, smaller_gaps, stepped
+from .search import SURE, TINY
 from .solvers.planned import PlannedSolver, formula_weights, step
 
 WEIGHT_PROBE = 0.05  # the change of a weight by which a derivative is taken

@@ -8,7 +8,7 @@ import numpy as np
 
 from .noise_levels import RESOLUTION
 from .search import BLOWN_UP, OBJECTIVES, Trial
-from .search_record import SearchRecord
+from .search_record import Part, SearchRecord
 from .solver_record import Entrants, SolverRecord
 
 MAX_STEPS = 1000
@@ -23,6 +23,8 @@ def check_record(record: SearchRecord, steps: int) -> None:
     for name in ("calibration", "own", "found_at", "pack_version"):
         if not isinstance(getattr(record, name), str):
             raise ValueError(f"{name} of {steps} steps is no text")
+    if record.under_way not in get_args(Part):
+        raise ValueError(f"what is under way for {steps} steps is no part of a search")
     pairs = record.pairs
     for name in ("prompts", "seeds", "items", "reference_steps"):
         _check_count(f"{name} of {steps} steps", getattr(pairs, name), 1)

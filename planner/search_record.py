@@ -11,6 +11,7 @@ from .search import Objective, Trial
 from .solver_record import Entrants, SolverRecord
 
 Aim = Literal["long run", "converged solution"]  # what a search holds runs against
+Part = Literal["", "search", "fit", "check"]  # of what Optimize Sigmas does
 OWN = "simple"  # the candidate that is the model's own schedule, by the name of the host's scheduler
 OPTIMAL_STEPS = "optimal-steps"  # the candidate that OptimalSteps' search finds
 STORED = "stored before"  # the candidate that another search has found
@@ -53,6 +54,7 @@ class SearchRecord:
     student_calls, student_pairs: what OptimalSteps' search has spent, and on how many pairs it found its candidate.
     sigmas: of the best, with the final 0. found_at: when that was found, in UTC.
     calls: of the guided model so far. finished: nothing that the search tries is surely better any more.
+    under_way: what was begun and has not ended: what is stored was written on the way, or when that was stopped.
     check_calls: what the check took.
     solver: what was fitted last, see `own_solver`. fitting: what takes its place once it is fitted and decided on.
     solver_calls: what fits took.
@@ -70,6 +72,7 @@ class SearchRecord:
     found_at: str = ""
     calls: int = 0
     finished: bool = False
+    under_way: Part = ""
     check: Check | None = None
     check_calls: int = 0
     solver: SolverRecord | None = None

@@ -16,17 +16,8 @@ import numpy as np
 
 from .arrays import FloatArray
 from .optimal_steps import States, affordable, optimal_steps
-from .search import (
-    OPTIMAL_STEPS_SHARE,
-    Objective,
-    OutOfCalls,
-    Runner,
-    Trial,
-    at_forks,
-    race,
-    refine,
-    run,
-)
+from .refine_schedule import refine
+from .search import OPTIMAL_STEPS_SHARE, Objective, OutOfCalls, Runner, Trial, at_forks, race, run
 from .search_record import OPTIMAL_STEPS, Check, SearchRecord
 
 Candidates = Callable[[Mapping[str, Sequence[float]]], Mapping[str, FloatArray]]
@@ -132,6 +123,7 @@ class SearchSession:
         """
         calibration, record = self.calibration, self.record
         calibration.budget.start(record.calls, budget, budget - record.calls)
+        record.under_way = "search"
         try:
             calibration.make_long_runs(calibration.made)
             if record.left_out is None:
@@ -141,9 +133,9 @@ class SearchSession:
             calibration.leave_out(record.left_out)
             self._add_candidates(budget, known or {})
             self._race_and_refine()
-            record.finished = True
+            record.finished, record.under_way = True, ""
         except OutOfCalls:
-            record.finished = False
+            record.finished, record.under_way = False, ""
         finally:
             self._save()
 
@@ -228,11 +220,13 @@ class SearchSession:
         long_runs = max(0, end - max(calibration.long_runs_made, calibration.made))
         expected = long_runs * (len(calibration.long_sigmas) - 1) + len(pairs) * len(check.trials) * self.steps
         calibration.budget.start(record.check_calls, math.inf, expected)
+        record.under_way = "check"
         try:
             calibration.make_long_runs(end)
             for pair in pairs:
                 for trial in check.trials:
                     run(calibration, trial, pair)
+            record.under_way = ""
         finally:
             whole = list(check.trials[-1].errors)
             for trial in check.trials:

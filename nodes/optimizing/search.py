@@ -49,8 +49,12 @@ def stored(node: str, name: str, steps: int) -> tuple[StoredSchedules, SearchRec
     path = listed(node, "name", name, list_schedules(), how_to_get_some())
     with blamed_on(node, "name"):
         schedules = stored_search.read(path)
-    if steps not in schedules.steps():
-        problem = f"{name!r} holds {', '.join(map(str, schedules.steps()))} steps, not {steps}"
+    held = schedules.steps()
+    if not held:
+        problem = f"{name!r} holds no schedule yet: its search was stopped before one had run on every pair"
+        raise input_error(node, "name", f"{problem}. Run Optimize Sigmas again to go on from there")
+    if steps not in held:
+        problem = f"{name!r} holds {', '.join(map(str, held))} steps, not {steps}"
         raise input_error(node, "steps", f"{problem}. Enter one of these, or run Optimize Sigmas for another")
     return schedules, schedules.searches[steps]
 

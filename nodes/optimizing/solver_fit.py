@@ -16,7 +16,7 @@ from ...planner.race_solvers import CLOCKS, FORMULAS, ROUNDS, candidates, clock_
 from ...planner.refine_solver import refine
 from ...planner.search import Trial
 from ...planner.search import run as run_trial
-from ...planner.search_record import SearchRecord
+from ...planner.search_record import Part, SearchRecord
 from ...planner.solver_effort import SolverEffort, deciding_pairs
 from ...planner.solver_record import SolverRecord, Stage
 from ...planner.solvers.formulas import Formula, formula_of
@@ -189,7 +189,7 @@ class SolverSession:
         checked = record.check.best.errors
         pairs = [pair for pair in checked if pair in calibration.check_pairs and pair not in check.errors]
         taught = calibration.with_sampler(planned_sampler(solver.taken.solver))
-        with self._counted(len(pairs) * self.effort.steps):
+        with self._counted(len(pairs) * self.effort.steps, "check"):
             calibration.make_long_runs(calibration.check_pairs.stop)
             solver.check = check
             for pair in pairs:
@@ -215,12 +215,14 @@ class SolverSession:
         return Trial(best.name, best.times, best.objective)
 
     @contextmanager
-    def _counted(self, expected: int) -> Iterator[None]:
+    def _counted(self, expected: int, part: Part = "fit") -> Iterator[None]:
         """Count the calls inside as the solver's, and store what was found, whatever ends it."""
         budget, record = self.calibration.budget, self.record
         budget.start(record.solver_calls, math.inf, expected)
+        record.under_way = part
         try:
             yield
+            record.under_way = ""
         finally:
             record.solver_calls = budget.spent
             self.file.save(self.effort.steps)

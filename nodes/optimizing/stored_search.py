@@ -178,7 +178,7 @@ def delete_long_runs(folder: Path, name: str) -> None:
 # A file has the candidates as "trials", the model's own first; the check as "checked", the best first; and all that
 # says what was run on what in one "about".
 PAIRS = ("prompts", "seeds", "items", "reference_steps", "first_seed", "aim")
-ABOUT = ("own", "left_out", "student_calls", "student_pairs", "found_at", "pack_version")
+ABOUT = ("own", "left_out", "student_calls", "student_pairs", "found_at", "pack_version", "under_way")
 SOLVERS = ("solver", "fitting")
 PLAIN = ("calibration", "sigmas", "calls", "finished", "check_calls", "solver_calls")
 
@@ -186,9 +186,10 @@ PLAIN = ("calibration", "sigmas", "calls", "finished", "check_calls", "solver_ca
 def _record_to_dict(record: SearchRecord) -> dict[str, Any]:
     own = record.candidates.get(record.own)
     others = [trial for trial in record.candidates.values() if trial is not own]
+    about = {name: getattr(record, name) for name in ABOUT if name != "under_way" or record.under_way}
     return {
         **{name: getattr(record, name) for name in PLAIN},
-        "about": {**asdict(record.pairs), **{name: getattr(record, name) for name in ABOUT}},
+        "about": {**asdict(record.pairs), **about},
         "best": trial_to_dict(record.best) if record.best else None,
         "trials": [trial_to_dict(trial) for trial in ([own] if own else []) + others],
         "checked": [trial_to_dict(trial) for trial in (record.check.trials if record.check else [])],

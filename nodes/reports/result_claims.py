@@ -9,6 +9,7 @@ import numpy as np
 
 from ...planner.search_record import SearchRecord
 from ...planner.texts import say, say_count
+from .search_gain import Gain, gain_of
 from .search_summary import SearchSummary, summarise
 from .trial_figures import Ratio
 
@@ -25,17 +26,17 @@ def result_claims(record: SearchRecord, sampler: str, held: Sequence[int]) -> di
     own = found.candidate_times[record.own]
     is_flow = np.allclose(found.sigmas[:-1], found.times, rtol=1e-4)
     compared = own if is_flow else own / (1 - own)
-    headline, ratio, where = _gain(found, planned=taken is not None)
+    gain = gain_of(found)
     return {
         "kind": "flow" if is_flow else "ve",
         "steps": found.steps,
         "sigmas": list(taken or found.sigmas),
         "compared_sigmas": [*compared.tolist(), 0.0],
         "compared_with": _own(),
-        "ratio": ratio,
+        "ratio": gain.ratio.mean if gain.ratio else None,
         "held": list(held),
-        "headline": headline,
-        "reason": "\n".join([where, _results(sampler, held)]),
+        "headline": _gained(found, gain),
+        "reason": "\n".join([_where(gain), _results(sampler, held)]),
     }
 
 
@@ -48,38 +49,16 @@ def _results(sampler: str, held: Sequence[int]) -> str:
     return say("Found with {sampler}; there are results for {steps} steps", sampler=sampler, steps=steps)
 
 
-def _gain(found: SearchSummary, planned: bool) -> tuple[str, float | None, str]:
-    """Give the gain in a sentence, as a ratio, and on what it was measured."""
-    steps, solver = say_count(found.steps, "1 step", "{number} steps"), found.solver
-    if planned and solver:
-        own = next((ratio for ratio in solver.ratios if ratio.rival == found.own.name), None)
-        if own and found.check:
-            return _of_planned(steps, own, _own()), own.mean, _where(found.check.images)
-        last = solver.last.ratio
-        head = _of_planned(steps, last, say("{sampler} on the schedule found", sampler=found.sampler))
-        where = say_count(
-            solver.images,
-            "Measured on 1 image that it was not learned on",
-            "Measured on {number} images that it was not learned on",
-        )
-        return head, last.mean, where
-    ratios, where = (
-        (found.check.ratios, _where(found.check.images))
-        if found.check
-        else (
-            found.ratios,
-            say_count(
-                found.images,
-                "Measured on the 1 image that it was found on",
-                "Measured on the {number} images that it was found on",
-            ),
-        )
-    )
-    own = next((ratio for ratio in ratios if ratio.rival == found.own.name), None)
-    if own is None:
-        return say("{steps} of {own}, which nothing was better than", steps=steps, own=_own()), None, where
-    gained = {"steps": steps, "ratio": own.mean, "own": _own()}
-    return say("{steps} end at {ratio:.2g} times the distance of {own}", **gained), own.mean, where
+def _gained(found: SearchSummary, gain: Gain) -> str:
+    """Say in a sentence what was found, held against what."""
+    steps, ratio = say_count(found.steps, "1 step", "{number} steps"), gain.ratio
+    if ratio is None:
+        return say("{steps} of {own}, which nothing was better than", steps=steps, own=_own())
+    if not gain.planned:
+        return say("{steps} end at {ratio:.2g} times the distance of {own}", steps=steps, ratio=ratio.mean, own=_own())
+    is_own = gain.seen == "checked"
+    other = _own() if is_own else say("{sampler} on the schedule found", sampler=found.sampler)
+    return _of_planned(steps, ratio, other)
 
 
 def _of_planned(steps: str, ratio: Ratio, other: str) -> str:
@@ -91,9 +70,22 @@ def _of_planned(steps: str, ratio: Ratio, other: str) -> str:
     )
 
 
-def _where(images: int) -> str:
+def _where(gain: Gain) -> str:
+    """Say on what it was measured."""
+    if gain.seen == "checked":
+        return say_count(
+            gain.images,
+            "Measured on 1 image that nothing was chosen by",
+            "Measured on {number} images that nothing was chosen by",
+        )
+    if gain.seen == "deciding":
+        return say_count(
+            gain.images,
+            "Measured on 1 image that it was not learned on",
+            "Measured on {number} images that it was not learned on",
+        )
     return say_count(
-        images,
-        "Measured on 1 image that nothing was chosen by",
-        "Measured on {number} images that nothing was chosen by",
+        gain.images,
+        "Measured on the 1 image that it was found on",
+        "Measured on the {number} images that it was found on",
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ...planner import FloatArray
 from ...planner.search import OBJECTIVES, Objective, Trial, unproven
-from ...planner.search_record import OPTIMAL_STEPS, Aim, SearchRecord
+from ...planner.search_record import OPTIMAL_STEPS, Aim, Part, SearchRecord
 from ...planner.texts import say
 from .solver_summary import SolverSummary, summarise_solver
 from .trial_figures import Distance, Ratio, distance, ratio_to
@@ -27,9 +27,9 @@ class CheckSummary:
 class SearchSummary:
     """sigmas: (steps + 1,) of the best; times: (steps,) in flow time. images, pairs: that it was found on.
 
-    aim: what it is held against. calls: of the guided model. averaging: the objective that averages images as this one
-    does and counts nothing else. distances: of the candidates that ran on every pair, in the objective's order, and
-    their flow times by name.
+    aim: what it is held against. calls: of the guided model. under_way: the part that was stopped, if any.
+    averaging: the objective that averages images as this one does and counts nothing else. distances: of the candidates
+    that ran on every pair, in the objective's order, and their flow times by name.
     tried: how many candidates there are. own: the model's own schedule. candidate: the name of the best if it is one.
     unproven: candidates that might be better for all that was run. student_pairs: that the candidate of OptimalSteps'
     search was found on, 0 without one. left_out: images that tell nothing of schedules.
@@ -46,6 +46,7 @@ class SearchSummary:
     left_out: int
     calls: int
     finished: bool
+    under_way: Part
     objective: str
     averaging: str
     counts_straying: bool
@@ -64,7 +65,7 @@ class SearchSummary:
 
     @property
     def steps(self) -> int:
-        """How many calls the schedule makes."""
+        """How many steps the schedule has."""
         return len(self.times)
 
 
@@ -85,6 +86,7 @@ def summarise(record: SearchRecord, sampler: str) -> SearchSummary:
         left_out=len(record.left_out or []),
         calls=record.calls,
         finished=record.finished,
+        under_way=record.under_way or ("fit" if record.fitting else ""),
         objective=_named(objective),
         averaging=_named(Objective(objective.power)),
         counts_straying=objective.forking > 0,

@@ -33,7 +33,7 @@ class SolverSummary:
     settled: whether another would gain nothing. former: what was taken before this fit or its last rounds, if anything.
     is_own: whether it is of this schedule and its pairs, and not of former ones.
     sigmas: of the solver that is taken, None without one. calls: that all this took.
-    checked: its distance on the images of the check, and ratios: to what it is held against there; None without.
+    checked: its distance on checked_images of the check, and ratios: to what it is held against there; None without.
     """
 
     pairs: int
@@ -53,6 +53,7 @@ class SolverSummary:
     sigmas: list[float] | None
     calls: int
     checked: Distance | None
+    checked_images: int
     ratios: list[Ratio]
 
     @property
@@ -76,9 +77,9 @@ def summarise_solver(record: SearchRecord, sampler: str) -> SolverSummary | None
         ratio = ratio_to(stage.trial, own, sampler, role)
         return StageSummary(stage.trial.name, distance(stage.trial), ratio, stage is taken)
 
-    checked, ratios = None, []
+    checked, checked_images, ratios = None, 0, []
     if learned.check and learned.check.errors and record.check:
-        checked = distance(learned.check)
+        checked, checked_images = distance(learned.check), len(learned.check.all_errors())
         rivals = [(sampler, role, record.check.best)]
         rivals += [
             (trial.name, say("the model's own schedule"), trial)
@@ -106,6 +107,7 @@ def summarise_solver(record: SearchRecord, sampler: str) -> SolverSummary | None
         sigmas=taken.solver.sigmas.tolist() if taken else None,
         calls=record.solver_calls,
         checked=checked,
+        checked_images=checked_images,
         ratios=ratios,
     )
 

@@ -7,11 +7,8 @@ from .phrases import ratio_text
 from .solver_summary import SolverSummary, StageSummary
 
 
-def describe_solver(solver: SolverSummary, sampler: str, schedule: list[float], check_images: int) -> str:
-    """Say in lines what a solver adds, on pairs that it was not fitted on.
-
-    sampler, schedule: the schedule's own, and its sigmas. check_images: that the check has run on.
-    """
+def describe_solver(solver: SolverSummary, sampler: str) -> str:
+    """Say in lines what a solver adds, on pairs that it was not fitted on. sampler: the schedule's own."""
     images = say_count(solver.images, "1 image", "{number} images")
     lines = []
     if not solver.is_own:
@@ -55,15 +52,12 @@ def describe_solver(solver: SolverSummary, sampler: str, schedule: list[float], 
         lines.append(say("The solver that was taken before has a distance of {distance}.", distance=distance))
     took = say_count(solver.calls, "All this took 1 more model call.", "All this took {number} more model calls.")
     lines.append(say("{outcome} {took}", outcome=_outcome(solver, sampler), took=took))
-    if solver.sigmas and solver.sigmas != schedule:
-        sigmas = ", ".join(f"{sigma:.4g}" for sigma in solver.sigmas)
-        lines.append(say("sigmas of what is taken: {sigmas}", sigmas=sigmas))
     if solver.checked:
         lines.append(
             say(
                 "On the images of the check, the planned solver's distance is {distance:.3g}; {ratios}.",
                 distance=solver.checked.mean,
-                ratios="; ".join(ratio_text(ratio, check_images) for ratio in solver.ratios),
+                ratios="; ".join(ratio_text(ratio, solver.checked_images) for ratio in solver.ratios),
             )
         )
     return "\n".join(lines)

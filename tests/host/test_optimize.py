@@ -219,8 +219,15 @@ def test_cancel_keeps_the_best_so_far_and_the_next_queue_resumes(client, server)
     assert kept.calls == optimizing.calls < 600
     tried = sum(len(trial.errors) for trial in kept.candidates.values())
     assert tried > 2
+    assert client.texts[optimizing.node.id].startswith("Stopped. What was found is kept as cancelled: queue it again")
+    assert f"\n{STEPS} steps of euler (4 model calls) " in client.texts[optimizing.node.id]
+    loading = Graph()
+    [shown] = loading.show(load_node(loading, "cancelled")[2])
+    text = client.run(loading.nodes).outputs[shown]["text"][0]
+    assert "\nThe search was stopped. The best schedule so far is kept" in text and "budget" not in text
 
-    optimizing.queue(client)
+    _, _, text = optimizing.queue(client)
+    assert "stopped" not in text
     resumed = optimizing.stored.searches[STEPS]
     assert resumed.calls == optimizing.calls <= 600
     assert resumed.best.total() <= kept.best.total()
@@ -267,9 +274,15 @@ def test_what_optimal_steps_spent_before_cancel_counts_in_its_share(client, serv
             client.wait(prompt, stop)
         search = optimizing.stored.searches[STEPS]
         assert search.best is None and not search.candidates
+        assert client.texts[optimizing.node.id].endswith("No schedule has run on every pair yet.")
         assert search.calls == optimizing.calls
         assert spent < search.student_calls == search.calls - long_runs
         spent = search.student_calls
+    loading = Graph()
+    loading.show(load_node(loading, "cancelled students")[2])
+    words = "'cancelled students' holds no schedule yet: its search was stopped"
+    with server.expect_traceback(words), pytest.raises(NodeError, match=f"input 'name': {words}.*Run Optimize Sigmas"):
+        client.run(loading.nodes)
     optimizing.queue(client)
     search = optimizing.stored.searches[STEPS]
     assert search.calls == optimizing.calls <= 1200
@@ -542,8 +555,18 @@ def test_what_is_stored_stays_until_something_is_known_to_be_as_good(client, ser
 
 @pytest.mark.parametrize("text", ["4, x", "1", "8;9", "60"])
 def test_other_steps_must_be_numbers(client, server, text):
-    with pytest.raises(ValidationError, match="other_steps"):
-        client.run(Optimizing(server, "numbers", other_steps=text).graph.nodes)
+    optimizing = Optimizing(server, "numbers", other_steps=text)
+    refused(client, server, optimizing, "Optimize Sigmas, input 'other_steps'", "no list of numbers from 2 to 50")
+    assert not optimizing.calls
+
+
+def test_a_bad_name_is_blamed_on_the_name_alone(client, server):
+    optimizing = Optimizing(server, "../taken", other_steps="3, 5")
+    conditioning = optimizing.graph.add("ConditioningZeroOut", conditioning=optimizing.run.positive)[0]
+    optimizing.graph.nodes[optimizing.node.id]["inputs"]["prompts.prompt0"] = conditioning
+    with pytest.raises(ValidationError, match="is no file name") as failure:
+        client.run(optimizing.graph.nodes)
+    assert failure.value.inputs() == ["name"]
 
 
 @pytest.mark.parametrize(

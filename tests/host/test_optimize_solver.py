@@ -150,8 +150,10 @@ def test_cancel_keeps_the_schedule_and_the_next_queue_goes_on(client, server):
     assert (
         kept.sigmas and not kept.solver and not kept.fitting.last and kept.calls + kept.solver_calls == optimizing.calls
     )
+    assert kept.under_way == "fit"
     _, _, text = optimizing.queue(client)
     search = optimizing.stored.searches[STEPS]
+    assert not search.under_way and "stopped" not in text
     assert search.calls == kept.calls and search.sigmas == kept.sigmas and search.solver.fitted
     assert search.calls + search.solver_calls == optimizing.calls
     # The three long runs that were whole are not made again.

@@ -133,6 +133,7 @@ def test_a_search_that_ran_out_of_calls_goes_on_and_runs_no_candidate_twice(budg
     session = session_of(calibration, saved=saved)
     session.search(budget)
     record = session.record
+    assert not record.under_way  # its budget ended it, and nobody stopped it
     assert budget - 2 * STEPS < record.calls <= budget and not record.finished and saved[-1][0] == record.calls
     before = record.best and record.best.total()
     session_of(calibration, record).search(10**6)
@@ -152,6 +153,10 @@ def test_what_is_stopped_from_outside_is_saved_with_its_calls():
     with pytest.raises(KeyboardInterrupt):
         session.search(10**6)
     assert saved[-1][0] == session.record.calls == MADE * LONG + 50 + 1 and not session.record.finished
+    assert session.record.under_way == "search"
+    calibration.stop_after = 10**9
+    session.search(10**6)
+    assert session.record.under_way == ""
 
 
 def test_items_at_a_fork_are_left_out_of_the_search():
@@ -206,10 +211,10 @@ def test_a_check_runs_on_pairs_of_its_own_goes_on_and_ends_with_a_better_schedul
     with pytest.raises(KeyboardInterrupt):
         session.check()
     assert [list(trial.errors) for trial in record.check.trials] == [[MADE]] * (1 + len(record.rivals()))
-    assert not record.is_checked(2) and record.is_checked(1)
+    assert not record.is_checked(2) and record.is_checked(1) and record.under_way == "check"
     calibration.stop_after = 10**9
     session.check()
-    assert record.is_checked(2) and list(record.check.rivals) == list(record.rivals())
+    assert not record.under_way and record.is_checked(2) and list(record.check.rivals) == list(record.rivals())
     assert record.calls == calls and record.check_calls > 2 * (LONG + STEPS)
     for trial, original in zip(record.check.trials, [record.best, *record.rivals().values()]):
         np.testing.assert_array_equal(trial.times, original.times)

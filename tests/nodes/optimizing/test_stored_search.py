@@ -140,7 +140,7 @@ def test_a_file_from_before_straying_was_measured_is_read_and_told(tmp_path):
 
 
 def test_a_search_that_was_stopped_before_it_had_candidates_is_read(tmp_path):
-    record = SearchRecord("calibration", PairsOfSearch(1, 2, 1, 48, 31), student_calls=25)
+    record = SearchRecord("calibration", PairsOfSearch(1, 2, 1, 48, 31), student_calls=25, under_way="search")
     stored_search.write(tmp_path, "a", StoredSchedules(KEY, {4: record}))
     found = stored_search.read(tmp_path / f"a{stored_search.SUFFIX}")
     assert found.searches[4] == record and found.steps() == []

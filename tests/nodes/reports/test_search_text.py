@@ -60,8 +60,8 @@ def test_the_text_holds_the_result_against_the_best_candidate_and_the_models_own
 def test_distances_are_in_the_unit_of_a_latent_whatever_the_objective(search, name):
     for one in [search.best, *search.candidates.values()]:
         one.objective = OBJECTIVES[name]
-    first, *_, last, _ = text(search).splitlines()
-    found = float(re.search(r"a distance of ([\d.]+) from the long run \(50 Euler steps\),", first)[1])
+    _, _, third, *_, last, _ = text(search).splitlines()
+    found = float(re.search(r"a distance of ([\d.]+) from the long run \(50 Euler steps\),", third)[1])
     images = 1.2 * np.sqrt(HARD[:PAIRS])
     means = {
         "mean square": np.sqrt((images**2).mean()),
@@ -70,7 +70,7 @@ def test_distances_are_in_the_unit_of_a_latent_whatever_the_objective(search, na
     }
     means["steady"] = means["balanced"]
     assert found == pytest.approx(means[name], rel=0.01)
-    low, high = (float(end) for end in re.search(r"interval ([\d.]+) to ([\d.]+)\.$", first).groups())
+    low, high = (float(end) for end in re.search(r"interval ([\d.]+) to ([\d.]+)\.$", third).groups())
     assert low < found < high
     assert "0.80 times that of beta" in text(search)
     if name == "steady":
@@ -94,6 +94,56 @@ def test_the_text_tells_of_the_check(search):
         one.errors, one.forking = {PAIRS: one.errors[PAIRS]}, {PAIRS: one.forking[PAIRS]}
     assert "Checked on 1 image of" in text(search)
     assert "that of beta, the best candidate, and it strays 1.00" in text(search)
+
+
+def test_the_text_begins_with_what_comes_out(search):
+    """The sampler, its calls, how much nearer than what, and on which images: new ones, if there are any."""
+    own = "euler on the model's own schedule"
+
+    def first(sampler="euler"):
+        return describe_search(summarise(search, sampler), "a name", [3]).splitlines()[0]
+
+    far = f"end 0.60 times as far from the long run as {own}: 95 % interval 0.60 to 0.60, on the 32 images that it was"
+    assert first() == f"3 steps of euler (3 model calls) {far} found on."
+    assert first("heun").startswith("3 steps of heun (5 model calls) end 0.60 times")
+    assert first("of another pack").startswith("3 steps of of another pack end 0.60 times")
+    check(search)
+    far = f"end 0.70 times as far from the long run as {own}: 95 % interval 0.70 to 0.70, checked on 8 images of other"
+    assert first() == f"3 steps of euler (3 model calls) {far} seeds."
+    add_solver(search, 0.5)
+    planned = "3 steps of the planned sampler (3 model calls) end"
+    far = "0.50 times as far from the long run as euler on the schedule found: 95 % interval 0.50 to 0.50"
+    assert first() == f"{planned} {far}, on 6 images of other seeds, which decided that it is taken."
+    search.solver.check = trial("planned solver", 0.7, range(PAIRS, PAIRS + CHECK - 2))  # a part, as after Cancel
+    far = f"0.35 times as far from the long run as {own}: 95 % interval 0.35 to 0.35"
+    assert first() == f"{planned} {far}, checked on 6 images of other seeds."
+    assert "not given here" not in text(search)
+    told = describe_search(summarise(search, "euler"), "a name", [3], planned=False)  # with 'fit' at 'sigmas'
+    assert told.startswith("3 steps of euler (3 model calls) end 0.70 times as far from the long run")
+    assert "With 'fit' at 'sigmas' it is not given here. Load Optimized Sigmas gives it." in told
+    search.solver, search.check, search.best = None, None, search.candidates["simple"]
+    own = "3 steps of euler (3 model calls) on the model's own schedule: nothing was better"
+    assert first() == f"{own}, on the 32 images that it was found on."
+
+
+def test_the_text_says_what_was_stopped_and_how_to_go_on(search):
+    assert "stopped" not in text(search)
+    for part in ("search", "fit", "check"):
+        search.under_way, search.finished = part, part != "search"
+        line = text(search).splitlines()[2]
+        assert line.startswith("The fit of a solver was stopped" if part == "fit" else f"The {part} was stopped")
+        assert line.endswith("Run Optimize Sigmas again with the same inputs to go on from there.")
+        assert "budget" not in text(search)
+    search.under_way, search.finished = "", False
+    assert "with 5000 model calls.\nRaise the budget to search on.\n" in text(search)
+    search.fitting = SolverRecord(PAIRS, trial("refined", 1.3, range(6)))  # of a run that was killed
+    assert "The fit of a solver was stopped. The schedule is kept" in text(search)
+
+
+def test_candidates_that_did_not_run_on_every_pair_are_named_whatever_ended_the_search(search):
+    del search.candidates["beta"].errors[PAIRS - 1]
+    search.best = trial("refined", 9.0)
+    assert "Not run on every pair, and perhaps better: beta." in text(search)
 
 
 def test_the_text_tells_of_images_that_were_left_out(search):
@@ -197,12 +247,12 @@ def test_who_won_the_race_is_told_and_what_refining_adds(search):
     assert race in told and "0.80 times that of euler, the schedule's own sampler" in told
     assert "Refined together with its sigmas in 2 rounds, its distance there is" in told
     assert "0.50 times that of euler" in told and "It is taken." in told
-    assert "sigmas of what is taken: 1, 0.7, 0.2, 0" in told
+    assert "\nsigmas 1, 0.7, 0.2, 0\n" in told and told.index("sigmas 1, 0.7") < told.index("sigmas 1, 0.6, 0.3, 0")
     add_solver(search, 0.6, refined=1.1)
     search.solver.entrants = "all samplers"
     told = text(search)
     assert "In the race of samplers, euler on this schedule stayed ahead." in told
-    assert "The refined one does not surely gain, so the fitted one is taken." in told and "what is taken:" not in told
+    assert "The refined one does not surely gain, so the fitted one is taken." in told and "1, 0.7, 0.2" not in told
     add_solver(search, 0.6)
     search.solver.settled = True
     assert "Moving its sigmas and weights together gained nothing surely.\nIt is taken." in text(search)

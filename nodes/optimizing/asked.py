@@ -1,0 +1,44 @@
+"""What a user asks of Optimize Sigmas, in the words of its inputs, and what that means where it is left open."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from ...planner.search_record import Aim, SearchRecord
+from ...planner.solver_record import Entrants
+from ..host.fingerprint import digest_of
+from ..host.inputs import input_error
+from .calibration import NODE
+
+FIT = "fit"
+SIGMAS, SOLVER, REFINED = "sigmas", "sigmas and solver", "sigmas and solver, refined"
+ALL, CONNECTED = get_args(Entrants)
+LONG_RUN, CONVERGED = get_args(Aim)
+AUTO = "auto"
+
+
+def aim_of(aim: str, fit: str, stored: SearchRecord | None) -> Aim:
+    """Say what to search for. A stored result with a solver keeps its aim when sigmas alone are asked for again."""
+    if aim != AUTO:
+        return LONG_RUN if aim == LONG_RUN else CONVERGED
+    if fit != SIGMAS:
+        return CONVERGED
+    return stored.pairs.aim if stored and stored.solver else LONG_RUN
+
+
+def name_for(key: dict[str, Any]) -> str:
+    """Make the name of a result from what it fits."""
+    size = "x".join(map(str, key["latent_shape"][0][-2:]))
+    sampler = key["sampler"].split(" ")[0]
+    return f"{key['model']}-{sampler}-{size}-{digest_of(key)[:8]}"
+
+
+def numbers_of(text: str) -> list[int]:
+    """Read a list of numbers of steps; ValueError where it is none."""
+    try:
+        numbers = [int(word) for word in text.replace(",", " ").split()]
+    except ValueError:
+        numbers = [0]
+    if not all(2 <= number <= 50 for number in numbers):
+        raise input_error(NODE, "other_steps", f"{text!r} is no list of numbers from 2 to 50, such as 4, 6, 12")
+    return numbers
