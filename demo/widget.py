@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Locator, sync_playwright
 
 from ..harness.environment import ROOT
 from ..harness.server import ComfyServer
@@ -23,6 +23,7 @@ PICTURE = ROOT / "demo" / "widget.png"
 TEMPLATE = ROOT / "example_workflows" / "01 CoTj KSampler.json"
 SEED = 7
 SIZE, PLACE = (640, 1100), (0, -3000)  # of the node: away from the others, which it would lie below
+HEIGHT = 453  # of the widget: frontends differ in how many inputs they show above it
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -45,6 +46,9 @@ def taken(canvas: Canvas, path: Path) -> str:
     canvas.drive("move", sampler, PLACE)
     canvas.drive("resize", sampler, SIZE)
     canvas.drive("lookAt", sampler, 1)
+    canvas.page.wait_for_timeout(1000)  # until the page has given it its height
+    picture = canvas.page.locator(f'[data-node-id="{sampler}"] .cotj-plan')
+    canvas.drive("resize", sampler, (SIZE[0], SIZE[1] + HEIGHT - _height(picture)))
     canvas.run()  # all steps, to be learned from
     values = {"seed": SEED, "control_after_generate": "fixed", "compare": "default and all steps"}
     for name, value in values.items():
@@ -54,5 +58,11 @@ def taken(canvas: Canvas, path: Path) -> str:
     shown = canvas.wait(sampler, lambda state: state["claims"]["has_run"] and state["state"] == "live", 60)
     canvas.page.mouse.move(5, 5)
     canvas.page.wait_for_timeout(2000)  # the pictures load, and a message of the host's own goes
-    canvas.page.locator(f'[data-node-id="{sampler}"] .cotj-plan').screenshot(path=path)
+    picture.screenshot(path=path)
     return f"{shown['title']}. Written: {path}"
+
+
+def _height(part: Locator) -> float:
+    box = part.bounding_box()
+    assert box, "it is on the page"
+    return box["height"]

@@ -148,6 +148,6 @@ def test_the_readmes_picture_can_be_taken_again(canvas, nothing_learned, tmp_pat
         return  # it is of the other renderer
     assert " of 30 steps call the model" in widget.taken(canvas, tmp_path / "widget.png")
     picture = Image.open(tmp_path / "widget.png")
-    assert picture.width > picture.height > 300
+    assert picture.width > picture.height > 400
     colours = picture.convert("RGB").getcolors(1 << 24)
     assert len(colours) > 1000, "no pictures in it"

@@ -6,7 +6,7 @@ import { begin, closest, frame, ghostly, label, line, marks } from "./pen.js";
 import { short, toFlow } from "./plan_view.js";
 import { say } from "./words.js";
 
-const GHOST = Array.from({ length: 25 }, (_, i) => [i / 24, (i / 24) ** 1.7]);
+export const ghostSchedule = Array.from({ length: 25 }, (_, i) => [i / 24, (i / 24) ** 1.7]);
 
 /** A stored schedule that can be drawn, from the claims of nodes/reports/result_claims.py. */
 export class ScheduleView {
@@ -62,7 +62,7 @@ function legend(context, theme, panel, compared) {
 /** Draws what a schedule will look like, faintly, while none is known. */
 export function ghost(context, { width, height, ratio, theme }) {
   begin(context, width, height, ratio);
-  ghostly(context, theme, panelIn(0, 0, width, height), GHOST, say("step by step from noise"), say("to the image"));
+  ghostly(context, theme, panelIn(0, 0, width, height), ghostSchedule, say("step by step from noise"), say("to the image"));
 }
 
 /** The step that lies under a point of the picture; null where none does. */

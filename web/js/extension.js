@@ -4,8 +4,9 @@ import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
 import { CacheWidget } from "./cache_widget.js";
 import { ComparisonWidget } from "./comparison_widget.js";
-import { TYPE } from "./live_widget.js";
+import { TYPE } from "./picture_widget.js";
 import { PlanWidget } from "./plan_widget.js";
+import { AtlasReport, DiagnosisReport, SearchReport, TrainingReport } from "./report_widgets.js";
 import { SamplerWidget } from "./sampler_widget.js";
 import { LoadedDnaWidget, LoadedScheduleWidget } from "./stored_widgets.js";
 import { allNodes, nodeAt } from "./upstream.js";
@@ -22,6 +23,13 @@ const WIDGETS = {
   CoTjCompareSchedules: [ComparisonWidget, ["guider", "sampler", "latent_image"]],
   CoTjLoadDNA: [LoadedDnaWidget, []],
   CoTjOptimizedSigmas: [LoadedScheduleWidget, []],
+};
+// What stands in nodes whose picture only a run can make, until the host shows it.
+const REPORTS = {
+  CoTjOptimizeSigmas: SearchReport,
+  CoTjDiagnostics: DiagnosisReport,
+  CoTjAtlas: AtlasReport,
+  CoTjTrainPredictor: TrainingReport,
 };
 const UPSTREAM = "cotj_upstream"; // property of a node in a workflow that is saved or queued: what it was made from then
 
@@ -72,6 +80,8 @@ app.registerExtension({
       showOutside(node);
       chain(node, "onRemoved", () => outside.get(node)?.removed());
     }
+    const Report = REPORTS[node.constructor.comfyClass];
+    if (Report) awaitReport(node, new Report(node));
     const [Widget, inputs] = WIDGETS[node.constructor.comfyClass] ?? [];
     if (!Widget) return;
     const widget = new Widget(node, inputs);
@@ -99,11 +109,19 @@ app.registerExtension({
   onNodeOutputsUpdated(outputs) {
     for (const widget of planWidgets()) {
       const { node } = widget;
-      const shown = shownIn(outputs[node.id] ?? outputs[place(node)]);
+      const output = outputs[node.id] ?? outputs[place(node)];
+      if (widget.isReportIn?.(output)) widget.leave();
+      const shown = shownIn(output);
       if (shown) widget.found(shown, upstreamIn(ran, node));
     }
   },
 });
+
+/** Leaves the place to the picture that a run of the node gives the host. */
+function awaitReport(node, widget) {
+  chain(node, "onExecuted", (output) => widget.isReportIn(output) && widget.leave());
+  chain(node, "onRemoved", () => widget.removed());
+}
 
 /** The locales of all packs, by language. Without them everything is in English. */
 async function locales() {

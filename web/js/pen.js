@@ -12,12 +12,16 @@ export function begin(context, width, height, ratio) {
 /** A panel with a faint dashed curve of no data, given in shares of it, and words below its left and its right end. */
 export function ghostly(context, theme, panel, curve, left, right = "") {
   frame(context, theme, panel);
+  ghostlyCurve(context, theme, panel, curve);
+  label(context, theme, left, panel.x, panel.y + panel.h + 12);
+  label(context, theme, right, panel.x + panel.w, panel.y + panel.h + 12, "right");
+}
+
+export function ghostlyCurve(context, theme, panel, curve) {
   context.globalAlpha = 0.55;
   const points = curve.map(([x, y]) => [panel.x + x * panel.w, panel.y + y * panel.h]);
   line(context, points, { colour: theme.faint, width: 1.5, dash: [4, 4] });
   context.globalAlpha = 1;
-  label(context, theme, left, panel.x, panel.y + panel.h + 12);
-  label(context, theme, right, panel.x + panel.w, panel.y + panel.h + 12, "right");
 }
 
 export function frame(context, theme, panel) {

@@ -2,7 +2,8 @@
 
 import { draw, ghost, reading } from "./draw.js";
 import { Hands } from "./hands.js";
-import { LiveWidget, TYPE } from "./live_widget.js";
+import { LiveWidget } from "./live_widget.js";
+import { TYPE } from "./picture_widget.js";
 import { PlanView, short } from "./plan_view.js";
 import { fingerprint, idleSources, loadedDna, source } from "./upstream.js";
 import { say, sentences } from "./words.js";
