@@ -160,7 +160,7 @@ def figure_12(model: AtlasModel) -> Part:
         Check(
             f"it decays towards the image: the last tenth gains {demo.tail_ratio:.2f} of the mean on the demo model, "
             f"{base.tail_ratio:.2f} on Qwen-Image",
-            demo.gain_decays and base.gain_decays,
+            bool(demo.gain_decays and base.gain_decays),
         ),
         Check(
             f"a distilled model's first step makes it worse: Z-Image-Turbo's error is {top[-1]:.3f} at pure noise and "
