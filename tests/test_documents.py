@@ -270,9 +270,11 @@ def sections_of_the_paper() -> dict[str, tuple[str, str, str]]:
 
 def test_the_page_of_the_paper_says_what_was_found():
     """Each verdict is that of the results, and no figure stands in the page that is not in them."""
-    found = sections_of_the_paper()
+    found, page = sections_of_the_paper(), text_of(ROOT / "docs" / "benchmarks-paper.md")
     assert len(found) == 11
     number = re.compile(r"(?<![\w.])[-+]?\d+(?:,\d{3})*(?:\.\d+)?%?(?!\w)")
     for heading, (verdict, result, told) in found.items():
         assert f"**{verdict}**" in told, heading
+        name, _, title = heading.partition(": ")
+        assert re.search(rf"^\| \[{name}\]\(#.+\) \| {title} \| {verdict} \|$", page, flags=re.M), heading
         assert set(number.findall(re.sub(r"\]\(.*?\)", "", told))) - set(number.findall(result)) == set(), heading

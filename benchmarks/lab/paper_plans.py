@@ -25,6 +25,7 @@ from .statistics import rank_correlation
 THRESHOLD, STRICTER = 0.99, 0.995
 PLANNER = CoTj("schedule")  # with a free start, as the authors' code plans
 SHARES = (0.5, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
+LAST = SHARES[-1]
 GATHERED = 0.35  # of the steps, in a quarter of schedule time; even ones have 0.25
 KNEE = 1.5  # times faster must steps grow beyond the threshold than before it
 PLACES = np.linspace(0, 1, 401)
@@ -85,7 +86,7 @@ def figure_7(model: AtlasModel) -> Part:
     counts = model.steps(np.array(SHARES))
     middle, low, high = (steps_for_share(counts, share) for share in (0.5, 0.1, 0.9))
     at = {share: (int(middle[i]), int(low[i]), int(high[i])) for i, share in enumerate(SHARES)}
-    few, half, many = (at[share][0] for share in (0.9, THRESHOLD, 0.999))
+    few, half, many = (at[share][0] for share in (0.9, THRESHOLD, LAST))
     before, beyond = np.log10([half / few, many / half])
     [qwen] = shipped(QWEN).planned(partial(published, THRESHOLD), REFERENCE_STEPS).steps(np.array(SHARES))
     counted = {"a tenth of the DNAs": low, "half": middle, "nine tenths": high, f"{QWEN}'s mean DNA": qwen}
@@ -94,7 +95,10 @@ def figure_7(model: AtlasModel) -> Part:
         [(name, *map(str, found)) for name, found in counted.items()],
     )
     checks = (
-        Check(f"the last 1 % takes more steps than the first 99 %: {many - half} from {half} on", many - half > half),
+        Check(
+            f"from {THRESHOLD:.0%} to {LAST:.1%} takes more steps than all before: {many - half} beyond {half}",
+            many - half > half,
+        ),
         Check(
             f"steps grow faster beyond {THRESHOLD:.0%}: ten times less left takes {10**before:.1f} times the steps up "
             f"to there, {10**beyond:.1f} times beyond",
@@ -119,7 +123,7 @@ def figure_7(model: AtlasModel) -> Part:
 
 def _draw_on_line(axes: Axes, model: AtlasModel) -> None:
     """Draw steps against the share of the gain as the paper does, even in the share."""
-    shares = np.linspace(0.5, 0.999, 500)
+    shares = np.linspace(0.5, LAST, 500)
     counts = model.steps(shares)
     low, middle, high = (steps_for_share(counts, share) for share in (0.1, 0.5, 0.9))
     axes.fill_between(shares, low, high, step="mid", linewidth=0, alpha=FAINT, **look_of(0))

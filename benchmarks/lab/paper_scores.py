@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 import numpy as np
 
+from . import paper_beside
+from .paper_beside import Lines, beside
 from .paper_part import Check, Part, rows
 from .runs import FloatArray, Runs
 from .score_methods import DEFAULT, methods
@@ -16,6 +18,22 @@ from .task_scores import CLAIMS, TaskScores
 
 COTJ, UCGM, BOTH = "euler, CoTj as published", "ucgm, simple", "ucgm, CoTj as published"
 SPENT = {DEFAULT: (4, 5, 10, 50), COTJ: (4, 5, 10, 50), UCGM: (5, 10), BOTH: (5, 7, 10)}
+NAMES = {DEFAULT: paper_beside.EULER, COTJ: paper_beside.PLAN, UCGM: paper_beside.UCGM, BOTH: paper_beside.BOTH}
+TABLE_2 = {  # the paper's
+    "paper, Qwen-Image": {paper_beside.EULER: [(10, 0.70), (50, 0.85)], paper_beside.PLAN: [(10, 0.85), (50, 0.88)]},
+    "paper, Z-Image-Turbo": {
+        paper_beside.EULER: [(2, 0.58), (4, 0.70), (8, 0.77)],
+        paper_beside.PLAN: [(2, 0.77), (4, 0.78)],
+    },
+}
+TABLE_3 = {
+    "paper, Qwen-Image": {
+        paper_beside.EULER: [(5, 0.428)],
+        paper_beside.PLAN: [(5, 0.626), (10, 0.850)],
+        paper_beside.UCGM: [(5, 0.528)],
+        paper_beside.BOTH: [(5, 0.775), (7, 0.811), (10, 0.850)],
+    }
+}
 JUDGED = "everything", "colour", "count", "shape", "position", "relation"
 
 
@@ -45,7 +63,16 @@ def table_2(scores: Scores) -> Part:
         ("a plan of 50 is no worse than 50 steps of Euler", (COTJ, 50), (DEFAULT, 50), "as good"),
         ("a plan of 4 is better than as many steps of Euler", (COTJ, 4), (DEFAULT, 4), "better"),
     ]
-    return _part("Table 2", "task scores of plans", claim, asked, scores, set(), "a distilled model; ")
+    return _part(
+        "Table 2",
+        "task scores of plans",
+        claim,
+        asked,
+        scores,
+        {(DEFAULT, 5), (COTJ, 5)},
+        TABLE_2,
+        "a distilled model; ",
+    )
 
 
 def table_3(scores: Scores) -> Part:
@@ -61,7 +88,7 @@ def table_3(scores: Scores) -> Part:
         ("both are better than a plan alone", (BOTH, 5), (COTJ, 5), "better"),
         ("with 10 calls the solver does not matter", (BOTH, 10), (COTJ, 10), "same"),
     ]
-    return _part("Table 3", "plan and solver", claim, asked, scores, {(BOTH, 7), (UCGM, 10)})
+    return _part("Table 3", "plan and solver", claim, asked, scores, {(BOTH, 7), (UCGM, 10)}, TABLE_3)
 
 
 def _part(
@@ -71,6 +98,7 @@ def _part(
     asked: list[tuple[str, tuple[str, int], tuple[str, int], str]],
     scores: Scores,
     also: set[tuple[str, int]],
+    in_paper: Mapping[str, Lines],
     missing: str = "",
 ) -> Part:
     checks = tuple(
@@ -87,7 +115,18 @@ def _part(
         "scores` does; plans from the mean DNA, and UCGM with adaptive kappa"
     )
     table = rows(("method", "calls", "95 %", *JUDGED), list(_lines(known))) if known else ""
-    return Part(name, title, claim, data, checks, table, missing.removesuffix("; "))
+    picture = beside({**in_paper, "demo model": _points(known)}, "share of the images that are right")
+    return Part(name, title, claim, data, checks, table, missing.removesuffix("; "), picture)
+
+
+def _points(scores: Scores) -> Lines:
+    """Give the share of right images with its interval, by method."""
+    found: dict[str, list[tuple[float, ...]]] = {}
+    for name, calls in sorted(scores, key=lambda key: list(NAMES).index(key[0])):
+        right = _right(scores[name, calls])
+        interval = share_interval(int(right.sum()), len(right))
+        found.setdefault(NAMES[name], []).append((calls, float(right.mean()), *interval))
+    return found
 
 
 EXPECTED = {"better": {"better"}, "worse": {"worse"}, "as good": {"better", "same"}, "same": {"same"}}

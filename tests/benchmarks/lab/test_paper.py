@@ -126,3 +126,14 @@ def test_scores_that_are_missing_are_said():
     found = table_2({})
     assert found.verdict == UNKNOWN
     assert found.missing.startswith("a distilled model; ")
+
+
+def test_pictures_have_a_panel_for_the_paper_and_one_for_the_demo():
+    picture = table_3(
+        {(DEFAULT, 5): scores(right=5), (COTJ, 5): scores(right=30), (COTJ, 10): scores(right=31)}
+    ).picture
+    assert picture is not None
+    paper, ours = picture.axes
+    assert [line.get_label() for line in ours.lines] == ["Euler", "plan"]
+    assert ours.lines[1].get_xydata().tolist() == [[5, 0.75], [10, 0.775]]
+    assert paper.lines[0].get_xydata().tolist() == [[5, 0.428]]
