@@ -51,7 +51,7 @@ def stored(node: str, name: str, steps: int) -> tuple[StoredSchedules, SearchRec
         schedules = stored_search.read(path)
     held = schedules.steps()
     if not held:
-        problem = f"{name!r} holds no schedule yet: its search was stopped before one had run on every pair"
+        problem = f"{name!r} holds no schedule yet: its search ended before one had run on every pair"
         raise input_error(node, "name", f"{problem}. Run Optimize Sigmas again to go on from there")
     if steps not in held:
         problem = f"{name!r} holds {', '.join(map(str, held))} steps, not {steps}"

@@ -69,7 +69,7 @@ def describe_search(found: SearchSummary, name: str, held: Sequence[int], planne
 
 def describe_cancelled(found: SearchSummary | None, name: str) -> str:
     """Say in lines what there is after Cancel, and how to go on. found: the best so far, if any; name: of its file."""
-    kept = say("Stopped. What was found is kept as {name}: queue it again to go on from there.", name=name)
+    kept = say("Stopped. What was found is kept as {name}. Queue again to go on from there.", name=name)
     return "\n".join([kept, *(outcome_lines(found) if found else [say("No schedule has run on every pair yet.")])])
 
 
@@ -81,7 +81,9 @@ def outcome_lines(found: SearchSummary, planned: bool = True) -> list[str]:
     given = say("{steps} of {sampler}", steps=steps, sampler=_sampler(found, gain))
     sigmas = _sigmas(found.solver.sigmas if gain.planned and found.solver and found.solver.sigmas else found.sigmas)
     if ratio is None:
-        own = say("{given} on the model's own schedule: nothing was better, {where}.", given=given, where=where)
+        own = say(
+            "{given} on the model's own schedule: nothing that ran was better, {where}.", given=given, where=where
+        )
         return [own, sigmas]
     if gain.images >= FEW_IMAGES:
         where = say("95 % interval {low:.2f} to {high:.2f}, {where}", low=ratio.low, high=ratio.high, where=where)

@@ -219,7 +219,7 @@ def test_cancel_keeps_the_best_so_far_and_the_next_queue_resumes(client, server)
     assert kept.calls == optimizing.calls < 600
     tried = sum(len(trial.errors) for trial in kept.candidates.values())
     assert tried > 2
-    assert client.texts[optimizing.node.id].startswith("Stopped. What was found is kept as cancelled: queue it again")
+    assert client.texts[optimizing.node.id].startswith("Stopped. What was found is kept as cancelled. Queue again")
     assert f"\n{STEPS} steps of euler (4 model calls) " in client.texts[optimizing.node.id]
     loading = Graph()
     [shown] = loading.show(load_node(loading, "cancelled")[2])
@@ -280,7 +280,7 @@ def test_what_optimal_steps_spent_before_cancel_counts_in_its_share(client, serv
         spent = search.student_calls
     loading = Graph()
     loading.show(load_node(loading, "cancelled students")[2])
-    words = "'cancelled students' holds no schedule yet: its search was stopped"
+    words = "'cancelled students' holds no schedule yet: its search ended before"
     with server.expect_traceback(words), pytest.raises(NodeError, match=f"input 'name': {words}.*Run Optimize Sigmas"):
         client.run(loading.nodes)
     optimizing.queue(client)

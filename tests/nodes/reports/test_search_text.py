@@ -122,7 +122,7 @@ def test_the_text_begins_with_what_comes_out(search):
     assert told.startswith("3 steps of euler (3 model calls) end 0.70 times as far from the long run")
     assert "With 'fit' at 'sigmas' it is not given here. Load Optimized Sigmas gives it." in told
     search.solver, search.check, search.best = None, None, search.candidates["simple"]
-    own = "3 steps of euler (3 model calls) on the model's own schedule: nothing was better"
+    own = "3 steps of euler (3 model calls) on the model's own schedule: nothing that ran was better"
     assert first() == f"{own}, on the 32 images that it was found on."
 
 
