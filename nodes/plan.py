@@ -17,7 +17,7 @@ from .host.inputs import check_fit
 from .host.model import to_sigmas, within
 from .host.model_files import about_files
 from .link_types import CONSTRAINTS, DNA, PLAN
-from .live.plan_from_widgets import EULER, FIXED, GITS_SOLVERS, NAMES, PLANNERS, make_plan
+from .live.plan_from_widgets import EULER, FIXED, GITS_SOLVERS, NAMES, PLANNERS, USUAL_STEPS, make_plan
 from .live.plan_request import request
 from .reports.plan_claims import claims, hold_against
 from .reports.plan_text import describe_plan
@@ -214,12 +214,12 @@ class PlanSigmas(io.ComfyNode):
                 dna_input(),
                 io.Int.Input(
                     "steps",
-                    default=10,
-                    min=1,
+                    default=0,
+                    min=0,
                     max=MAX_STEPS,
                     display_mode=io.NumberDisplay.slider,
-                    tooltip="The plan has this many steps. 4 to 20 are useful; with cotj, no more than the DNA has "
-                    "points.",
+                    tooltip="The plan has this many steps: 4 to 20 are useful, and with cotj no more than the DNA has "
+                    f"points. 0 takes those that a distilled model was trained for, and {USUAL_STEPS} for others.",
                 ),
                 denoise_input(),
                 *planner_inputs(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import comfy.samplers
@@ -9,10 +10,13 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
 from ..planner import DiffusionDNA
+from ..planner.distilled import distillation_of
+from ..planner.texts import say
 from .host.follow_plan import NODE as APPLY
 from .host.follow_plan import AppliedPlan
 from .host.inputs import check_fit, input_error, with_own_channels
 from .host.model import has_cached_steps, has_host_cache
+from .host.model_files import about_files
 from .host.progress import send, show_text
 from .host.thumbnails import check_vae
 from .link_types import DNA, PLAN
@@ -146,7 +150,7 @@ class CoTjKSampler(io.ComfyNode):
                 ),
                 io.String.Output("text", tooltip="The text says which way was taken, why, and what would be better."),
             ],
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id, io.Hidden.prompt],  # which tell the files of the model
         )
 
     @classmethod
@@ -198,11 +202,27 @@ class CoTjKSampler(io.ComfyNode):
             if known.make(kept, compare):
                 show()
             lines += known.told(kept)
+        lines += _over_trained(about_files(cls.hidden.prompt, node_id, "model"), way.steps, denoise)
         if denoise == 1 and not target_error and not way.stored:
             lines.append(worth_a_search(calls))
         text = "\n".join(filter(None, lines))
         show_text(text, node_id)
         return io.NodeOutput(latent | {"samples": samples}, way.sigmas, way.plan, text)
+
+
+def _over_trained(files: dict[str, list[str]], steps: int, denoise: float) -> Iterator[str]:
+    """Say that a run has more steps than its model was trained for, by the names of its files.
+
+    files: what `about_files` finds. Image to image spends its steps on a part, where more may be wanted.
+    """
+    found = distillation_of(files)
+    if found and found.steps and steps > found.steps and denoise == 1:
+        yield say(
+            "The model {is_distilled}. With {steps} it may over-cook: set 'steps' to {trained}.",
+            is_distilled=found.told,
+            steps=steps,
+            trained=found.steps,
+        )
 
 
 def _refuse_what_decides_on_steps(model: ModelPatcher) -> None:

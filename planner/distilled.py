@@ -63,24 +63,36 @@ def distillation(dna: DiffusionDNA) -> Distillation | None:
     name of the model that a predictor is of; else by a gain that does not decay at guidance 1, which such models have
     built in. All sources of a mean DNA must say so, and both experts of a joined one, where the DNA itself does not.
     """
-    experts = [dna.meta[name] for name in ("high", "low") if isinstance(dna.meta.get(name), dict)]
-    sources = [dna.meta] if _names(dna.meta) else dna.meta.get("sources") or experts or [dna.meta]
-    by_name = [_names(source) for source in sources]
-    if all(by_name):
-        names = sorted({name for found in by_name for name in found})
-        steps = {trained for name in names if (trained := trained_steps(name))}
-        known = steps.pop() if len(steps) == 1 else None
-        files = ", ".join(names)
-        told = (
-            say("was distilled for {steps} steps, by the name of {files}", steps=known, files=files)
-            if known
-            else say("was distilled for few steps, by the name of {files}", files=files)
-        )
-        return Distillation(told, known)
+    if found := distillation_of(dna.meta):
+        return found
+    sources = _parts(dna.meta)
     unguided = all(_cfg(source) == 1 for source in sources)
     if unguided and dna.measure == "error" and diagnose(dna).most_steps is not None:
         return Distillation(say("may be distilled for few steps: its guidance is 1, and its gain does not decay"))
     return None
+
+
+def distillation_of(meta: dict[str, Any]) -> Distillation | None:
+    """Say by what names a DNA's meta tells a distilled model; None where none does. See `distillation`."""
+    by_name = [_names(source) for source in _parts(meta)]
+    if not all(by_name):
+        return None
+    names = sorted({name for found in by_name for name in found})
+    steps = {trained for name in names if (trained := trained_steps(name))}
+    known = steps.pop() if len(steps) == 1 else None
+    files = ", ".join(names)
+    told = (
+        say("was distilled for {steps} steps, by the name of {files}", steps=known, files=files)
+        if known
+        else say("was distilled for few steps, by the name of {files}", files=files)
+    )
+    return Distillation(told, known)
+
+
+def _parts(meta: dict[str, Any]) -> list[dict[str, Any]]:
+    """List the metas that must all say that a model is distilled: that of a DNA itself, or of what it is made of."""
+    experts = [meta[name] for name in ("high", "low") if isinstance(meta.get(name), dict)]
+    return [meta] if _names(meta) else meta.get("sources") or experts or [meta]
 
 
 def _says_distilled(name: str) -> bool:

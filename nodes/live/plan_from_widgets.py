@@ -26,6 +26,7 @@ from .sigma_list import read_sigmas
 
 FIXED, ADAPTIVE = "CoTjPlanSigmas", "CoTjAdaptiveLength"
 NAMES = {FIXED: "Plan CoTj Sigmas", ADAPTIVE: "Adaptive Length Threshold"}
+USUAL_STEPS = 10  # of a plan of which no number is asked for
 PLANNERS = ["auto", *PLANNER_NAMES]
 GITS_SOLVERS = EULER, NAMED = ("euler", "sampler")  # whose steps gits costs: always Euler's, or the named sampler's
 # The widgets that hold a number, by what ComfyUI makes of their values before a node gets them; the others hold a text.
@@ -50,7 +51,7 @@ def make_plan(
     try:
         limits = _limits(constraints or Constraints(), values.get("visit", ""))
         begin = begin_of(dna, denoise, limits)
-        steps = values["steps"] if node_id == FIXED else values["min_steps"]
+        steps = _steps(dna, values["steps"]) if node_id == FIXED else values["min_steps"]
         asked = values["planner"]
         planner, why = choose_planner(dna, asked, values["sampler"], lever, begin, gits_of(values), steps)
         if dna.profile is not None and asked != planner.name == "cotj":
@@ -63,7 +64,7 @@ def make_plan(
             "fall_back": not published,
         }
         if node_id == FIXED:
-            plan = plan_fixed(dna, values["steps"], **options)
+            plan = plan_fixed(dna, steps, **options)
         else:
             plan = _as_many_as_needed(dna, values, options)
     except ValueError as error:
@@ -84,6 +85,11 @@ def gits_of(values: Mapping[str, Any]) -> Gits:
         raise ValueError(f"gits_solver is one of {', '.join(GITS_SOLVERS)}, not {whose!r}")
     sampler = values["sampler"] if whose == NAMED else own.sampler
     return Gits(values.get("gits_cost", own.cost), values.get("gits_coefficient", own.coefficient), sampler)
+
+
+def _steps(dna: DiffusionDNA, asked: int) -> int:
+    """Return the steps that are asked for; 0 stands for those that a distilled model was trained for, else for 10."""
+    return asked or trained_steps(dna) or USUAL_STEPS
 
 
 def _as_many_as_needed(dna: DiffusionDNA, values: Mapping[str, Any], options: dict[str, Any]) -> Plan:

@@ -34,12 +34,19 @@ def test_the_files_name_limits_the_steps_and_is_said(client, server, demo_models
         denoise=1.0,
     )
     run.graph.add("SaveLatent", samples=sampled[0], filename_prefix="distilled")
+    sampling = {"seed": 1, "sampler_name": "euler", "scheduler": "simple", "cfg": 1.0, "denoise": 1.0}
+    given = {"model": run.model, "positive": run.positive, "negative": run.positive, "latent_image": run.latent}
+    ours = [run.graph.add("CoTjKSampler", calls=4, steps=steps, **sampling, **given) for steps in (4, 6)]
+    for one in ours:
+        run.graph.add("SaveLatent", samples=one[0], filename_prefix="distilled")
     result = client.run(run.graph.nodes)
     assert dna_file.read(server.models / "cotj" / "distilled.safetensors").meta[DISTILLED] == [FILE]
-    assert int(result.outputs[steps]["text"][0]) <= 4
+    assert int(result.outputs[steps]["text"][0]) == 4
     told = f"the model was distilled for 4 steps, by the name of {FILE}"
     assert told in result.outputs[planned.id]["cotj_plan"][0]["reason"]
     assert f"{told}\nwith 6 it may over-cook" in client.texts[applied.id]
+    over = f"T{told[1:]}. With 6 it may over-cook: set 'steps' to 4."
+    assert [over in client.texts[one.id] for one in ours] == [False, True]
 
 
 def test_a_connected_distilled_model_limits_the_steps_of_another_models_dna(client, server, demo_models):

@@ -148,3 +148,5 @@ def test_the_trained_steps_of_a_distilled_model_are_the_default(threshold):
 def test_the_shipped_mean_of_a_distilled_model_keeps_its_trained_steps():
     for values in ({}, {"denoise": 0.5}, {"sampler": "dpmpp_2m"}):
         assert make_plan(ADAPTIVE, TURBO, VALUES | LENGTH | values).steps == 8
+        assert make_plan(FIXED, TURBO, VALUES | values | {"steps": 0}).steps == 8
+    assert make_plan(FIXED, QWEN, VALUES | {"steps": 0}).steps == 10
