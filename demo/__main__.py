@@ -4,7 +4,7 @@ python demo [--serve] [--output FOLDER]     the demo, in a real ComfyUI; in PyTo
 python demo --embedded                      the demo in PyTorch alone
 python demo install MODELS                  the demo model into the models folder of a ComfyUI of your own
 python demo locales | templates             locales/en and the example workflows, after a node has changed
-python demo cards                           the cards of the example workflows
+python demo cards [NAME ...]                the cards of the example workflows, those of the demo model's by runs
 python demo widget                          README's picture of CoTj KSampler, in a ComfyUI and a Chromium
 python demo train | evaluate [...]          how the demo model was made, and its scores
 python demo measure-dna | measure-profile | train-predictor    how its predictor was made
@@ -40,7 +40,7 @@ COMMANDS = {
 }
 OUTPUT = Path(__file__).parent / "output"
 ALONE = ("install", "registry")  # what needs no package at all
-IN_HOST = ("locales", "templates", "widget", "fit")  # what needs a ComfyUI
+IN_HOST = ("locales", "templates", "cards", "widget", "fit")  # what needs a ComfyUI
 ASKED = "--embedded asks for none."
 
 

@@ -1,35 +1,45 @@
-"""`python demo cards`: draw the cards that ComfyUI shows of the example workflows, to be read at 300 pixels.
+"""`python demo cards [NAME ...]`: draw the cards that ComfyUI shows of the example workflows, to be read at 300 pixels.
 
-The numbers in a card are those of its graph. Schedules are drawn from the mean DNA of Qwen-Image or Z-Image-Turbo that
-ships; under a model that has none there, the curve is an illustration of what a plan is.
+Templates of the demo model are run, in a ComfyUI, and their cards show what the default and the planned run ended in.
+The others show a plan, with the numbers of their graph, from the mean DNA of Qwen-Image or Z-Image-Turbo that ships:
+under a model that has none there, it illustrates what a plan is.
 """
 
 from __future__ import annotations
 
+import argparse
 import io
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib
 
 matplotlib.use("Agg")
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 from ...harness.environment import ROOT
-from ...planner import dna_file, plan_fixed
+from ...planner import DiffusionDNA, dna_file, plan_cache, plan_fixed, sigma_to_flow
+from ...planner.own_schedule import own_schedule
 
 FOLDER = ROOT / "example_workflows"
 DNAS = ROOT / "predictor_weights"
 SIZE, DPI = (5.0, 5.0), 150  # the page shows them in a square, with a badge over the upper left corner
-GROUND, TEXT, QUIET, BUSY, PLAN = "#12161d", "#ffffff", "#8b97a8", "#ffb02e", "#4cc2ff"
+GROUND, TEXT, QUIET, GOLD, PLAN = "#12161d", "#ffffff", "#8b97a8", "#ffb02e", "#4cc2ff"
+BUSY: dict[str, Any] = {"color": PLAN}
+IDLE: dict[str, Any] = {"facecolor": "none", "edgecolor": QUIET, "alpha": 0.6, "linewidth": 1.2}
+FOOT = 0.1  # of a curve's height, below its lowest point
+LEAST = 1e-9  # an error, so that it has a logarithm
+TILE = 0.425  # width and height of a picture, in shares of the card's
 
 
 class Card(NamedTuple):
-    """What a card shows. calls, steps: of a strip of steps; plan: so many steps planned from the DNA."""
+    """What a card shows. calls, steps: of a strip of steps; plan: so many steps planned; dna: that it is drawn from."""
 
     title: str
     line: str
@@ -39,10 +49,25 @@ class Card(NamedTuple):
     dna: str = "Qwen-Image-mean"
 
 
+class Ended(NamedTuple):
+    """What a run ended in. image: the first of the batch, (H, W, 3) uint8. error: latent MSE, mean of the batch."""
+
+    image: np.ndarray
+    error: float
+
+
+class Pair(NamedTuple):
+    """The default and the planned run of so many calls."""
+
+    calls: int
+    before: Ended
+    after: Ended
+
+
 CARDS = {
     "01 CoTj KSampler": Card("CoTj KSampler", "runs at once: 30 steps, 10 calls", 10, 30),
-    "02 Demo model": Card("Planned or not", "runs at once: measure, plan", plan=6),
-    "03 Optimize Sigmas": Card("Optimize Sigmas", "runs at once: search the best 6", plan=6, dna="Z-Image-Turbo-mean"),
+    "02 Demo model": Card("Planned or not", "runs at once: measure, plan"),
+    "03 Optimize Sigmas": Card("Optimize Sigmas", "runs at once: search the best 6"),
     "04 FLUX.2 klein measured": Card("FLUX.2 klein", "base 4B: measure, plan 12 steps", plan=12),
     "05 Qwen-Image-2512 cached": Card("Qwen-Image\n2512", "Cache Steps: 50 steps, 20 calls", 20, 50),
     "06 Z-Image with CoTj KSampler": Card("Z-Image", "CoTj KSampler: 25 steps, 10 calls", 10, 25),
@@ -61,40 +86,61 @@ CARDS = {
 }
 
 
-def strip(axes: Axes, calls: int, steps: int) -> None:
-    """Draw a cell for each step, filled where the model is called: spread here, where a plan chooses."""
-    called = set(np.linspace(0, steps - 1, calls).round().astype(int))
-    for step in range(steps):
-        colour = BUSY if step in called else "none"
-        axes.bar(step + 0.5, 1, 0.72, color=colour, edgecolor=BUSY if step in called else QUIET, linewidth=1.5)
-    axes.set(xlim=(0, steps), ylim=(-0.05, 1.05))
+def strip(axes: Axes, calls: int, steps: int, dna: DiffusionDNA) -> None:
+    """Draw a bar for each step, as high as the DNA is there, filled where a cache planned from it calls the model."""
+    sigmas = own_schedule(dna, steps, float(dna.flow_times[-1]))
+    called = plan_cache(dna, sigmas, calls=calls, steps="dna", rule="hold").computed
+    times = sigma_to_flow(sigmas[:-1], dna.kind)
+    for step, height in enumerate(heights(dna, times)):
+        axes.bar(step + 0.5, FOOT + height, 0.72, -FOOT, **(BUSY if called[step] else IDLE))
+    axes.set(xlim=(0, steps), ylim=(-FOOT, 1.06))
 
 
-def staircase(axes: Axes, steps: int, dna_name: str) -> None:
+def staircase(axes: Axes, steps: int, dna: DiffusionDNA) -> None:
     """Draw the errors of a DNA and the steps of a plan from it, over flow time."""
-    dna = dna_file.read(DNAS / f"{dna_name}.safetensors")
-    sigmas, errors = np.asarray(dna.sigmas), np.log(np.maximum(dna.errors, 1e-9))
-    height = (errors - errors.min()) / np.ptp(errors)
-    axes.fill_between(sigmas, height, -0.05, color=QUIET, alpha=0.22, linewidth=0)
-    axes.plot(sigmas, height, color=QUIET, linewidth=2.5)
-    plan = np.asarray(plan_fixed(dna, steps).sigmas)[:-1]
-    axes.vlines(plan, -0.05, np.interp(plan, sigmas, height), color=PLAN, linewidth=3)
-    axes.plot(plan, np.interp(plan, sigmas, height), "o", color=PLAN, markersize=9)
-    axes.set(xlim=(1.03, -0.02), ylim=(-0.05, 1.12))
+    across = dna.flow_times
+    axes.fill_between(across, heights(dna, across), -FOOT, color=QUIET, alpha=0.22, linewidth=0)
+    axes.plot(across, heights(dna, across), color=QUIET, linewidth=2.5)
+    plan = sigma_to_flow(plan_fixed(dna, steps).sigmas[:-1], dna.kind)
+    axes.vlines(plan, -FOOT, heights(dna, plan), color=PLAN, linewidth=3)
+    axes.plot(plan, heights(dna, plan), "o", color=PLAN, markersize=9)
+    axes.set(xlim=(1.03, -0.02), ylim=(-FOOT, 1.12))
 
 
-def drawn(card: Card) -> bytes:
-    """Give a card as JPEG, 750 x 750 pixels."""
+def heights(dna: DiffusionDNA, times: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Give how high a DNA is at flow times, as shares of its range: even in the logarithm."""
+    errors = np.log(np.maximum(dna.errors, LEAST))
+    return np.interp(times, dna.flow_times, (errors - errors.min()) / np.ptp(errors))
+
+
+def before_and_after(figure: Figure, pair: Pair) -> None:
+    """Draw what the default and the planned run end in, and below each, as a bar, its share of the default's error."""
+    shares = (1.0, pair.after.error / pair.before.error)
+    for left, name, colour, end, share in zip((0.06, 0.515), ("default", "planned"), (QUIET, PLAN), pair[1:], shares):
+        figure.text(left, 0.585, f"{name}, {pair.calls} calls", color=colour, fontsize=15, weight="bold", va="bottom")
+        tile = figure.add_axes((left, 0.148, TILE, TILE), xticks=[], yticks=[])
+        tile.imshow(end.image, interpolation="nearest")
+        for spine in tile.spines.values():
+            spine.set(color=colour, linewidth=3)
+        figure.text(left, 0.084, f"error {share:.0%}", color=colour, fontsize=15, weight="bold", va="bottom")
+        for width, opacity in ((1.0, 0.25), (share, 1.0)):
+            box = Rectangle((left, 0.046), TILE * min(1.0, width), 0.022, color=colour, alpha=opacity, linewidth=0)
+            figure.add_artist(box)
+
+
+def drawn(card: Card, pair: Pair | None = None) -> bytes:
+    """Give a card as JPEG, 750 x 750 pixels. pair: what a run of its template gave, where its model is at hand."""
     figure = Figure(SIZE, dpi=DPI, facecolor=GROUND)
     lines = card.title.count("\n") + 1
     figure.text(0.06, 0.82, card.title, color=TEXT, fontsize=33, weight="bold", va="top", linespacing=1.05)
-    figure.text(0.06, 0.82 - 0.12 * lines, card.line, color=BUSY, fontsize=16.5, va="top")
-    axes = figure.add_axes((0.06, 0.07, 0.88, 0.6 - 0.12 * lines))
-    axes.axis("off")
-    if card.steps:
-        strip(axes, card.calls, card.steps)
+    figure.text(0.06, 0.82 - 0.12 * lines, card.line, color=GOLD, fontsize=16.5, va="top")
+    if pair:
+        before_and_after(figure, pair)
     else:
-        staircase(axes, card.plan, card.dna)
+        axes = figure.add_axes((0.06, 0.07, 0.88, 0.6 - 0.12 * lines))
+        axes.axis("off")
+        dna = dna_file.read(DNAS / f"{card.dna}.safetensors")
+        strip(axes, card.calls, card.steps, dna) if card.steps else staircase(axes, card.plan, dna)
     png = io.BytesIO()
     figure.savefig(png, facecolor=GROUND)
     jpeg = io.BytesIO()
@@ -103,6 +149,14 @@ def drawn(card: Card) -> bytes:
 
 
 def main(argv: list[str] | None = None, folder: Path = FOLDER) -> None:
-    for name, card in CARDS.items():
-        (folder / f"{name}.jpg").write_bytes(drawn(card))
-    print(f"Written: {len(CARDS)} cards in {folder}")
+    parser = argparse.ArgumentParser(prog="python demo cards", description=__doc__)
+    parser.add_argument(
+        "name", nargs="*", choices=[*CARDS, []], help="a template, as its file is called; by default all"
+    )
+    names = parser.parse_args(argv).name or list(CARDS)
+    from .before_and_after import RUNS, run  # only here: they need packages that the small environment does without
+
+    pairs = run([name for name in names if name in RUNS])
+    for name in names:
+        (folder / f"{name}.jpg").write_bytes(drawn(CARDS[name], pairs.get(name)))
+    print(f"Written: {len(names)} cards in {folder}")

@@ -77,6 +77,8 @@ def test_a_figure_that_is_not_measured_says_so(canvas, compared):
     before, after = found["tiles"]
     assert before["figure"] == "not measured" and after["figure"].endswith(" predicted")
     assert found["verdict"].startswith(f"not measured before all {STEPS} steps run")
+    canvas.turn(compared.id, "calls", 6)
+    wait(canvas, compared.id, lambda found: found["verdict"] == "here is what runs end in")  # of no seed: none has run
 
 
 def test_pictures_of_another_prompt_are_said_to_be_ones(canvas, compared):

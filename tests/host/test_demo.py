@@ -15,6 +15,8 @@ from cotj.demo.in_host import WORKFLOW, InHost
 from cotj.demo.models import DIFFUSION_MODEL, TEXT_ENCODER, VAE, WEIGHTS
 from cotj.demo.models.pack import write_text_encoder, write_vae
 from cotj.demo.sheet import Row
+from cotj.demo.templates.before_and_after import RUNS
+from cotj.demo.templates.cards import CARDS, FOLDER
 from cotj.demo.training.dna import GUIDANCE, REFERENCE_STEPS
 from cotj.demo.training.mmdit import from_host_state_dict, host_state_dict
 from cotj.demo.training.render import SIDE
@@ -186,3 +188,18 @@ def test_install_puts_the_model_into_a_comfyui_of_ones_own(tmp_path):
     }
     with pytest.raises(SystemExit):
         install.main([str(tmp_path / "missing")])
+
+
+def test_a_card_shows_what_the_run_of_its_template_ended_in(client):
+    name = "01 CoTj KSampler"
+    graph = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    calls, before, after = RUNS[name](client, to_api(graph, client.object_info()))
+    assert calls == CARDS[name].calls
+    assert before.image.shape == after.image.shape == (PIXELS * SIDE, PIXELS * SIDE, 3)
+    assert 0 < after.error < before.error
+    assert (before.image != after.image).any()
+
+
+def test_the_cards_of_the_demo_models_templates_are_run():
+    graphs = {name: (FOLDER / f"{name}.json").read_text(encoding="utf-8") for name in CARDS}
+    assert set(RUNS) == {name for name, graph in graphs.items() if '"CoTjDemoModel"' in graph}

@@ -47,7 +47,7 @@ const shareOf = (before, after) => (before?.error && after && after.error !== nu
 /** The line below the pictures: {verdict, isStrong}. */
 function verdict(found, known, steps, differs) {
   const share = shareOf(...found);
-  if (!known) return { verdict: say("here is what runs end in"), isStrong: false };
+  if (!found.some(Boolean)) return { verdict: say("here is what runs end in"), isStrong: false };
   const which = whichOf(known);
   if (differs) return { verdict: say("of the last run, {which}: the next is another", { which }), isStrong: false };
   const rough = found.some((one) => one && !one.decoded) && say("previews");
