@@ -195,7 +195,7 @@ def change(path, value):
         (change(["content"], "AAAA"), "no readable DNA"),
         (change(["values"], []), "'values'"),
         (change(["values"], {}), "Plan CoTj Sigmas has a value 'denoise', which is missing here"),
-        (change(["values", "steps"], 0), "at least 1 step"),
+        (change(["values", "steps"], -1), "at least 1 step"),
         (change(["values", "steps"], 400), "400 steps need as many nodes, but for 'smooth' this DNA has 2"),
         (change(["values", "steps"], "many"), "'steps' is 'many', and ComfyUI takes only a number there. Enter one"),
         (change(["values", "steps"], "7.6"), "'steps' is '7.6', and ComfyUI takes only a number"),
