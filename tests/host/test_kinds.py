@@ -48,7 +48,7 @@ LARGE = {"qwen_image", "lumina2", "z_image", "cosmos_predict2", "sdxl", "sdxl_zs
 CACHE = {"calls": 2, "target_error": 0.0, "steps": "evenly", "rule": "hold", "learn_from": 1}
 NEWER = {"sd3, noise scale 8": "ModelNoiseScale", "minimax_h3": "EmptyMiniMaxH3LatentAV"}  # than the oldest host
 # What 0.23.0 cannot load and 0.33.0 can; the older takes every Cosmos file of this width for one of 28 blocks.
-NOT_BY_ALL, SINCE = {"cosmos_predict2", "krea2", "ideogram4"}, "0.33.0"
+NOT_BY_ALL, SINCE = {"cosmos_predict2", "anima", "krea2", "ideogram4"}, "0.33.0"
 
 
 def numbers(text):
