@@ -146,7 +146,7 @@ def refusal(client, server, graph, planned, *words):
 
 
 def test_more_steps_than_grid_points_are_refused(client, server, graph):
-    refusal(client, server, graph, plan(graph, load(graph), steps=41), "41 steps", "40", "Change steps")
+    refusal(client, server, graph, plan(graph, load(graph), steps=41), "41 steps", "40", "take fewer steps")
 
 
 @pytest.mark.parametrize(
