@@ -72,9 +72,10 @@ def test_sigmas_are_the_planners_and_fit_a_sampler(client, graph, name, dna, opt
     assert len(exact) == options["steps"] + 1
     assert (np.diff(exact) < 0).all() and exact[-1] == 0
     assert exact[0] <= np.float32(dna.sigmas[-1])
-    assert re.match(
-        rf"{options['steps']} steps?.* the model's own schedule.* \([\d.e-]+ against [\d.e-]+\)\n", text(result, said)
+    head = (
+        rf"{options['steps']} steps?.* the model's own schedule.* \([\d.e-]+ against [\d.e-]+; a run may measure many"
     )
+    assert re.match(head, text(result, said))
 
 
 @pytest.mark.parametrize("add", [plan, adaptive])
@@ -118,7 +119,7 @@ def test_a_dna_on_which_steps_gain_nothing_takes_the_fewest_and_says_why(client,
 @pytest.mark.parametrize(
     ("add", "options"),
     [
-        (plan, {"steps": 0}),
+        (plan, {"steps": -1}),
         (plan, {"steps": 51}),
         (plan, {"denoise": -0.1}),
         (plan, {"denoise": 1.1}),
