@@ -79,7 +79,7 @@ class LoadPlan(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, image: str | None) -> bool:
+    def validate_inputs(cls, image: str | None = None) -> bool:
         """Keep the host from asking for an image of its list: it may lie in another folder, or not be needed."""
         return True
 
