@@ -223,9 +223,8 @@ def test_what_cannot_be_loaded_says_why(server, client):
     with pytest.raises(ValidationError, match="Required input is missing: image$") as failure:
         client.run(load().nodes)
     assert failure.value.inputs() == ["image"]
-    with pytest.raises(ValidationError) as failure:
-        client.run(load(image=NO_IMAGE, file="gone").nodes)
-    assert failure.value.inputs() == ["file"]
+    words = "Load Plan, input 'file': there is no 'gone'. Save Plan writes plans to "
+    refused(server, client, load(image=NO_IMAGE, file="gone"), words)
 
 
 def test_a_plan_without_a_sampler_of_the_hosts_asks_for_one(server, client):
