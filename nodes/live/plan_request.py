@@ -82,7 +82,7 @@ def answer(
     if dna is None:
         raise ValueError("the request has neither 'dna' nor 'stored'")
     if node == LOADED:
-        return dna_claims(dna, make_plan(FIXED, dna, ANY_PLAN).curve.tolist())
+        return dna_claims(dna, make_plan(FIXED, dna, ANY_PLAN).curve.tolist(), str(fields.get("stored", "")))
     plan = _plan(fields, dna)
     compare = fields.get("compare")
     given = None if compare is None else numbers(compare, "compare", MAX_STEPS + 1)

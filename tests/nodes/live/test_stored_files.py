@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -46,7 +47,16 @@ def test_a_dna_is_told_with_what_steps_gain_on_it(folder):
     assert claims["explained_gain"] == plan_fixed(DNA, 1, CoTj()).curve.tolist()
     for share, steps in claims["enough"]:
         assert claims["explained_gain"][steps - 1] >= share > ([0, *claims["explained_gain"]])[steps - 1]
-    assert claims["headline"] == "DNA of SD3, at 30 noise levels" and claims["reason"].startswith("a test\n")
+    assert claims["headline"] == "known: DNA of a model of the architecture SD3, at 30 noise levels"
+    assert claims["reason"].startswith("a test\n")
+
+
+def test_a_dna_is_titled_by_its_models_own_name_where_that_is_known(folder):
+    meta = {"model": "Lumina2", "distilled_files": ["Z-Image-Turbo"]}
+    dna_file.write(folder, "mine", replace(DNA, meta=meta))
+    assert told(folder, "CoTjLoadDNA", "mine", {})["headline"] == "mine: DNA of Z-Image-Turbo, at 30 noise levels"
+    dna_file.write(folder, "bare", replace(DNA, meta={}))
+    assert told(folder, "CoTjLoadDNA", "bare", {})["headline"] == "bare: DNA of a model, at 30 noise levels"
 
 
 def test_a_result_is_told_beside_the_models_own_schedule(folder):
