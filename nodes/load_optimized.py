@@ -16,7 +16,7 @@ from .host.planned_sampler import Source
 from .host.progress import show_text
 from .host.sampler_names import as_meta, latent_sizes, named_sampler, sampler_with_options
 from .host.steering import unknown_steering
-from .optimizing.search import changed_at, how_to_get_some, list_schedules, stored
+from .optimizing.search import changed_at, how_to_get_some, list_schedules, stored, why_unusable
 from .optimizing.solver_fit import given
 from .plan import CATEGORY
 from .reports.search_summary import summarise
@@ -38,7 +38,7 @@ class OptimizedSigmas(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "name",
-                    options=choices(list_schedules(), how_to_get_some()),
+                    options=choices(list_schedules(), f"none yet: {how_to_get_some()}"),
                     tooltip="Choose a result of Optimize Sigmas from models/cotj. Press R to see new ones.",
                 ),
                 io.Int.Input(
@@ -83,6 +83,10 @@ class OptimizedSigmas(io.ComfyNode):
             hidden=[io.Hidden.unique_id],
             not_idempotent=True,  # or the host gives one node's sampler, which speaks there, to its twins
         )
+
+    @classmethod
+    def validate_inputs(cls, name: str | None = None) -> bool | str:
+        return name is None or why_unusable(NODE, name) or True
 
     @classmethod
     def fingerprint_inputs(cls, name: str | None, **_: object) -> float:

@@ -79,8 +79,12 @@ class LoadPlan(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, image: str | None) -> bool:
-        """Keep the host from asking for an image of its list: it may lie in another folder, or not be needed."""
+    def validate_inputs(cls, image: str | None = None, file: object = None) -> bool:
+        """Keep the host from asking for an image of its list: it may lie in another folder, or not be needed.
+
+        A file that is gone is refused when the node runs, which says what to do: what is refused here is blamed on
+        both inputs.
+        """
         return True
 
     @classmethod

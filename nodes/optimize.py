@@ -206,7 +206,7 @@ class OptimizeSigmas(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, name: str | None, prompts: object = None) -> bool | str:
+    def validate_inputs(cls, name: str | None = None, prompts: object = None) -> bool | str:
         return not name or name_fault(name) or True
 
     @classmethod

@@ -10,7 +10,7 @@ from .host.inputs import input_error
 from .host.planned_sampler import NODE, Source, planned_sampler
 from .host.progress import show_text
 from .host.sampler_names import as_meta
-from .optimizing.search import changed_at, how_to_get_some, list_schedules, stored
+from .optimizing.search import changed_at, how_to_get_some, list_schedules, stored, why_unusable
 from .reports.search_summary import summarise
 from .reports.search_text import outcome_lines, solver_lines, stopped_lines
 
@@ -28,7 +28,7 @@ class PlannedSampler(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "name",
-                    options=choices(list_schedules(), how_to_get_some()),
+                    options=choices(list_schedules(), f"none yet: {how_to_get_some()}"),
                     tooltip="Choose a result of Optimize Sigmas that was fitted with 'sigmas and solver'. Press R to "
                     "see new ones.",
                 ),
@@ -54,6 +54,10 @@ class PlannedSampler(io.ComfyNode):
             hidden=[io.Hidden.unique_id],
             not_idempotent=True,  # or the host gives one node's sampler, which speaks there, to its twins
         )
+
+    @classmethod
+    def validate_inputs(cls, name: str | None = None) -> bool | str:
+        return name is None or why_unusable(NODE, name) or True
 
     @classmethod
     def fingerprint_inputs(cls, name: str | None, **_: object) -> float:

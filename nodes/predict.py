@@ -64,7 +64,7 @@ class PredictDNA(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, predictor: str | None) -> bool | str:
+    def validate_inputs(cls, predictor: str | None = None) -> bool | str:
         return predictor is None or unusable({**list_predictors(), **list_means()}, predictor, _load) or True
 
     @classmethod

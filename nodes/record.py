@@ -57,7 +57,7 @@ class RecordDNA(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, data_set: str | None) -> bool | str:
+    def validate_inputs(cls, data_set: str | None = None) -> bool | str:
         return data_set is None or name_fault(data_set) or True
 
     @classmethod
@@ -93,7 +93,7 @@ class AddToDataSet(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, data_set: str | None) -> bool | str:
+    def validate_inputs(cls, data_set: str | None = None) -> bool | str:
         return data_set is None or name_fault(data_set) or True
 
     @classmethod

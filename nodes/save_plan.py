@@ -100,6 +100,13 @@ class SavePlan(io.ComfyNode):
         if plan is None and planned_solver_of(sampler) is None:  # which must not cost the images
             said += [say("NOT IN THE IMAGES: no plan ran.")] if images is not None else []
             said += [say("NOT SAVED: no plan ran.")] if name else []
+            said.append(
+                say(
+                    "CoTj KSampler gives a plan where it samples along one, and none where it keeps the scheduler's "
+                    "sigmas, with a cache or all steps, or takes a stored result: its text says which. To save a plan, "
+                    "connect the PLAN of Plan CoTj Sigmas, or the SAMPLER of Load Optimized Sigmas."
+                )
+            )
         else:
             record = _record(plan if isinstance(plan, Plan) else None, sampler)
             if images is not None:

@@ -122,7 +122,7 @@ class SaveDNA(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, name: str | None) -> bool | str:
+    def validate_inputs(cls, name: str | None = None) -> bool | str:
         if name is None:  # a name that comes through a link is checked when it is known
             return True
         return name_fault(name) or True
@@ -167,7 +167,7 @@ class LoadDNA(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, name: str | None) -> bool | str:
+    def validate_inputs(cls, name: str | None = None) -> bool | str:
         return name is None or unusable(list_dnas(), name, _read) or True
 
     @classmethod

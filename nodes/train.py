@@ -110,7 +110,7 @@ class TrainPredictor(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, name: str | None) -> bool | str:
+    def validate_inputs(cls, name: str | None = None) -> bool | str:
         return name is None or name_fault(name) or True
 
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -45,6 +45,14 @@ class Constraints:
             raise ValueError(f"min_jump {self.min_jump:g} is above max_jump {self.max_jump:g}")
         if self.first is not None and self.last is not None and self.last > self.first:
             raise ValueError(f"last {self.last:g} lies above first {self.first:g}")
+
+    @property
+    def named(self) -> str:
+        """Name what is asked for, for an error, such as "the constraints 'visit' and 'max_jump'"."""
+        names = [f"'{one.name}'" for one in fields(self) if getattr(self, one.name) not in ((), None)]
+        if len(names) == 1:
+            return f"the constraint {names[0]}"
+        return " ".join(["the constraints", ", ".join(names[:-1]), "and", names[-1]]) if names else "the constraints"
 
     def begin(self, kind: Kind, begin: float) -> float:
         """Return the flow time of the highest allowed sigma from `begin` down; `begin` itself where all are allowed.

@@ -100,11 +100,16 @@ def _says_distilled(name: str) -> bool:
     return bool(found) and not any(word["undone"] for word in found)
 
 
-def _names(meta: dict[str, Any]) -> list[str]:
+def names_told(meta: dict[str, Any]) -> list[str]:
+    """List what a DNA's meta says that its model is called: its distilled files, or the model of a predictor."""
     names, predictor = meta.get(DISTILLED), meta.get("predictor")
     if not isinstance(names, list):
         names = [predictor.get("model")] if isinstance(predictor, dict) else []
-    return names_of_distilled(name for name in names if isinstance(name, str))
+    return [name for name in names if isinstance(name, str)]
+
+
+def _names(meta: dict[str, Any]) -> list[str]:
+    return names_of_distilled(names_told(meta))
 
 
 def _cfg(meta: dict[str, Any]) -> Any:

@@ -215,5 +215,7 @@ def search_paths(
     )
     search = PathSearch(dna, planner, graph, paths, nodes, np.array(needed), begin, start, constraints, fall_back)
     if not search.possible:
-        raise ValueError("no schedule fits the constraints: allow longer or shorter jumps, or fewer sigmas to visit")
+        raise ValueError(
+            f"no schedule fits {constraints.named}: allow longer or shorter jumps, or fewer sigmas to visit"
+        )
     return search

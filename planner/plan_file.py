@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from .image_texts import is_image, read_text
 from .plan_record import PlanRecord
@@ -30,8 +30,11 @@ def to_json(record: PlanRecord) -> dict[str, Any]:
 
 def from_json(data: bytes) -> PlanRecord:
     """Read and check a plan. Raises one of `reading.FAULTS` for anything else."""
-    content = _parsed(data)
-    if content.get("format") != FORMAT:
+    try:
+        content = _parsed(data)
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:  # whose texts are Python's
+        raise ValueError("its plan is no JSON, or only a part of it") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"its format is not {FORMAT!r}")
     return PlanRecord.from_dict(content)
 
@@ -49,7 +52,7 @@ def read(path: Path) -> PlanRecord:
     """Read and check a plan from its file or from an image; ValueError that says what is wrong with the file."""
     with one_error(path.name, "plan", "Choose a file of Save Plan, or an image that was saved after it"):
         with opened(path) as file:
-            data = read_text(file, KEY, MAX_BYTES) if is_image(file) else read_whole(file, MAX_BYTES)
+            data = read_text(file, KEY, MAX_BYTES) if is_image(file) else _whole_json(file)
         if data is None:
             raise ValueError("no plan was written into this image")
         return from_json(data)
@@ -62,6 +65,14 @@ def is_plan(path: Path) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _whole_json(file: BinaryIO) -> bytes:
+    """Read a file that may be a plan; ValueError for one that does not begin as JSON does."""
+    data = read_whole(file, MAX_BYTES)
+    if not data.lstrip().startswith(b"{"):
+        raise ValueError("it is neither a PNG, a WebP nor a plan file")
+    return data
 
 
 def _encoded(content: dict[str, Any]) -> bytes:

@@ -54,7 +54,10 @@ def plan_fixed(
             f"{denoise} down: take fewer steps"
         )
     if steps not in search.possible:
-        raise ValueError(f"no schedule of {steps} steps fits the constraints{_what_fits(search.possible)}")
+        raise ValueError(
+            f"no schedule of {steps} steps fits {constraints.named}{_what_fits(search.possible)}. Change 'steps' "
+            "or what is asked for there"
+        )
     return search.plan(steps, search.gain(search.possible[-1]))
 
 

@@ -19,14 +19,16 @@ PREVIEW_EVERY = 0.5  # seconds; a preview takes longer than a call of a small mo
 
 
 def show_text(text: str, node_id: str) -> None:
-    """Show a line on a node while it runs and after."""
-    PromptServer.instance.send_progress_text(text, node_id)
+    """Show a line on a node, while it runs and after, in the page that queued the running prompt."""
+    server = PromptServer.instance
+    if server.client_id is not None:  # None would tell every page, whose nodes have the same ids
+        server.send_progress_text(text, node_id, server.client_id)
 
 
 def send(event: str, data: dict[str, Any]) -> None:
     """Tell the page that queued the running prompt something, as finite JSON."""
     server = PromptServer.instance
-    if server.client_id is not None:  # None would tell every page
+    if server.client_id is not None:  # see above
         server.send_sync(event, data, server.client_id)
 
 

@@ -82,7 +82,7 @@ def answer(
     if dna is None:
         raise ValueError("the request has neither 'dna' nor 'stored'")
     if node == LOADED:
-        return dna_claims(dna, make_plan(FIXED, dna, ANY_PLAN).curve.tolist())
+        return dna_claims(dna, make_plan(FIXED, dna, ANY_PLAN).curve.tolist(), str(fields.get("stored", "")))
     plan = _plan(fields, dna)
     compare = fields.get("compare")
     given = None if compare is None else numbers(compare, "compare", MAX_STEPS + 1)
@@ -121,8 +121,11 @@ def _result(schedules: StoredSchedules, values: Any) -> dict[str, Any]:
     """Give the claims of a stored result for so many steps."""
     steps = int(widget_number(object_of(values, "'values'", {"steps"}, set())["steps"], "steps", int))
     held = schedules.steps()
+    if not held:
+        raise ValueError("Load Optimized Sigmas: the result of 'name' holds no schedule yet: run Optimize Sigmas again")
     if steps not in held:
-        raise ValueError(f"it holds {', '.join(map(str, held))} steps, not {steps}: enter one of these")
+        problem = f"it holds {', '.join(map(str, held))} steps, not {steps}"
+        raise ValueError(f"Load Optimized Sigmas: {problem}: enter one of these for 'steps'")
     return result_claims(schedules.searches[steps], schedules.key["sampler"], held)
 
 

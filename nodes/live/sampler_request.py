@@ -14,7 +14,7 @@ import numpy as np
 
 from ...planner import DiffusionDNA
 from ...planner.caching.cache_settings import CacheSettings
-from ...planner.texts import say
+from ...planner.texts import say, say_count
 from ..reports.cache_claims import CacheOutcome
 from ..reports.plan_claims import WholeRuns
 from ..reports.sampler_claims import planned_later, unknown_claims, way_claims
@@ -94,7 +94,7 @@ def next_run(
         return unknown_claims(say("Nothing runs at denoise 0"), say("The latent passes unchanged."), 0, 0)
     if calls >= steps and not target:
         said = say("It is KSampler's run: turn 'calls' down for fewer model calls.")
-        head = say("All {steps} steps call the model", steps=steps)
+        head = say_count(steps, "The only step calls the model", "All {number} steps call the model")
         return unknown_claims(head, said, steps, steps, known.sigmas if known else None)
     if known and str(calls) in known.results and asked["denoise"] == 1 and not target:
         if of_result := _of_result(known.results[str(calls)], calls, known.sampler, stored):

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from ...planner.reading import shortened
+
 
 def read_sigmas(name: str, listed: str) -> tuple[float, ...]:
     """Read the sigmas of the widget of this name; ValueError, with an example, for what is no list of numbers."""
+    return tuple(_number(name, word) for word in listed.replace(",", " ").split())
+
+
+def _number(name: str, word: str) -> float:
     try:
-        return tuple(float(number) for number in listed.replace(",", " ").split())
+        return float(word)
     except ValueError as error:
-        raise ValueError(f"'{name}' is a list of sigmas such as 0.875, 0.3, but {error}") from error
+        shown = shortened(word, 40)
+        raise ValueError(f"'{name}' has '{shown}', which is no number: enter sigmas such as 0.875, 0.3") from error

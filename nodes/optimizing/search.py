@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from copy import copy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from .. import __version__
 from ..host.file_names import list_files
 from ..host.folders import FOLDER, save_folder
 from ..host.folders import changed_at as modified_at
-from ..host.inputs import blamed_on, input_error, listed
+from ..host.inputs import blamed_on, input_error, listed, unusable
 from ..host.sampler_names import sampler_name
 from ..host.saving import why_not_stored
 from . import stored_search
@@ -40,15 +41,25 @@ def changed_at(name: str | None) -> float:
 
 
 def how_to_get_some() -> str:
-    """Say how to get stored schedules, for where there are none."""
-    return f"none yet: Optimize Sigmas stores its results in {save_folder()}"
+    """Say how to get stored schedules."""
+    return f"Optimize Sigmas stores its results in {save_folder()}"
+
+
+def why_unusable(node: str, name: str) -> str:
+    """Say why a result that is not listed cannot be used, in the name of the node; an empty text where it can."""
+    return unusable(list_schedules(), name, partial(_read, node))
+
+
+def _read(node: str, name: str) -> StoredSchedules:
+    """Read a stored result; ValueError, in the name of the node, where there is none or it cannot be read."""
+    path = listed(node, "name", name, list_schedules(), how_to_get_some())
+    with blamed_on(node, "name"):
+        return stored_search.read(path)
 
 
 def stored(node: str, name: str, steps: int) -> tuple[StoredSchedules, SearchRecord]:
     """Read a stored result and its search for so many steps; ValueError, in the name of the node, without one."""
-    path = listed(node, "name", name, list_schedules(), how_to_get_some())
-    with blamed_on(node, "name"):
-        schedules = stored_search.read(path)
+    schedules = _read(node, name)
     held = schedules.steps()
     if not held:
         problem = f"{name!r} holds no schedule yet: its search ended before one had run on every pair"

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...planner import DiffusionDNA
 from ...planner.about import architectures
+from ...planner.distilled import names_told
 from ...planner.reading import shortened
 from ...planner.texts import say, say_count
 from .plan_notes import notes_on_steps
@@ -15,13 +16,12 @@ SHARES = (0.9, 0.99)  # of the gain
 LONGEST = 200  # characters of what a file says of itself
 
 
-def dna_claims(dna: DiffusionDNA, curve: Sequence[float]) -> dict[str, Any]:
+def dna_claims(dna: DiffusionDNA, curve: Sequence[float], name: str = "") -> dict[str, Any]:
     """Collect all that is shown of a DNA, as finite JSON.
 
-    curve: the explained gain of 1, 2, ... steps. enough: pairs of a share of the gain and the fewest steps that reach
-    it. headline, reason: what the DNA is of, in words.
+    name: that it was chosen by; empty for one that came without. curve: the explained gain of 1, 2, ... steps. enough:
+    pairs of a share of the gain and the fewest steps that reach it. headline, reason: what the DNA is of, in words.
     """
-    names = "/".join(dict.fromkeys(architectures(dna.meta)))
     reached = [(share, next((steps for steps, gain in enumerate(curve, 1) if gain >= share), 0)) for share in SHARES]
     profile = (
         say_count(
@@ -32,15 +32,24 @@ def dna_claims(dna: DiffusionDNA, curve: Sequence[float]) -> dict[str, Any]:
         if dna.profile
         else say("It has no trajectory profile, so planner 'auto' plans as the paper does")
     )
-    model = shortened(names, LONGEST) or say("a model")
+    headline = say("DNA of {model}, at {levels} noise levels", model=_model(dna), levels=len(dna.sigmas))
     return {
         "kind": dna.kind,
         "dna": {"sigmas": dna.sigmas.tolist(), "errors": dna.errors.tolist(), "measure": dna.measure},
         "explained_gain": list(curve),
         "enough": [pair for pair in reached if pair[1]],
-        "headline": say("DNA of {model}, at {levels} noise levels", model=model, levels=len(dna.sigmas)),
+        "headline": say("{name}: {headline}", name=shortened(name, LONGEST), headline=headline) if name else headline,
         "reason": "\n".join(filter(None, [_origin(dna), profile, *notes_on_steps(dna, 0)])),
     }
+
+
+def _model(dna: DiffusionDNA) -> str:
+    """Name a DNA's model by its own name where that is known, and else by ComfyUI's class, which several may share."""
+    if own := names_told(dna.meta):
+        return shortened(", ".join(own), LONGEST)
+    if classes := "/".join(dict.fromkeys(architectures(dna.meta))):
+        return say("a model of the architecture {name}", name=shortened(classes, LONGEST))
+    return say("a model")
 
 
 def _origin(dna: DiffusionDNA) -> str:

@@ -96,6 +96,22 @@ class BeforeAndAfter:
                 calls=ran.calls,
                 scheduler=self.run.scheduler,
             )
+            if own > default:
+                yield self._how_to_get_default(ran.calls)
+
+    def _how_to_get_default(self, calls: int) -> str:
+        """Say that the default ended nearer than what ran, and which inputs give it."""
+        asked = {"calls": calls, "scheduler": self.run.scheduler}
+        if self.run.target_error:
+            return say(
+                "So '{scheduler}' with as many calls was nearer here. To have it, set 'steps' and 'calls' to {calls}, "
+                "and 'target_error' to 0.",
+                **asked,
+            )
+        return say(
+            "So '{scheduler}' with as many calls was nearer here. To have it, set 'steps' and 'calls' to {calls}.",
+            **asked,
+        )
 
     def claims(self) -> dict[str, Any]:
         """Collect what is known for the widget, as finite JSON: the runs by their calls, with picture and error."""

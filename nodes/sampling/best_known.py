@@ -12,7 +12,7 @@ import torch
 
 from ...planner import DiffusionDNA, Plan
 from ...planner.caching.cache_settings import CacheSettings
-from ...planner.texts import say
+from ...planner.texts import say, say_count
 from ..host.folders import changed_at, list_dnas
 from ..host.identity import differences
 from ..host.learned_profile import LearnedProfile, learned_runs, profile_for
@@ -67,9 +67,13 @@ def best_known(run: AskedRun, learn: str, dna: DiffusionDNA | None) -> Way:
     """
     steps = max(len(run.whole) - 1, 0)
     if not steps or (run.calls >= steps and not run.target_error):
-        said = say("Nothing runs.")
+        said = say("Nothing to sample at denoise 0: the latent passes unchanged.")
         if steps:
-            said = say("All {steps} steps call the model, as with KSampler.", steps=steps)
+            said = say_count(
+                steps,
+                "The only step calls the model, as with KSampler.",
+                "All {number} steps call the model, as with KSampler.",
+            )
         return Way(run.whole, run.sampler, said)
     stored = None if run.target_error else _stored(run)  # whose error was measured against another run
     return stored or best_unstored(run, learn, dna)
@@ -108,6 +112,13 @@ def why_nothing_is_learned(run: AskedRun, profile: LearnedProfile | None) -> str
         return say("Nothing can be learned from a latent with several parts, such as video with sound.")
     if why := why_not_cached(profile):
         return why
+    if not (run.whole.diff() < 0).all():  # which Cache Steps leaves alone
+        return say(
+            "With so many steps at denoise {denoise} the schedule {scheduler} repeats a noise level, so nothing is "
+            "learned from such a run: lower 'steps' or raise 'denoise'.",
+            denoise=f"{run.denoise:.3g}",
+            scheduler=run.scheduler,
+        )
     if profile.path in _not_stored:
         if not profile.can_be_stored():
             return _not_stored[profile.path]
@@ -197,7 +208,12 @@ def _from_dna(
 
 def _own(run: AskedRun, why: str) -> Way:
     if run.target_error:
-        said = say("All {steps} steps ran, as the target error asks for.", steps=run.steps)
+        said = say_count(
+            run.steps,
+            "The only step ran, as the target error asks for.",
+            "All {number} steps ran, as the target error asks for.",
+        )
         return Way(run.whole, run.sampler, f"{said}\n{why}")
-    said = say("The schedule {scheduler} of {calls} steps ran.", scheduler=run.scheduler, calls=run.calls)
+    steps = say_count(run.calls, "1 step", "{number} steps")
+    said = say("The schedule {scheduler} of {steps} ran.", scheduler=run.scheduler, steps=steps)
     return Way(run.sigmas(run.calls), run.sampler, f"{said}\n{why}")

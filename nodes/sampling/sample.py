@@ -10,7 +10,7 @@ import latent_preview
 import torch
 
 from ...planner.solvers.behaviour import calls_note
-from ...planner.texts import say
+from ...planner.texts import say, say_count
 from ..host.cached_model import CachedModel
 from ..host.sampler_names import sampler_name
 from ..reports.cache_claims import CacheOutcome
@@ -48,6 +48,8 @@ def computed_by(way: Way, outcome: CacheOutcome) -> Sequence[int]:
 
 def told(way: Way, outcome: CacheOutcome) -> list[str]:
     """Say in lines what ran, and why in that way."""
+    if not way.steps:
+        return [way.said]
     computed = computed_by(way, outcome)
     if len(computed) < way.steps:
         head = say(
@@ -57,12 +59,12 @@ def told(way: Way, outcome: CacheOutcome) -> list[str]:
             computed=", ".join(map(str, computed)),
         )
     else:
-        head = say("{steps} steps ran", steps=way.steps)
+        head = say_count(way.steps, "1 step ran", "{number} steps ran")
         if way.steps <= FEW:  # below more sigmas, the rest of the text would be out of sight in the node
             sigmas = ", ".join(f"{float(sigma):.3g}" for sigma in way.sigmas[:-1])
-            head = say("{steps} steps ran, from {sigmas}", steps=way.steps, sigmas=sigmas)
+            head = say("{steps}, from {sigmas}", steps=head, sigmas=sigmas)
     # A planned sampler, which may run in the place of the one that is asked for, makes one call in each step.
-    calls = [say("{sentence}.", sentence=note)] if way.steps and (note := calls_note(sampler_name(way.sampler))) else []
+    calls = [say("{sentence}.", sentence=note)] if (note := calls_note(sampler_name(way.sampler))) else []
     if way.learns and not outcome.has_run:  # its notes are those of the next run, if Cache Steps made it
         return [head, way.said, *calls]
     said = way.said
@@ -88,4 +90,8 @@ def told_of_next(way: Way) -> str:
             calls=way.cache.calls,
             steps=way.steps,
         )
-    return say("The next run of this kind has {steps} steps, and each calls the model.", steps=way.steps)
+    return say_count(
+        way.steps,
+        "The next run of this kind has 1 step, which calls the model.",
+        "The next run of this kind has {number} steps, and each calls the model.",
+    )

@@ -20,7 +20,7 @@ def test_load_dna_draws_what_is_chosen_and_follows(canvas, nodes):
         known = DNAS[name].errors.tolist()
         state = canvas.wait(dna, lambda state: state["claims"] and state["claims"]["dna"]["errors"] == known)  # noqa: B023
         assert (state["state"], state["note"]) == ("live", "")
-        assert state["title"] == "DNA of a model, at 40 noise levels"
+        assert state["title"] == f"{name}: DNA of a model, at 40 noise levels"
         share, steps = state["claims"]["enough"][0]
         gain = state["claims"]["explained_gain"]
         assert gain[steps - 1] >= share > ([0, *gain])[steps - 1]

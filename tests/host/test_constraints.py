@@ -78,13 +78,13 @@ def test_an_ancestral_sampler_has_a_plan_of_its_own(client, graph):
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"visit": "0.875; 0.3"}, ["Plan Constraints", "'visit'", "0.875;"]),
+        ({"visit": "0.875; 0.3"}, ["Plan Constraints", "'visit' has '0.875;', which is no number"]),
         ({"visit": "nan"}, ["Plan Constraints", "visit"]),
         ({"allowed": "1; 0.5"}, ["Plan Constraints", "'allowed'", "1;"]),
         ({"allowed": "1, 0.5"}, ["Plan CoTj Sigmas", "1 to 2 do", "Change"]),
         ({"min_jump": 0.5, "max_jump": 0.2}, ["Plan Constraints", "min_jump 0.5 is above max_jump 0.2"]),
-        ({"visit": "3.5"}, ["Plan CoTj Sigmas", "visit 3.5 lies above", "Change"]),
-        ({"max_jump": 0.1}, ["Plan CoTj Sigmas", "10 to", "Change"]),
+        ({"visit": "3.5"}, ["Plan CoTj Sigmas", "visit 3.5 lies above", "leave it out"]),
+        ({"max_jump": 0.1}, ["Plan CoTj Sigmas", "'max_jump': 10 to", "Change"]),
     ],
 )
 def test_contradictions_name_the_node_and_the_way_out(client, server, graph, values, words):

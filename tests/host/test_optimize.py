@@ -569,6 +569,16 @@ def test_a_bad_name_is_blamed_on_the_name_alone(client, server):
     assert failure.value.inputs() == ["name"]
 
 
+@pytest.mark.parametrize("kind", ["CoTjOptimizedSigmas", "CoTjPlannedSampler"])
+def test_a_result_that_is_gone_says_how_to_get_one(client, kind):
+    graph = Graph()
+    graph.show(graph.add(kind, name="gone", steps=STEPS)[1])
+    words = "input 'name': there is no 'gone'. Optimize Sigmas stores its results in "
+    with pytest.raises(ValidationError, match=words) as failure:
+        client.run(graph.nodes)
+    assert failure.value.inputs() == ["name"]
+
+
 @pytest.mark.parametrize(
     "damage",
     [

@@ -220,9 +220,11 @@ def test_what_cannot_be_loaded_says_why(server, client):
     refused(server, client, load(image=NO_IMAGE, file="damaged"), words)
     for image in ("gone.png", "../models/cotj/x.png", "a\0.png"):
         refused(server, client, load(image=image), "Load Plan, input 'image': there is no image")
-    with pytest.raises(ValidationError) as failure:
-        client.run(load(image=NO_IMAGE, file="gone").nodes)
-    assert failure.value.inputs() == ["file"]
+    with pytest.raises(ValidationError, match="Required input is missing: image$") as failure:
+        client.run(load().nodes)
+    assert failure.value.inputs() == ["image"]
+    words = "Load Plan, input 'file': there is no 'gone'. Save Plan writes plans to "
+    refused(server, client, load(image=NO_IMAGE, file="gone"), words)
 
 
 def test_a_plan_without_a_sampler_of_the_hosts_asks_for_one(server, client):

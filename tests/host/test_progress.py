@@ -10,6 +10,7 @@ from contextlib import closing
 import numpy as np
 import pytest
 import websocket
+from cotj.harness.client import ComfyClient
 from cotj.tests.host.workflows import DemoRun, Graph
 from PIL import Image
 
@@ -104,3 +105,17 @@ def test_it_shows_the_hosts_previews_where_they_are_on_and_what_is_left(server, 
     assert counts[-1] == (calls, calls) if calls else counts[-1][0] <= counts[-1][1]
     if name == "Compare Schedules":
         assert {text.split("\n")[0] for text in texts} >= {"reference: 6 steps", "three: 3 steps", "five: 5 steps"}
+
+
+def test_a_text_reaches_the_page_that_queued_the_run_alone(server, client):
+    graph = Graph()
+    means = {f"dnas.dna{i}": graph.add("CoTjLoadDNA", name="Qwen-Image-mean")[0] for i in range(2)}
+    node = graph.add("CoTjAverageDNA", **means)
+    graph.show(node[1])
+    quiet = Graph()
+    quiet.show(quiet.add("PrimitiveInt", value=51_200)[0])
+    with ComfyClient(server.url) as other:
+        client.run(graph.nodes)
+        other.run(quiet.nodes)  # which reads whatever has come meanwhile
+        assert client.texts[node.id].startswith("The mean of 2 DNAs.")
+        assert not other.texts

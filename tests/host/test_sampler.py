@@ -219,7 +219,10 @@ def test_where_no_plan_ran_its_images_are_saved_all_the_same(client, server):
         saved = run.graph.add("SaveImage", images=passed[0], filename_prefix="no plan")
         drawn = run.graph.add("CoTjHeatmap", plan=node[2])
         result = client.run(run.graph.nodes)
-        assert result.outputs[passed.id]["text"] == ["NOT IN THE IMAGES: no plan ran.", "NOT SAVED: no plan ran."]
+        *heads, why = result.outputs[passed.id]["text"]
+        assert heads == ["NOT IN THE IMAGES: no plan ran.", "NOT SAVED: no plan ran."]
+        assert "none where it keeps the scheduler's sigmas, with a cache or all steps" in why
+        assert "To save a plan, connect the PLAN of Plan CoTj Sigmas" in why
         assert len(result.outputs[saved.id]["images"]) == 1
         assert client.texts[drawn.id] == "No plan ran, so there is nothing to draw."
     applied = run.graph.add("CoTjApplyPlan", model=run.model, plan=node[2])

@@ -220,6 +220,26 @@ def test_what_is_wrong_is_one_short_error(tmp_path, changes, message):
     assert str(error.value).startswith("longlong") and "Save Plan" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"\xff\xd8\xff\xe0\x00\x10JFIF", "it is neither a PNG, a WebP nor a plan file"),
+        (b"some notes", "it is neither a PNG, a WebP nor a plan file"),
+        (b"", "it is neither a PNG, a WebP nor a plan file"),
+        (b"[1]", "it is neither a PNG, a WebP nor a plan file"),
+        (b'{"format": ', "its plan is no JSON, or only a part of it"),
+        (b'{"format": "\xff"}', "its plan is no JSON, or only a part of it"),
+    ],
+)
+def test_what_is_no_plan_says_what_it_is_to_be(tmp_path, data, message):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(data)
+    with pytest.raises(
+        ValueError, match=f"^a.jpg is no readable plan: {message}. Choose a file of Save Plan, or an im"
+    ):
+        read(path)
+
+
 def test_a_file_that_is_too_large_is_not_read(tmp_path):
     path = tmp_path / f"a{SUFFIX}"
     path.write_bytes(b" " * (MAX_BYTES + 1))

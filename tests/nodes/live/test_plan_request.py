@@ -82,7 +82,7 @@ def test_sigmas_to_visit_are_those_of_the_widget_and_of_the_constraints(node, va
     same = make_plan(node, FLOW, values, Constraints(visit=(0.62, 0.8, 0.31)))
     assert told["sigmas"] == same.sigmas.tolist()
     assert np.isclose(np.array(told["sigmas"])[:, None], [0.31, 0.62, 0.8]).any(axis=0).all()
-    with pytest.raises(ValueError, match="'visit' is a list of sigmas such as"):
+    with pytest.raises(ValueError, match="'visit' has '0.3;', which is no number: enter sigmas such as"):
         answer(sent(node, FLOW, values | {"visit": "0.3; high"}))
 
 

@@ -53,6 +53,7 @@ def test_with_all_calls_every_step_is_computed(stored, calls):
     claims = told(stored, None, calls=calls)
     assert claims["computed"] == list(range(STEPS))
     assert claims["headline"] == f"All {STEPS} steps call the model"
+    assert told(stored, None, steps=1)["headline"] == "The only step calls the model"
 
 
 def test_before_any_run_it_says_that_the_first_one_is_learned_from(stored):

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from cotj.demo import models
 from cotj.nodes.live.plan_request import answer
 from cotj.nodes.live.shown_dnas import MAX_CALLS, ShownDNAs
 from cotj.nodes.live.stored_files import StoredFiles
+from cotj.nodes.optimizing import stored_search
+from cotj.nodes.optimizing.stored_search import StoredSchedules
 from cotj.planner import DiffusionDNA, TimeShift, dna_file, plan_fixed
 from cotj.planner.cost_models.cotj import CoTj
 from cotj.planner.profile import TrajectoryProfile
@@ -44,15 +47,32 @@ def test_a_dna_is_told_with_what_steps_gain_on_it(folder):
     assert claims["explained_gain"] == plan_fixed(DNA, 1, CoTj()).curve.tolist()
     for share, steps in claims["enough"]:
         assert claims["explained_gain"][steps - 1] >= share > ([0, *claims["explained_gain"]])[steps - 1]
-    assert claims["headline"] == "DNA of SD3, at 30 noise levels" and claims["reason"].startswith("a test\n")
+    assert claims["headline"] == "known: DNA of a model of the architecture SD3, at 30 noise levels"
+    assert claims["reason"].startswith("a test\n")
+
+
+def test_a_dna_is_titled_by_its_models_own_name_where_that_is_known(folder):
+    meta = {"model": "Lumina2", "distilled_files": ["Z-Image-Turbo"]}
+    dna_file.write(folder, "mine", replace(DNA, meta=meta))
+    assert told(folder, "CoTjLoadDNA", "mine", {})["headline"] == "mine: DNA of Z-Image-Turbo, at 30 noise levels"
+    dna_file.write(folder, "bare", replace(DNA, meta={}))
+    assert told(folder, "CoTjLoadDNA", "bare", {})["headline"] == "bare: DNA of a model, at 30 noise levels"
 
 
 def test_a_result_is_told_beside_the_models_own_schedule(folder):
     claims = told(folder, "CoTjOptimizedSigmas", "cotj-demo", {"steps": 4})
     assert (len(claims["sigmas"]), len(claims["compared_sigmas"]), claims["held"]) == (5, 5, [4, 6])
     assert claims["headline"].startswith("The planned sampler of 4 steps ends at 0.") and 0 < claims["ratio"] < 1
-    with pytest.raises(ValueError, match="it holds 4, 6 steps, not 7"):
+    with pytest.raises(ValueError, match="Load Optimized Sigmas: it holds 4, 6 steps, not 7: .* for 'steps'"):
         told(folder, "CoTjOptimizedSigmas", "cotj-demo", {"steps": 7})
+
+
+def test_a_result_without_a_schedule_says_so(folder):
+    stored_search.write(folder, "begun", StoredSchedules({"sampler": "euler"}))
+    stored = StoredFiles(dict, lambda: {"begun": folder / "begun.schedules.json"})
+    body = {"node": "CoTjOptimizedSigmas", "stored": "begun", "values": {"steps": 4}}
+    with pytest.raises(ValueError, match="holds no schedule yet: run Optimize Sigmas again"):
+        answer(json.dumps(body).encode(), ShownDNAs(), stored)
 
 
 @pytest.mark.parametrize("name", ["", "unknown", "../known", "known.safetensors", "/etc/passwd", "known\x00"])

@@ -87,8 +87,15 @@ def test_what_is_asked_for_is_run_once_for_a_seed_and_measured(flow, made):
     assert claims["planned"][str(CALLS)]["error"] == pytest.approx(errors[0], rel=1e-5)
     assert claims["default"][str(CALLS)]["error"] == pytest.approx(errors[1], rel=1e-5)
     assert claims["default"][str(STEPS)]["error"] == 0
-    [told] = known.told(ran)
+    told, nearer = known.told(ran)
     assert f"{errors[0] / errors[1]:.2g} times that of {CALLS} steps of 'simple'" in told
+    ways_out = f"To have it, set 'steps' and 'calls' to {CALLS}"
+    assert nearer == f"So 'simple' with as many calls was nearer here. {ways_out}."
+    aimed, _ = planned(asked(flow, target_error=0.001), 0.5)
+    assert list(aimed.told(ran))[1].endswith(f"{ways_out}, and 'target_error' to 0.")
+    known, ran = planned(run, 0.1)
+    [told] = known.told(ran)
+    assert f"0.0044 times that of {CALLS} steps of 'simple'" in told, "nearer than the default, or told so"
     assert known.make(BeforeAndAfter(run, 2, None, NODE).keep(*whole(run)), ALL) is False
     other = BeforeAndAfter(run, 2, None, NODE)
     assert set(other.claims()["default"]) == {str(STEPS)}, "of another seed"

@@ -155,3 +155,22 @@ def test_from_all_steps_on_the_run_is_ksamplers(flow, folder, calls, denoise, st
     store(folder, asked(flow))
     way = best_known(asked(flow, calls=calls, denoise=denoise), "first run", None)
     assert way.steps == steps and way.cache is None
+
+
+def test_what_ran_is_told_of_one_step_and_of_none_too(flow):
+    def lines(**options):
+        way = best_known(asked(flow, **options), "off", None)
+        return told(way, CacheOutcome(way.sigmas.tolist(), "euler", range(way.steps)))
+
+    assert lines(denoise=0.0) == ["Nothing to sample at denoise 0: the latent passes unchanged."]
+    assert lines(steps=1, calls=1) == ["1 step ran, from 1", "The only step calls the model, as with KSampler."]
+    assert lines(calls=1)[1].startswith("The schedule simple of 1 step ran.")
+    assert lines(steps=2)[1] == "All 2 steps call the model, as with KSampler."
+
+
+def test_nothing_is_learned_from_a_schedule_that_repeats_a_noise_level(flow):
+    way = best_known(asked(flow, denoise=0.01), "first run", None)
+    assert way.steps == CALLS and not way.learns
+    assert "at denoise 0.01 the schedule simple repeats a noise level" in way.said
+    assert "lower 'steps' or raise 'denoise'" in way.said
+    assert best_known(asked(flow, denoise=0.3), "first run", None).learns
