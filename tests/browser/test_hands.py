@@ -111,6 +111,34 @@ def test_by_keys(canvas, nodes):
     assert canvas.drive("nodePlace", nodes.fixed.id), "the node was deleted"
 
 
+def press(canvas, nodes, key, times=1):
+    """Press a key so fast that no plan is drawn between two presses; what is asked for after each."""
+    asked_for = canvas.page.evaluate(
+        """([id, key, times]) => Array.from({ length: times }, () => {
+          drive.plan(id).canvas.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+          return drive.value(id, "visit");
+        })""",
+        [nodes.fixed.id, key, times],
+    )
+    return [[float(sigma) for sigma in text.split(",") if sigma.strip()] for text in asked_for]
+
+
+def test_keys_move_on_from_what_is_written_when_they_are_faster_than_the_plan(canvas, nodes):
+    press(canvas, nodes, "ArrowDown", 2)
+    moved = press(canvas, nodes, "ArrowLeft", 8)
+    assert moved == [[pytest.approx(PLANNED[2] + 0.01 * (i + 1), abs=3e-3)] for i in range(8)]
+    [sigma] = moved[-1]
+    canvas.wait(nodes.fixed.id, lambda state: state["claims"]["sigmas"] == visiting(sigma))
+    below = int(np.abs(np.array(visiting(sigma)) - sigma).argmin()) + 1
+    press(canvas, nodes, "ArrowDown")
+    far = int((sigma - visiting(sigma)[below]) / 0.01) + 3
+    moved = press(canvas, nodes, "ArrowLeft", far)
+    assert all(sigma in asked_for and len(set(asked_for)) == len(asked_for) <= 2 for asked_for in moved)
+    assert len(moved[-1]) == 2 and max(moved[-1]) > sigma, "it has not passed the other one"
+    press(canvas, nodes, "Delete")
+    assert asked(canvas, nodes) == [sigma]
+
+
 def test_by_touch(canvas, nodes):
     x, y = place(canvas, nodes.fixed.id, 2)
     canvas.page.evaluate(
