@@ -45,9 +45,9 @@ def test_before_any_run_it_says_what_it_will_show(canvas, nothing_learned):
     nodes = Sampled().put(canvas)
     found = wait(canvas, nodes.id, lambda found: len(found["tiles"]) == 2)
     assert [tile["name"] for tile in found["tiles"]] == [f"default, {CALLS} calls", f"planned, {CALLS} calls"]
-    assert all(f"not run yet with {CALLS} calls" in tile["missing"] for tile in found["tiles"])
+    assert all(f"no known run with {CALLS} calls" in tile["missing"] for tile in found["tiles"])
     canvas.turn(nodes.id, "calls", 1)
-    wait(canvas, nodes.id, lambda found: "not run yet with 1 call" in found["tiles"][1]["missing"])
+    wait(canvas, nodes.id, lambda found: "no known run with 1 call" in found["tiles"][1]["missing"])
 
 
 def test_pictures_and_measured_errors_follow_the_slider(canvas, compared):
@@ -61,7 +61,7 @@ def test_pictures_and_measured_errors_follow_the_slider(canvas, compared):
     canvas.turn(compared.id, "calls", 6)
     found = wait(canvas, compared.id, lambda found: pictured(found) == [False, False, True])
     assert [tile["figure"] for tile in found["tiles"][:2]] == ["", ""]
-    assert "not run yet with 6 calls" in found["tiles"][0]["missing"] and "times" not in found["verdict"]
+    assert "no known run with 6 calls" in found["tiles"][0]["missing"] and "times" not in found["verdict"]
     canvas.turn(compared.id, "calls", CALLS)
     assert wait(canvas, compared.id, lambda found: pictured(found) == [True, True, True])["verdict"] == verdict
     canvas.turn(compared.id, "calls", STEPS)
@@ -137,7 +137,7 @@ def test_compare_schedules_shows_what_each_ends_in_and_follows_the_steps_before_
     assert " ends nearest, error " in title
     canvas.turn(sigmas[1].id, "steps", 6)
     found = wait(canvas, node.id, lambda found: pictured(found) == [True, False, True])
-    assert found["tiles"][1]["missing"] == "not run yet with 6 steps"
+    assert found["tiles"][1]["missing"] == "no known run with 6 steps"
     canvas.run()
     wait(canvas, node.id, lambda found: found["tiles"][1]["name"] == "beta, 6 calls")
     canvas.turn(sigmas[1].id, "steps", 4)

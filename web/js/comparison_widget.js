@@ -100,7 +100,7 @@ function galleryOf({ schedules, reference, wanted }, imageFor) {
   const none = say("no preview of such a latent: connect a VAE");
   const tiles = schedules.map(({ label, steps, calls, mse, psnr, picture }, i) => {
     if (wanted && wanted[i] !== steps) {
-      const missing = say("not run yet with {steps} steps", { steps: wanted[i] });
+      const missing = say("no known run with {steps} steps", { steps: wanted[i] });
       const said = say("{name}: {found}", { name: label, found: missing });
       return { name: label, colour: "faint", figure: "", image: null, missing, said };
     }
