@@ -70,6 +70,21 @@ def test_a_step_is_dragged_on_the_curve_of_the_dna_too(canvas, nodes):
     canvas.wait(nodes.fixed.id, lambda state: state["claims"]["sigmas"] == PLANNED.tolist())
 
 
+def test_a_press_that_trembles_moves_nothing_and_a_drag_keeps_to_where_the_step_was_gripped(canvas, nodes):
+    x, y = place(canvas, nodes.fixed.id, 2)
+    canvas.page.mouse.move(x, y)
+    canvas.page.mouse.down()
+    canvas.page.mouse.move(x + 1, y + 1)
+    canvas.page.mouse.up()
+    assert asked(canvas, nodes) == []
+    canvas.page.mouse.move(x + 4, y)  # a grip beside the mark
+    canvas.page.mouse.down()
+    canvas.page.mouse.move(x + 14, y)
+    canvas.page.mouse.move(x + 4, y)  # and back
+    canvas.page.mouse.up()
+    assert asked(canvas, nodes) == [pytest.approx(PLANNED[2], abs=6e-4)]
+
+
 def test_a_frame_takes_few_milliseconds(canvas, nodes):
     """The limit has room for a busy machine; what was measured is told after the tests."""
     frames = []

@@ -7,6 +7,7 @@ import { short } from "./plan_view.js";
 import { isLinked, widgetValue } from "./upstream.js";
 
 const FINGER = 16; // CSS pixels around a mark that a touch finds
+const STILL = 3; // pixels of the page within which a press is no drag
 const SAME = 2e-3; // relative; so near to a sigma of the plan one that was written with three digits lies
 const KEY_STEPS = { true: 500, false: 100 }; // moves from the top to 0, with shift and without
 const MOVES = { ArrowLeft: 1, ArrowRight: -1 }; // noise is on the left
@@ -16,7 +17,7 @@ export class Hands {
   /** widget: the PlanWidget whose picture is dragged in; the node that plans has the sigmas to visit as a widget. */
   constructor(widget) {
     this.widget = widget;
-    this.held = null; // the step that is dragged: {sigma, others, panel}, `others` being what else is visited
+    this.held = null; // the step that is dragged: {sigma, others, panel, from, grip}, `others` being what else is visited
     this.chosen = null; // the index of the step that keys move
     this.nudged = null; // that step as keys have moved it, which the plan that is drawn may not show yet: {sigma, others}
     const { canvas } = widget;
@@ -100,7 +101,8 @@ export class Hands {
     this.widget.canvas.setPointerCapture(event.pointerId);
     this.widget.canvas.focus({ preventScroll: true });
     this.nudged = null;
-    this.held = { ...this.hold(mark.step), panel: mark.panel };
+    // `from`: where the press was on the page. `grip`: how far from the mark it was; so far from it the drag stays.
+    this.held = { ...this.hold(mark.step), panel: mark.panel, from: event.clientX, grip: event.offsetX - mark.x };
     return true;
   }
 
@@ -111,7 +113,9 @@ export class Hands {
       return false;
     }
     if (event.buttons || event.pointerType === "touch") {
-      this.move(this.held, timeAt(view, picture.clientWidth, picture.clientHeight, this.held.panel, event.offsetX));
+      const { panel, from, grip } = this.held;
+      this.held.isDragged ||= Math.abs(event.clientX - from) > STILL;
+      if (this.held.isDragged) this.move(this.held, timeAt(view, picture.clientWidth, picture.clientHeight, panel, event.offsetX - grip));
     }
     return true;
   }
