@@ -126,6 +126,17 @@ def test_by_keys(canvas, nodes):
     assert canvas.drive("nodePlace", nodes.fixed.id), "the node was deleted"
 
 
+def test_by_keys_no_node_is_deleted_where_no_step_can_be_moved(canvas, nodes):
+    canvas.turn(nodes.fixed.id, "steps", 1)
+    canvas.wait(nodes.fixed.id, lambda state: len(state["claims"]["sigmas"]) == 2)
+    canvas.page.mouse.click(*place(canvas, nodes.fixed.id, 0))  # which selects the node, in the classic renderer
+    canvas.page.evaluate("id => app.canvas.selectItems([drive.node(id)])", nodes.fixed.id)
+    canvas.page.evaluate("id => drive.plan(id).canvas.focus()", nodes.fixed.id)
+    for key in ("Delete", "Backspace"):
+        canvas.page.keyboard.press(key)
+    assert canvas.drive("nodePlace", nodes.fixed.id), "the node was deleted"
+
+
 def press(canvas, nodes, key, times=1):
     """Press a key so fast that no plan is drawn between two presses; what is asked for after each."""
     asked_for = canvas.page.evaluate(

@@ -12,6 +12,7 @@ const SAME = 2e-3; // relative; so near to a sigma of the plan one that was writ
 const KEY_STEPS = { true: 500, false: 100 }; // moves from the top to 0, with shift and without
 const MOVES = { ArrowLeft: 1, ArrowRight: -1 }; // noise is on the left
 const CHOICES = { ArrowUp: -1, ArrowDown: 1 };
+const DELETES = ["Delete", "Backspace"]; // by which the host would delete the node
 
 export class Hands {
   /** widget: the PlanWidget whose picture is dragged in; the node that plans has the sigmas to visit as a widget. */
@@ -130,11 +131,11 @@ export class Hands {
 
   key(event) {
     const { view, canvas } = this.widget;
-    if (!view || !this.list() || view.path.length < 3) return false;
+    if (!view || !this.list() || view.path.length < 3) return DELETES.includes(event.key);
     if (event.key === "Escape") canvas.blur();
     else if (event.key in CHOICES) this.choose((this.chosen ?? (CHOICES[event.key] > 0 ? 0 : 2)) + CHOICES[event.key]);
     else if (event.key in MOVES) this.nudge((MOVES[event.key] * view.top) / KEY_STEPS[event.shiftKey]);
-    else if (["Delete", "Backspace"].includes(event.key)) this.giveBack(this.nudged?.sigma ?? this.sigmaOf(this.chosen));
+    else if (DELETES.includes(event.key)) this.giveBack(this.nudged?.sigma ?? this.sigmaOf(this.chosen));
     else return false;
     return true;
   }
