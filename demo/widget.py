@@ -23,7 +23,7 @@ PICTURE = ROOT / "demo" / "widget.png"
 TEMPLATE = ROOT / "example_workflows" / "01 CoTj KSampler.json"
 SEED = 7
 SIZE, PLACE = (640, 1100), (0, -3000)  # of the node: away from the others, which it would lie below
-HEIGHT = 453  # of the widget: frontends differ in how many inputs they show above it
+HEIGHT = 453  # of the widget: what stands above and below it takes more or less of the node
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -46,9 +46,6 @@ def taken(canvas: Canvas, path: Path) -> str:
     canvas.drive("move", sampler, PLACE)
     canvas.drive("resize", sampler, SIZE)
     canvas.drive("lookAt", sampler, 1)
-    canvas.page.wait_for_timeout(1000)  # until the page has given it its height
-    picture = canvas.page.locator(f'[data-node-id="{sampler}"] .cotj-plan')
-    canvas.drive("resize", sampler, (SIZE[0], SIZE[1] + HEIGHT - _height(picture)))
     canvas.run()  # all steps, to be learned from
     values = {"seed": SEED, "control_after_generate": "fixed", "compare": "default and all steps"}
     for name, value in values.items():
@@ -57,6 +54,9 @@ def taken(canvas: Canvas, path: Path) -> str:
     canvas.run()
     shown = canvas.wait(sampler, lambda state: state["claims"]["has_run"] and state["state"] == "live", 60)
     canvas.page.mouse.move(5, 5)
+    canvas.page.wait_for_timeout(1000)  # until the page has given it its height, beside the text of the run
+    picture = canvas.page.locator(f'[data-node-id="{sampler}"] .cotj-plan')
+    canvas.drive("resize", sampler, (SIZE[0], SIZE[1] + HEIGHT - _height(picture)))
     canvas.page.wait_for_timeout(2000)  # the pictures load, and a message of the host's own goes
     picture.screenshot(path=path)
     return f"{shown['title']}. Written: {path}"

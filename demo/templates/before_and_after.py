@@ -45,7 +45,7 @@ def by_comparison(client: ComfyClient, workflow: Workflow) -> Pair:
     [comparison] = _nodes(workflow, "CoTjCompareSchedules")
     [shown] = client.run(workflow).outputs[comparison]["cotj_comparison"]
     measured = {schedule["label"]: schedule for schedule in shown["schedules"]}
-    ends = [measured[label] for label in ("default", "measured")]
+    ends = [measured[label] for label in ("default", "measured DNA")]
     return Pair(ends[0]["calls"], *(Ended(_image(client, end["picture"]), float(np.mean(end["mse"]))) for end in ends))
 
 

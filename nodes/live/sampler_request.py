@@ -127,10 +127,10 @@ def _unstored(
     if why_own or not LEARN[learn]:
         off = say("Nothing is known of this model with these settings, and 'learn' is off.")
         return _own(asked, why_own or off)
-    first = say("The next run has all {steps} steps and is learned from", steps=steps)
+    first = say("It has all {steps} steps and is learned from", steps=steps)
     if runs:
         first = say(
-            "Learned from {runs} of {wanted} runs: the next one has all {steps} steps and is learned from",
+            "Learned from {runs} of {wanted} runs so far: it has all {steps} steps and is learned from too",
             runs=runs,
             wanted=wanted,
             steps=steps,

@@ -118,9 +118,10 @@ window.drive = (() => {
     /** The pictures that the widget of a node shows of runs; null where it shows none. */
     gallery(id) {
       const gallery = drive.plan(id)?.view?.gallery;
-      const tile = ({ name, figure, missing, image }) => {
+      const tile = ({ name, figure, missing, image, isStrong = false }) => {
         const done = Boolean(image?.complete);
-        return { name, figure, missing, pictured: done && image.naturalWidth > 0, gone: done && image.naturalWidth === 0 };
+        const [pictured, gone] = [done && image.naturalWidth > 0, done && image.naturalWidth === 0];
+        return { name, figure, missing, isStrong, pictured, gone };
       };
       return gallery ? { ...gallery, tiles: gallery.tiles.map(tile) } : null;
     },

@@ -5,7 +5,7 @@ import itertools
 import pytest
 from cotj.demo import widget
 from cotj.tests.browser.test_sampler_widget import CALLS, STEPS, Sampled
-from cotj.tests.host.workflows import DemoRun, Graph
+from cotj.tests.host.workflows import DemoRun, Graph, plan
 from PIL import Image
 
 SEEDS = itertools.count(8000)  # or the host would give the run of another test
@@ -45,9 +45,9 @@ def test_before_any_run_it_says_what_it_will_show(canvas, nothing_learned):
     nodes = Sampled().put(canvas)
     found = wait(canvas, nodes.id, lambda found: len(found["tiles"]) == 2)
     assert [tile["name"] for tile in found["tiles"]] == [f"default, {CALLS} calls", f"planned, {CALLS} calls"]
-    assert all(f"not run yet with {CALLS} calls" in tile["missing"] for tile in found["tiles"])
+    assert all(f"no known run with {CALLS} calls" in tile["missing"] for tile in found["tiles"])
     canvas.turn(nodes.id, "calls", 1)
-    wait(canvas, nodes.id, lambda found: "not run yet with 1 call" in found["tiles"][1]["missing"])
+    wait(canvas, nodes.id, lambda found: "no known run with 1 call" in found["tiles"][1]["missing"])
 
 
 def test_pictures_and_measured_errors_follow_the_slider(canvas, compared):
@@ -61,7 +61,7 @@ def test_pictures_and_measured_errors_follow_the_slider(canvas, compared):
     canvas.turn(compared.id, "calls", 6)
     found = wait(canvas, compared.id, lambda found: pictured(found) == [False, False, True])
     assert [tile["figure"] for tile in found["tiles"][:2]] == ["", ""]
-    assert "not run yet with 6 calls" in found["tiles"][0]["missing"] and "times" not in found["verdict"]
+    assert "no known run with 6 calls" in found["tiles"][0]["missing"] and "times" not in found["verdict"]
     canvas.turn(compared.id, "calls", CALLS)
     assert wait(canvas, compared.id, lambda found: pictured(found) == [True, True, True])["verdict"] == verdict
     canvas.turn(compared.id, "calls", STEPS)
@@ -137,12 +137,39 @@ def test_compare_schedules_shows_what_each_ends_in_and_follows_the_steps_before_
     assert " ends nearest, error " in title
     canvas.turn(sigmas[1].id, "steps", 6)
     found = wait(canvas, node.id, lambda found: pictured(found) == [True, False, True])
-    assert found["tiles"][1]["missing"] == "not run yet with 6 steps"
+    assert found["tiles"][1]["missing"] == "no known run with 6 steps"
     canvas.run()
     wait(canvas, node.id, lambda found: found["tiles"][1]["name"] == "beta, 6 calls")
     canvas.turn(sigmas[1].id, "steps", 4)
     wait(canvas, node.id, lambda found: pictured(found) == [True, True, True])
     assert canvas.widget(node.id)["title"] == title
+
+
+def test_compare_schedules_holds_equal_calls_against_each_other_and_follows_steps_that_a_plan_gives(canvas):
+    graph = Graph()
+    run = DemoRun(graph, prompt="a red ring on the left", seed=next(SEEDS))
+    planned = plan(graph, graph.add("CoTjLoadDNA", name="first")[0], steps=3)
+    scheduler = {"model": run.model, "scheduler": "simple", "denoise": 1.0}
+    linked = graph.add("BasicScheduler", steps=planned[1], **scheduler)
+    longer = graph.add("BasicScheduler", steps=7, **scheduler)
+    euler = graph.add("KSamplerSelect", sampler_name="euler")[0]
+    inputs = {f"schedules.sigmas{i}": one[0] for i, one in enumerate((planned, linked, longer))}
+    inputs |= {"guider": run.guider, "noise": run.noise, "sampler": euler, "latent_image": run.latent}
+    node = graph.add("CoTjCompareSchedules", labels="plan, simple, longer", reference_steps=8, **inputs)
+    canvas.build(graph.nodes)
+    canvas.drive("lookAt", node.id)
+    canvas.turn(run.noise[0], "control_after_generate", "fixed")
+    canvas.run()
+    found = wait(canvas, node.id, lambda found: pictured(found) == [True] * 4)
+    names = [tile["name"] for tile in found["tiles"]]
+    assert names == ["plan, 3 calls", "simple, 3 calls", "longer, 7 calls", "8 steps"]
+    [strong] = [tile for tile in found["tiles"] if tile["isStrong"]]
+    assert strong["name"] in names[:2]
+    label = strong["name"].split(",")[0]
+    assert canvas.widget(node.id)["title"].startswith(f"With 3 calls {label} ends nearest, error ")
+    canvas.turn(planned.id, "steps", 4)
+    found = wait(canvas, node.id, lambda found: pictured(found) == [False, False, True, True])
+    assert {tile["missing"] for tile in found["tiles"][:2]} == {"no known run with 4 steps"}
 
 
 def test_the_readmes_picture_can_be_taken_again(canvas, nothing_learned, tmp_path):

@@ -70,6 +70,21 @@ def test_a_step_is_dragged_on_the_curve_of_the_dna_too(canvas, nodes):
     canvas.wait(nodes.fixed.id, lambda state: state["claims"]["sigmas"] == PLANNED.tolist())
 
 
+def test_a_press_that_trembles_moves_nothing_and_a_drag_keeps_to_where_the_step_was_gripped(canvas, nodes):
+    x, y = place(canvas, nodes.fixed.id, 2)
+    canvas.page.mouse.move(x, y)
+    canvas.page.mouse.down()
+    canvas.page.mouse.move(x + 1, y + 1)
+    canvas.page.mouse.up()
+    assert asked(canvas, nodes) == []
+    canvas.page.mouse.move(x + 4, y)  # a grip beside the mark
+    canvas.page.mouse.down()
+    canvas.page.mouse.move(x + 14, y)
+    canvas.page.mouse.move(x + 4, y)  # and back
+    canvas.page.mouse.up()
+    assert asked(canvas, nodes) == [pytest.approx(PLANNED[2], abs=6e-4)]
+
+
 def test_a_frame_takes_few_milliseconds(canvas, nodes):
     """The limit has room for a busy machine; what was measured is told after the tests."""
     frames = []
@@ -109,6 +124,45 @@ def test_by_keys(canvas, nodes):
     canvas.page.keyboard.press("Delete")
     assert asked(canvas, nodes) == []
     assert canvas.drive("nodePlace", nodes.fixed.id), "the node was deleted"
+
+
+def test_by_keys_no_node_is_deleted_where_no_step_can_be_moved(canvas, nodes):
+    canvas.turn(nodes.fixed.id, "steps", 1)
+    canvas.wait(nodes.fixed.id, lambda state: len(state["claims"]["sigmas"]) == 2)
+    canvas.page.mouse.click(*place(canvas, nodes.fixed.id, 0))  # which selects the node, in the classic renderer
+    canvas.page.evaluate("id => app.canvas.selectItems([drive.node(id)])", nodes.fixed.id)
+    canvas.page.evaluate("id => drive.plan(id).canvas.focus()", nodes.fixed.id)
+    for key in ("Delete", "Backspace"):
+        canvas.page.keyboard.press(key)
+    assert canvas.drive("nodePlace", nodes.fixed.id), "the node was deleted"
+
+
+def press(canvas, nodes, key, times=1):
+    """Press a key so fast that no plan is drawn between two presses; what is asked for after each."""
+    asked_for = canvas.page.evaluate(
+        """([id, key, times]) => Array.from({ length: times }, () => {
+          drive.plan(id).canvas.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+          return drive.value(id, "visit");
+        })""",
+        [nodes.fixed.id, key, times],
+    )
+    return [[float(sigma) for sigma in text.split(",") if sigma.strip()] for text in asked_for]
+
+
+def test_keys_move_on_from_what_is_written_when_they_are_faster_than_the_plan(canvas, nodes):
+    press(canvas, nodes, "ArrowDown", 2)
+    moved = press(canvas, nodes, "ArrowLeft", 8)
+    assert moved == [[pytest.approx(PLANNED[2] + 0.01 * (i + 1), abs=3e-3)] for i in range(8)]
+    [sigma] = moved[-1]
+    canvas.wait(nodes.fixed.id, lambda state: state["claims"]["sigmas"] == visiting(sigma))
+    below = int(np.abs(np.array(visiting(sigma)) - sigma).argmin()) + 1
+    press(canvas, nodes, "ArrowDown")
+    far = int((sigma - visiting(sigma)[below]) / 0.01) + 3
+    moved = press(canvas, nodes, "ArrowLeft", far)
+    assert all(sigma in asked_for and len(set(asked_for)) == len(asked_for) <= 2 for asked_for in moved)
+    assert len(moved[-1]) == 2 and max(moved[-1]) > sigma, "it has not passed the other one"
+    press(canvas, nodes, "Delete")
+    assert asked(canvas, nodes) == [sigma]
 
 
 def test_by_touch(canvas, nodes):

@@ -59,6 +59,7 @@ def test_before_any_run_it_follows_the_sliders(canvas, nodes):
         title = f"First all {steps} steps, then {calls} calls"
         state = canvas.wait(nodes.id, lambda state: state["title"] == title)  # noqa: B023
         assert state["state"] == "live" and state["claims"]["computed"] is None
+        assert state["detail"].startswith(f"The next run. It has all {steps} steps and is learned from, unless ")
         assert canvas.point(nodes.id, 0.5, 0.95).endswith("known after a run")
     canvas.turn(nodes.id, "calls", 20)
     state = canvas.wait(nodes.id, lambda state: state["title"] == "All 20 steps call the model")
@@ -124,6 +125,8 @@ def test_in_another_browser_a_saved_workflow_draws_what_was_learned(canvas, lear
     canvas.reload(saved)
     state = canvas.wait(learned.id, lambda state: state["claims"] and state["claims"]["computed"])
     assert state["claims"]["computed"] == before["computed"] and state["state"] == "live"
+    missing = [tile["missing"] for tile in canvas.drive("gallery", learned.id)["tiles"]]
+    assert missing == [f"no known run with {CALLS} calls{more}" for more in (": 'compare' shows it", "")]
     canvas.turn(learned.id, "calls", 5)
     canvas.wait(learned.id, lambda state: state["claims"]["calls"] == 5)
 

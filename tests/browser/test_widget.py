@@ -253,6 +253,8 @@ def test_what_cannot_be_planned_is_said_in_the_planners_words(canvas, ran):
     canvas.turn(ran.fixed.id, "steps", 41)
     state = canvas.wait(ran.fixed.id, lambda state: state["state"] == "error")
     assert "41 steps need as many nodes" in state["note"] and "take fewer steps" in state["note"]
+    assert state["title"] == "Nothing for these settings", "the figures are another plan's"
+    assert state["detail"] == "The picture is of the settings before." and state["claims"]
     canvas.turn(ran.fixed.id, "steps", 40)
     state = canvas.wait(ran.fixed.id, lambda state: state["state"] == "live")
     assert draws(state, plan_fixed(FIRST, 40, fall_back=True))  # the model's own: on 40 nodes no other is better

@@ -11,7 +11,7 @@ const RUN_WITH = ["steps", "cfg", "sampler_name", "scheduler", "denoise"]; // wi
  *
  * claims: of that run. known: what nodes/sampling/before_and_after.py claims, or null before any run. values: of the
  * node's widgets now. isOther: whether the model, the prompt or the latent is another now. imageAt: gives the image of a
- * picture's place.
+ * picture's place. What is not known may yet have run: in another browser, or before the server was started.
  */
 export function gallery(claims, known, values, isOther, imageAt) {
   const { calls } = claims;
@@ -19,17 +19,17 @@ export function gallery(claims, known, values, isOther, imageAt) {
   const steps = known?.values.steps ?? values.steps;
   const find = (kind, count) => known?.[kind][count] ?? null;
   const [all, before, after] = [find("default", steps), find("default", calls), find("planned", calls)];
-  const notYet = calls === 1 ? say("not run yet with 1 call") : say("not run yet with {calls} calls", { calls });
+  const unknown = calls === 1 ? say("no known run with 1 call") : say("no known run with {calls} calls", { calls });
   const tile = (name, colour, found, figure, missing) => {
     const absent = found ? say("no preview of such a latent: connect a VAE") : missing;
     const said = say("{name}: {found}", { name, found: found ? list([figure, whichOf(known)]) : missing });
     return { name, colour, image: found?.picture ? imageAt(found.picture) : null, figure: found ? figure : "", missing: absent, said };
   };
-  const whole = tile(say("all {steps} steps", { steps }), "text", all, say("what both aim at"), say("not run yet"));
+  const whole = tile(say("all {steps} steps", { steps }), "text", all, say("what both aim at"), say("no known run"));
   if (calls >= steps) return { tiles: [whole], isFaint: differs, ...verdict([all], known, steps, differs) };
   const tiles = [
-    tile(say("default, {calls} calls", { calls }), "compared", before, error(before), say("{not_yet}: 'compare' shows it", { not_yet: notYet })),
-    tile(say("planned, {calls} calls", { calls }), "planned", after, error(after, claims.predicted_error), notYet),
+    tile(say("default, {calls} calls", { calls }), "compared", before, error(before), say("{unknown}: 'compare' shows it", { unknown })),
+    tile(say("planned, {calls} calls", { calls }), "planned", after, error(after, claims.predicted_error), unknown),
   ];
   tiles[1].isStrong = shareOf(before, after) < 1;
   return { tiles: all ? [...tiles, whole] : tiles, isFaint: differs, ...verdict([before, after, all], known, steps, differs) };

@@ -69,18 +69,13 @@ export class ComparisonWidget extends LiveWidget {
   }
 
   words({ schedules, reference }) {
-    const errors = schedules.map(({ mse }) => mean(mse));
-    const best = errors.indexOf(Math.min(...errors.filter((error) => error !== null)));
+    const best = nearest(schedules);
     const aim = reference.steps === null ? say("the reference") : say("{steps} steps of {sampler}", reference);
-    const title =
-      best < 0
-        ? say("No run ended in finite values")
-        : say("{label} ends nearest, error {error}", { label: schedules[best].label, error: short(errors[best]) });
     const measured =
       reference.items > 1
         ? say("Measured against {aim}, the mean of {items} items.", { aim, items: reference.items })
         : say("Measured against {aim}.", { aim });
-    return [title, measured, list(schedules.map((schedule) => say("{label}: {calls} calls", schedule)))];
+    return [titleOf(best, schedules), measured, list(schedules.map((schedule) => say("{label}: {calls} calls", schedule)))];
   }
 
   notes() {
@@ -93,19 +88,39 @@ const stepsOf = ({ schedules }) => schedules.map(({ steps }) => steps);
 /** The mean of measured errors; null where one is not finite. */
 const mean = (values) => (values?.every((value) => value !== null) ? values.reduce((sum, value) => sum + value, 0) / values.length : null);
 
+/**
+ * The schedule that ends nearest of those with as many calls as most have, since more calls would win by themselves; of all,
+ * where no two have as many. Undefined where none ended in finite values.
+ */
+function nearest(schedules) {
+  const finite = schedules.filter(({ mse }) => mean(mse) !== null).sort((a, b) => mean(a.mse) - mean(b.mse));
+  const rivals = finite.map((one) => finite.filter(({ calls }) => calls === one.calls).length);
+  return finite[rivals.indexOf(Math.max(...rivals))];
+}
+
+function titleOf(best, schedules) {
+  if (!best) return say("No run ended in finite values");
+  const { label, calls } = best;
+  const values = { label, calls, error: short(mean(best.mse)) };
+  const isAlike = schedules.every((schedule) => schedule.calls === calls);
+  if (isAlike) return say("{label} ends nearest, error {error}", values);
+  return say("With {calls} calls {label} ends nearest, error {error}", values);
+}
+
 /** The pictures of a comparison. claims.wanted: the numbers of steps that are asked for, where they are others. */
 function galleryOf({ schedules, reference, wanted }, imageFor) {
-  const best = Math.min(...schedules.map(({ mse }) => mean(mse) ?? Infinity));
+  const best = nearest(schedules);
   const image = (place) => (place ? imageFor(place) : null);
   const none = say("no preview of such a latent: connect a VAE");
-  const tiles = schedules.map(({ label, steps, calls, mse, psnr, picture }, i) => {
+  const tiles = schedules.map((schedule, i) => {
+    const { label, steps, calls, mse, psnr, picture } = schedule;
     if (wanted && wanted[i] !== steps) {
-      const missing = say("not run yet with {steps} steps", { steps: wanted[i] });
+      const missing = say("no known run with {steps} steps", { steps: wanted[i] });
       const said = say("{name}: {found}", { name: label, found: missing });
       return { name: label, colour: "faint", figure: "", image: null, missing, said };
     }
     const error = mean(mse);
-    const isStrong = error === best;
+    const isStrong = schedule === best;
     const figure = error === null ? say("not finite") : say("{error} measured", { error: short(error) });
     const name = say("{label}, {calls} calls", { label, calls });
     const said = list([say("{label}: {calls} calls", { label, calls }), figure, mean(psnr) !== null && `PSNR ${mean(psnr).toFixed(1)} dB`]);

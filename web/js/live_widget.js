@@ -163,8 +163,8 @@ export class LiveWidget extends PictureWidget {
 
   /** Brings the words and the picture up to date. */
   show() {
-    const claims = this.view?.claims;
-    const words = claims ? this.words(claims) : this.error ? [say("Nothing to draw"), ""] : this.constructor.empty();
+    const claims = this.error ? null : this.view?.claims; // what is still drawn beside an error is no answer to what is asked
+    const words = claims ? this.words(claims) : this.error ? this.wordsOfError() : this.constructor.empty();
     this.box.dataset.state = this.error ? "error" : !claims ? "empty" : this.changed ? "stale" : "live";
     [this.title.textContent, this.detail.textContent] = words;
     this.resting = words[2] ?? "";
@@ -173,6 +173,11 @@ export class LiveWidget extends PictureWidget {
     this.box.dataset.steps = claims?.steps ?? "";
     this.canvas.setAttribute("aria-label", claims ? `${say("{sentence}. ", { sentence: words[0] })}${this.resting}` : words[0]);
     this.paint();
+  }
+
+  wordsOfError() {
+    if (!this.view) return [say("Nothing to draw"), ""];
+    return [say("Nothing for these settings"), say("The picture is of the settings before.")];
   }
 
   /** Sentences beside the error, for what the picture cannot tell. */

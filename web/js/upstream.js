@@ -5,6 +5,7 @@ import { hash } from "./store.js";
 import { say } from "./words.js";
 
 const NOTHING_STORED = "none yet: "; // with this begins the one entry of such a list that is empty
+const PLANNER = "CoTjPlanSigmas"; // its output "steps" holds what its widget of that name says
 const SUBGRAPH_INPUT = -10; // the id that links name for what comes from outside a subgraph
 
 /** The node that feeds `input` of a node: {node, slot}, or null where nothing does or it cannot be told. */
@@ -35,13 +36,20 @@ export function widgetValue(node, name) {
   return widget?.value;
 }
 
-/** The value that comes to a widget through a link from a primitive node; undefined where it is computed elsewhere. */
+/** The value that comes to a widget through a link which holds that of another one; undefined where it is computed. */
 export function linkedValue(node, name, depth = 0) {
-  const from = origin(node.graph, linkOf(node, name))?.node;
-  if (!from?.type?.startsWith("Primitive") || from.mode || depth > 100) return undefined;
-  const widget = from.widgets?.find((entry) => entry.name === "value") ?? from.widgets?.[0];
-  if (!widget) return undefined;
+  const found = origin(node.graph, linkOf(node, name));
+  const from = found?.node;
+  const widget = found && passedOn(found);
+  if (!widget || from.mode || depth > 100) return undefined;
   return isLinked(from, widget.name) ? linkedValue(from, widget.name, depth + 1) : widgetValue(from, widget.name);
+}
+
+/** The widget whose value an output holds as it is: that of a primitive, or the steps of a plan; else undefined. */
+function passedOn({ node, slot }) {
+  const named = (name) => node.widgets?.find((entry) => entry.name === name);
+  if (node.type?.startsWith("Primitive")) return named("value") ?? node.widgets?.[0];
+  return node.type === PLANNER && node.outputs[slot].name === "steps" ? named("steps") : undefined;
 }
 
 /** The nodes upstream of these inputs that are muted or bypassed, as sentences. */

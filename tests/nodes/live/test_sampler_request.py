@@ -59,7 +59,8 @@ def test_with_all_calls_every_step_is_computed(stored, calls):
 def test_before_any_run_it_says_that_the_first_one_is_learned_from(stored):
     claims = told(stored, None)
     assert (claims["computed"], claims["calls"], claims["steps"]) == (None, 8, STEPS)
-    assert claims["headline"] == "First all 20 steps, then 8 calls" and "is learned from" in claims["reason"]
+    assert claims["headline"] == "First all 20 steps, then 8 calls"
+    assert claims["reason"].startswith("It has all 20 steps and is learned from"), "the widget says of which run"
     assert "'learn' is off" in told(stored, None, learn="off")["reason"]
 
 
