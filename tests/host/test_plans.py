@@ -72,9 +72,7 @@ def test_sigmas_are_the_planners_and_fit_a_sampler(client, graph, name, dna, opt
     assert len(exact) == options["steps"] + 1
     assert (np.diff(exact) < 0).all() and exact[-1] == 0
     assert exact[0] <= np.float32(dna.sigmas[-1])
-    head = (
-        rf"{options['steps']} steps?.* the model's own schedule.* \([\d.e-]+ against [\d.e-]+; a run may measure"
-    )
+    head = rf"{options['steps']} steps?.* the model's own schedule.* \([\d.e-]+ against [\d.e-]+; a run may measure"
     assert re.match(head, text(result, said))
 
 
