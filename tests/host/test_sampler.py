@@ -51,7 +51,9 @@ def test_with_all_calls_it_is_ksampler(client, sampler, calls, options):
     node = run.cotj(calls=calls, sampler_name=sampler, **options)
     end, whole = ends(client, run, node, run.ksampler(sampler_name=sampler, **options))
     np.testing.assert_array_equal(end, whole)
-    assert ("All 12 steps call the model" if options.get("denoise") != 0 else "Nothing runs") in client.texts[node.id]
+    assert ("All 12 steps call the model" if options.get("denoise") != 0 else "Nothing to sample") in client.texts[
+        node.id
+    ]
 
 
 def test_the_first_run_is_whole_and_the_next_one_has_few_calls_and_ends_nearer_than_a_short_run(client, server):
