@@ -49,8 +49,8 @@ SIGMAS = {
     "dpmpp_2m": {4: Range(0.86, 1.05), 6: Range(0.44, 0.63), 10: Range(0.26, 0.37)},
 }
 # By sampler and calls: a planned cache of 50 steps learned from one run, to the best plain shift of as many steps as
-# calls, known in hindsight, from the run of all steps. `python benchmarks caching`: demo model (euler, and as a flow model
-# dpmpp_2m), mixture, and HSC 32 of others, each as a flow and as an eps model.
+# calls, known in hindsight, from the run of all steps. `python benchmarks caching`: demo model (euler, and as a flow
+# model dpmpp_2m), mixture, and HSC 32 of others, each as a flow and as an eps model.
 CACHE = {
     "euler": {6: Range(0.16, 1.07), 8: Range(0.12, 1.07), 10: Range(0.05, 0.95), 17: Range(0.0, 1.01),
               25: Range(0.0, 2.81)},
