@@ -19,6 +19,7 @@ import websocket
 TEXT = struct.pack(">I", 3)  # how a binary message begins that holds a node's id and text
 Workflow = dict[str, dict[str, Any]]  # API format: node id -> {"class_type", "inputs"}
 OnProgress = Callable[[str, float, float], None]  # node id, value, maximum
+OnText = Callable[[str, str], None]
 
 
 class ComfyError(Exception):
@@ -106,6 +107,7 @@ class ComfyClient:
         self.timeout = timeout
         self.client_id = client_id or uuid.uuid4().hex
         self.texts: dict[str, str] = {}  # what each node last showed while or after it ran
+        self.on_text: OnText = lambda node, text: None  # hears of each of these as it comes
         self.shown: dict[str, dict[str, Any]] = {}  # what each cached run last told the widget of its node
         self._received: defaultdict[str, deque[Event]] = defaultdict(deque)
         address = f"{self.url.replace('http', 'ws', 1)}/ws?clientId={self.client_id}"
@@ -185,7 +187,9 @@ class ComfyClient:
                 return Event(content["type"], content["data"])
             if isinstance(message, bytes) and message[:4] == TEXT:  # the rest are preview images
                 [length] = struct.unpack(">I", message[4:8])
-                self.texts[message[8 : 8 + length].decode()] = message[8 + length :].decode()
+                node, text = message[8 : 8 + length].decode(), message[8 + length :].decode()
+                self.texts[node] = text
+                self.on_text(node, text)
 
     def history(self, prompt_id: str) -> dict[str, Any]:
         """Fetch the record of an ended run: `outputs` and `status`; empty before its end."""
