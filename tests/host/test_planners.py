@@ -86,8 +86,8 @@ def test_without_a_profile_auto_is_the_papers_and_says_why(client, measured):
 @pytest.mark.parametrize(
     ("name", "values", "words"),
     [
-        (BARE, {"planner": "propagated"}, ["propagated", "profile", "Change"]),
-        (NAME, {"planner": "multistep", "sampler": "euler"}, ["euler", "multistep", "Change"]),
+        (BARE, {"planner": "propagated"}, ["propagated", "profile", "or plan with 'cotj'"]),
+        (NAME, {"planner": "multistep", "sampler": "euler"}, ["euler", "multistep", "use the planner 'auto'"]),
     ],
 )
 def test_a_planner_that_cannot_says_so(client, server, measured, name, values, words):
