@@ -29,7 +29,14 @@ class TextOfWidth(io.ComfyNode):
                 io.String.Input("text"),
                 io.Int.Input("width", default=768, min=1, max=8192),
                 io.Int.Input("pooled_width", default=768, min=1, max=8192),
-                io.Int.Input("llama_layers", default=0, min=0, max=64, tooltip="Of a second encoder, as HiDream's."),
+                io.Int.Input(
+                    "llama_layers",
+                    default=0,
+                    min=0,
+                    max=64,
+                    optional=True,
+                    tooltip="Of a second encoder, as HiDream's.",
+                ),
             ],
             outputs=[io.Conditioning.Output()],
         )
