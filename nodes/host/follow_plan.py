@@ -12,7 +12,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 
 from ...planner import DiffusionDNA, Kind, Plan, sigma_to_flow
-from ...planner.cost_models.choose import choose_planner, curve_for
+from ...planner.cost_models.choose import choose_for_part
 from ...planner.partial_runs import AT_TOP, cut, own_part, plan_part
 from ...planner.texts import say, say_count
 from ..reports.plan_notes import notes_on_steps
@@ -132,9 +132,7 @@ class AppliedPlan:
 def _planned(dna: DiffusionDNA, sampler: str, steps: int, first: float, last: float) -> tuple[torch.Tensor, str]:
     """Plan a run of a DNA, and say how."""
     begin = float(sigma_to_flow(first, dna.kind))
-    planner, why = choose_planner(dna, "auto", sampler, begin=begin, steps=steps)
-    if dna.profile is not None and planner.name == "cotj":
-        dna = curve_for(dna, steps, begin)
+    dna, planner, why = choose_for_part(dna, "auto", sampler, begin, steps)
     said = [why]
     part = plan_part(dna, steps, first, last, planner, fall_back=True)
     if np.allclose(part, own_part(dna, steps, first, last)):

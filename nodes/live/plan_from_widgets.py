@@ -17,7 +17,7 @@ from ...planner import (
     plan_fixed,
     plan_target,
 )
-from ...planner.cost_models.choose import choose_planner, curve_for
+from ...planner.cost_models.choose import choose_for_part
 from ...planner.dna import check_errors
 from ...planner.path_search import begin_of
 from ...planner.texts import say
@@ -52,10 +52,8 @@ def make_plan(
         limits = _limits(constraints or Constraints(), values.get("visit", ""))
         begin = begin_of(dna, denoise, limits)
         steps = _steps(dna, values["steps"]) if node_id == FIXED else values["min_steps"]
-        asked = values["planner"]
-        planner, why = choose_planner(dna, asked, values["sampler"], lever, begin, gits_of(values), steps)
-        if dna.profile is not None and asked != planner.name == "cotj":
-            dna = curve_for(dna, steps, begin)
+        named = values["planner"], values["sampler"]
+        dna, planner, why = choose_for_part(dna, *named, begin, steps, lever, gits_of(values))
         options: dict[str, Any] = {
             "planner": planner,
             "start": start,

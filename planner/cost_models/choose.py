@@ -116,7 +116,7 @@ def choose_planner(
     """Return the planner that was asked for, with why it was chosen and what it does not know, as text.
 
     begin: the flow time at which the part that is run begins. Where the DNA's profile has too few calls below that, for
-    a plan of at least so many `steps`, the DNA's own curve decides, by the planner cotj: `curve_for` gives it.
+    a plan of at least so many `steps`, the DNA's own curve decides, by the planner cotj: see `choose_for_part`.
     gits: the planner of that name, with its options.
     """
     why = ""
@@ -141,7 +141,20 @@ def choose_planner(
     return planner, "\n".join(filter(None, (why, caveat)))
 
 
-def curve_for(dna: DiffusionDNA, steps: int, begin: float) -> DiffusionDNA:
+def choose_for_part(
+    dna: DiffusionDNA, name: str, sampler: str, begin: float, steps: int, lever: Lever = "flow", gits: Gits = GITS
+) -> tuple[DiffusionDNA, Planner, str]:
+    """Choose a planner for so many steps from a flow time down, see `choose_planner`, and the DNA that it plans by.
+
+    The DNA is another one where its curve decides in place of its profile, and has too few nodes there.
+    """
+    planner, why = choose_planner(dna, name, sampler, lever, begin, gits, steps)
+    if dna.profile is not None and name != planner.name == "cotj":
+        dna = _curve_for(dna, steps, begin)
+    return dna, planner, why
+
+
+def _curve_for(dna: DiffusionDNA, steps: int, begin: float) -> DiffusionDNA:
     """Give the DNA to plan so many steps by its curve, from this flow time down.
 
     Where it has fewer nodes there, its curve says too little too: those of the model's own schedule take their place.
