@@ -126,7 +126,7 @@ def report(
     references: Sequence[str] = REFERENCES,
 ) -> None:
     """Print what matters, write everything. ranked: what the ranks are of."""
-    parts = [tables.summary(cells, references)]
+    parts = [tables.summary(cells, references), tables.beside_default(cells, references)]
     for model, found in tables.by_model(cells):
         for reference in references:
             title = f"{model}; distance from {tables.REFERENCE_TITLES[reference]}, as ratios to the best peer's"

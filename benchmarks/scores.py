@@ -14,15 +14,18 @@ from pathlib import Path
 import torch
 from cotj.harness.environment import cache_dir
 
+from .lab import score_picture
 from .lab.arguments import at_least, folder
 from .lab.models import DEMO, DEMO_PROMPTS, Demo
 from .lab.runs import FloatArray, Runs, Store
-from .lab.score_methods import methods
+from .lab.score_methods import DEFAULT, PLANNED_SAMPLER, Method, methods
 from .lab.score_tables import LEGEND, Scores, by_claim, goal, overview
-from .lab.task_scores import TaskScores
+from .lab.task_scores import CLAIMS, TaskScores
 
 CALLS = (4, 6, 8, 3, 5, 2, 10, 17, 25, 50)  # the most telling first, for a benchmark that is stopped
 GUIDANCE = 3.0
+PICTURED_CALLS = 4
+PICTURED = {DEFAULT: "4 calls by default", PLANNED_SAMPLER: "4 calls, planned"}
 RESULTS = Path(__file__).parent / "results" / "scores"
 
 
@@ -32,6 +35,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--methods", nargs="+", help="the first words of their names; all without this")
     parser.add_argument("--prompts", type=at_least(2), default=DEMO_PROMPTS, help=f"at most {DEMO_PROMPTS}")
     parser.add_argument("--calibration", type=at_least(8), default=32, help="other prompts, to learn on")
+    parser.add_argument("--picture", type=Path, help="PNG to draw, of the first captions with 4 calls")
     parser.add_argument("--kept", action="store_true", help="make no run, and show those that were made")
     parser.add_argument("--output", type=folder, default=RESULTS, help="folder of the table")
     parser.add_argument("--cache", type=Path, default=cache_dir() / "reachability.sqlite", help="what was run already")
@@ -41,6 +45,8 @@ def options() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     parser = options()
     args = parser.parse_args(argv)
+    if args.picture and args.prompts < score_picture.SHOWN:
+        parser.error(f"--prompts is {args.prompts}, and --picture shows {score_picture.SHOWN} captions")
     if args.prompts > DEMO_PROMPTS:
         parser.error(f"--prompts is {args.prompts}, and there are {DEMO_PROMPTS} held-out captions")
     torch.set_num_threads(1)
@@ -65,7 +71,17 @@ def main(argv: list[str] | None = None) -> None:
             text = report(scores, args.prompts)
             args.output.mkdir(parents=True, exist_ok=True)
             (args.output / "demo.txt").write_text(text + "\n", encoding="utf-8")
+    if args.picture:
+        walls = [_wall(tasks, ways[name], title) for name, title in PICTURED.items()]
+        score_picture.draw(args.picture, walls)
+        print(f"Written: {args.picture}")
     print(f"\n{text}")
+
+
+def _wall(tasks: TaskScores, way: Method, title: str) -> score_picture.Wall:
+    final = partial(way.final, PICTURED_CALLS)
+    scores = tasks.measure(way.key(PICTURED_CALLS), final)
+    return score_picture.Wall(title, scores[:, CLAIMS.index("everything")], tasks.latents(final, score_picture.SHOWN))
 
 
 def report(scores: Scores, prompts: int) -> str:

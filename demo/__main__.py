@@ -6,7 +6,7 @@ python demo install MODELS                  the demo model into the models folde
 python demo locales | templates             locales/en and the example workflows, after a node has changed
 python demo cards [NAME ...]                the cards of the example workflows, those of the demo model's by runs
 python demo widget                          README's picture of CoTj KSampler, in a ComfyUI and a Chromium
-python demo train | evaluate [...]          how the demo model was made, and its scores
+python demo train | train-decoder | evaluate [...]   how the demo model was made, and its scores
 python demo measure-dna | measure-profile | train-predictor    how its predictor was made
 python demo registry URL --publisher ID     sets the repository's address before a release
 python demo fit                             how its planned samplers were found, in a ComfyUI
@@ -29,6 +29,7 @@ COMMANDS = {
     "evaluate": "training.evaluate",
     "measure-dna": "training.measure_dna",
     "measure-profile": "training.measure_profile",
+    "train-decoder": "training.train_decoder",
     "train-predictor": "training.train_predictor",
     "pack": "models.pack",
     "locales": "locales",

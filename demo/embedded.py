@@ -46,6 +46,7 @@ from .runner import (
     Outcome,
     Sampled,
 )
+from .training.decoder import Decoder
 from .training.dna import GUIDANCE, REFERENCE_STEPS, Denoiser, denoiser, pooled
 from .training.mmdit import CHANNELS, from_host_state_dict
 from .training.render import SIDE
@@ -57,7 +58,6 @@ ADVANCED_WIDGETS = {"gits_cost": "norm", "gits_coefficient": 1.15, "gits_solver"
 WIDGETS = {"denoise": 1.0, "planner": "auto", "sampler": "euler", "lever": "flow", "start": "top", **ADVANCED_WIDGETS}
 ADAPTIVE_WIDGETS = {"threshold": 0.99, "target_error": 0.0, "min_steps": 1}
 LEVELS = 1000  # that the host's models of this kind have
-PIXELS = 8  # a side of the block that the VAE makes of each latent pixel
 
 
 @dataclass(frozen=True)
@@ -251,11 +251,11 @@ def _host_latents(latents: Tensor) -> np.ndarray:
     return (latents.double() / SCALE + SHIFT).numpy()
 
 
+@torch.inference_mode()
 def _images(latents: Tensor) -> list[np.ndarray]:
-    """Decode as the VAE does: RGB in -1..1, each value a block of pixels."""
-    rgb = ((latents[:, :CHANNELS] + 1) / 2).clamp(0, 1).permute(0, 2, 3, 1)
-    blocks = rgb.repeat_interleave(PIXELS, 1).repeat_interleave(PIXELS, 2)
-    return list((255 * blocks).to(torch.uint8).numpy())
+    """Decode as the VAE does."""
+    pictures = Decoder.shipped()(latents[:, :CHANNELS]).clamp(0, 1).permute(0, 2, 3, 1)
+    return list((255 * pictures).to(torch.uint8).numpy())
 
 
 def _png(picture: np.ndarray) -> bytes:

@@ -157,7 +157,7 @@ class Demo(SharedLevels):
         return denoise
 
     def image(self, latents: Tensor) -> Tensor | None:
-        """Decode as the demo's VAE does, before it draws every pixel 8 x 8 times."""
+        """Read the picture in latents, at their own size: the demo's VAE draws it eight times as large."""
         return ((latents.clamp(-1, 1) + 1) / 2).permute(0, 2, 3, 1)
 
     def errors(self, latents: Tensor, references: Tensor) -> NDArray[np.float64]:

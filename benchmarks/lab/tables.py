@@ -12,7 +12,7 @@ from .cells import DEFAULT, Cell, FloatArray
 from .runs import REFERENCES
 from .schedules import AUTO, PUBLISHED
 from .search import NAME as SEARCHED
-from .statistics import ErrorRatio, compare, geometric_mean
+from .statistics import TIE, ErrorRatio, compare, geometric_mean
 
 OURS = (SEARCHED, AUTO)
 GOAL_PEER, GOAL_PUBLISHED = 0.7, 0.5
@@ -128,6 +128,25 @@ def summary(cells: Sequence[Cell], references: Sequence[str] = REFERENCES) -> st
                     f"{ratio_text(published, '>16.2f')}"
                 )
     return "\n".join([*lines, SUMMARY_LEGEND])
+
+
+def beside_default(cells: Sequence[Cell], references: Sequence[str] = REFERENCES) -> str:
+    """Write for this pack's two ways and published CoTj in how many cells they end nearer and farther than the default."""
+    names = [name for name in (*OURS, PUBLISHED) if any(name in cell.figures for cell in cells)]
+    wide = max(27, 2 + max(len(model) for model, _ in by_model(cells)))
+    lines = [f"{'against ' + DEFAULT:<{wide}}{'reference':<11}" + "".join(f"{name:<26}" for name in names)]
+    for model, found in by_model(cells):
+        for reference in references:
+            line = f"{model:<{wide}}{reference:<11}"
+            for name in names:
+                each = [ratio_over_cells([cell], name, DEFAULT, reference) for cell in found]
+                ratios = np.array([ratio for ratio in each if not math.isnan(ratio)])
+                nearer, farther = int((ratios < 1 - TIE).sum()), int((ratios > 1 + TIE).sum())
+                counts = f"{nearer:>2} /{len(ratios) - nearer - farther:>3} /{farther:>3}"
+                mean = geometric_mean(ratios) if len(ratios) else math.nan
+                line += f"{counts}{ratio_text(mean, '>7.2f'):<16}"
+            lines.append(line.rstrip())
+    return "\n".join([*lines, "Counts are cells: nearer by the mean error / the same / farther; then the mean ratio."])
 
 
 def full(cell: Cell, reference: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,13 +35,21 @@ class TaskScores:
         """Make those runs that are not kept, and read all their scores."""
         keys = self._keys(key)
         missing = [i for i, scores in enumerate(self.runs.store.read(keys)) if scores is None]
-        for begin in range(0, len(missing), self.runs.subject.batch):
-            rows = missing[begin : begin + self.runs.subject.batch]
+        for rows in self._batches(missing):
             part = self.items[rows]
             self.runs.store.write([keys[row] for row in rows], list(self._checked(final(part), part)))
         found = self.known(key)
         assert found is not None
         return found
+
+    @torch.inference_mode()
+    def latents(self, final: Callable[[Items], Tensor], count: int) -> Tensor:
+        """Make the runs of the first so many items, and give the latents that they end in."""
+        return torch.cat([final(self.items[rows]) for rows in self._batches(range(count))])
+
+    def _batches(self, rows: Sequence[int]) -> list[Sequence[int]]:
+        size = self.runs.subject.batch
+        return [rows[begin : begin + size] for begin in range(0, len(rows), size)]
 
     def _checked(self, latents: Tensor, items: Items) -> FloatArray:
         images, scenes = self.runs.subject.image(latents), demo_scenes()

@@ -1,6 +1,11 @@
-"""Scenes to pictures: 32 x 32 RGB, edges antialiased by signed distance."""
+"""Scenes to pictures: 32 x 32 RGB, or so many times larger, edges antialiased by signed distance.
+
+Whatever the scale, lengths are in pixels of the smallest picture, and the same random numbers draw the same scene.
+"""
 
 from __future__ import annotations
+
+from functools import cache
 
 import numpy as np
 
@@ -10,7 +15,12 @@ SIDE = 32
 RADIUS = {"small": 4.0, "large": 6.2}
 CELL = 8  # width in pixels of a stripe or a check
 NOISE_STD = 0.12
-_Y, _X = np.mgrid[0:SIDE, 0:SIDE] + 0.5
+
+
+@cache
+def grid(scale: int) -> np.ndarray:
+    """Give (2, SIDE * scale, SIDE * scale): y and x of the centres of pixels."""
+    return np.asarray((np.mgrid[0 : SIDE * scale, 0 : SIDE * scale] + 0.5) / scale)
 
 
 def colour(name: str) -> np.ndarray:
@@ -18,9 +28,10 @@ def colour(name: str) -> np.ndarray:
     return np.array((OBJECT_COLOURS | BACKGROUND_COLOURS)[name]) / 255
 
 
-def coverage(shape: str, x: float, y: float, radius: float) -> np.ndarray:
-    """Return how much of each pixel the shape covers, (SIDE, SIDE) in 0..1; `radius` and centre are in pixels."""
-    dx, dy = _X - x, _Y - y
+def coverage(shape: str, x: float, y: float, radius: float, scale: int = 1) -> np.ndarray:
+    """Return how much of each pixel the shape covers, in 0..1."""
+    rows, columns = grid(scale)
+    dx, dy = columns - x, rows - y
     if shape == "circle":
         distance = np.hypot(dx, dy) - radius
     elif shape == "square":
@@ -30,18 +41,19 @@ def coverage(shape: str, x: float, y: float, radius: float) -> np.ndarray:
         distance = np.maximum(dy - radius, slope[0] * abs(dx) - slope[1] * (dy + radius))
     else:
         raise ValueError(f"no such shape: {shape}")
-    return np.clip(0.5 - distance, 0, 1)
+    return np.clip(0.5 - distance * scale, 0, 1)
 
 
-def texture(background: Background, phase: tuple[float, float], vertical: bool) -> np.ndarray:
-    """Draw (SIDE, SIDE, 3): the background without noise. `phase` shifts stripes and checks, in pixels."""
+def texture(background: Background, phase: tuple[float, float], vertical: bool, scale: int = 1) -> np.ndarray:
+    """Draw the background without noise. `phase` shifts stripes and checks."""
+    rows, columns = grid(scale)
     first = colour(background.colours[0])
     if background.texture in ("plain", "noisy"):
-        return np.broadcast_to(first, (SIDE, SIDE, 3))
+        return np.broadcast_to(first, (*rows.shape, 3))
     second = colour(background.colours[1])
-    across, down = (np.floor((axis + shift) / CELL) % 2 for axis, shift in zip((_X, _Y), phase))
+    across, down = (np.floor((axis + shift) / CELL) % 2 for axis, shift in zip((columns, rows), phase))
     if background.texture == "gradient":
-        mix = (_Y - 0.5) / (SIDE - 1)
+        mix = np.clip((rows - 0.5) / (SIDE - 1), 0, 1)
     elif background.texture == "striped":
         mix = across if vertical else down
     else:
@@ -65,19 +77,26 @@ def positions(scene: Scene, rng: np.random.Generator) -> np.ndarray:
     return centres + rng.uniform(-0.6, 0.6, (2, 2))
 
 
-def paint(image: np.ndarray, thing: Thing, x: float, y: float, radius: float) -> np.ndarray:
+def paint(image: np.ndarray, thing: Thing, x: float, y: float, radius: float, scale: int = 1) -> np.ndarray:
     """Add one more object to the image."""
-    alpha = coverage(thing.shape, x, y, radius)[..., None]
+    alpha = coverage(thing.shape, x, y, radius, scale)[..., None]
     return image + alpha * (colour(thing.colour) - image)
 
 
-def render(scene: Scene, rng: np.random.Generator) -> np.ndarray:
-    """Draw (SIDE, SIDE, 3) in 0..1: one picture of the scene."""
+def enlarged(image: np.ndarray, scale: int) -> np.ndarray:
+    """Interpolate (SIDE, SIDE, 3) linearly to the scale."""
+    centres = (np.arange(SIDE * scale) + 0.5) / scale - 0.5
+    weights = np.maximum(0, 1 - abs(centres.clip(0, SIDE - 1)[:, None] - np.arange(SIDE)))
+    return np.einsum("yi,xj,ijc->yxc", weights, weights, image, optimize=True)
+
+
+def render(scene: Scene, rng: np.random.Generator, scale: int = 1) -> np.ndarray:
+    """Draw (SIDE * scale, SIDE * scale, 3) in 0..1: one picture of the scene."""
     # Whole pixels, so that an edge of a stripe is an edge of the image.
     across, down = rng.integers(0, 2 * CELL, 2).tolist()
-    image = texture(scene.background, (across, down), vertical=bool(rng.integers(2)))
+    image = texture(scene.background, (across, down), bool(rng.integers(2)), scale)
     if scene.background.texture == "noisy":
-        image = np.clip(image + rng.normal(0, NOISE_STD, image.shape), 0, 1)
+        image = np.clip(image + enlarged(rng.normal(0, NOISE_STD, (SIDE, SIDE, 3)), scale), 0, 1)
     for thing, (x, y) in zip(scene.things, positions(scene, rng)):
-        image = paint(image, thing, x, y, RADIUS[thing.size] * rng.uniform(0.95, 1.05))
+        image = paint(image, thing, x, y, RADIUS[thing.size] * rng.uniform(0.95, 1.05), scale)
     return image

@@ -19,9 +19,17 @@ def flow_times(steps: int, shift: float = SHIFT) -> Tensor:
     return shift * u / (1 + (shift - 1) * u)
 
 
-@torch.no_grad()
 def sample(model: Velocity, context: Tensor, empty: Tensor, guidance: float, steps: int, noise: Tensor) -> np.ndarray:
-    """Sample (B, SIDE, SIDE, 3) in 0..1 with `context` (B, L, W) of the captions and `empty` (1, L, W) of ''.
+    """Sample (B, SIDE, SIDE, 3) in 0..1, see `sample_latents`."""
+    x = sample_latents(model, context, empty, guidance, steps, noise)
+    return ((x.clamp(-1, 1) + 1) / 2).permute(0, 2, 3, 1).cpu().numpy()
+
+
+@torch.no_grad()
+def sample_latents(
+    model: Velocity, context: Tensor, empty: Tensor, guidance: float, steps: int, noise: Tensor
+) -> Tensor:
+    """Sample latents (B, 3, SIDE, SIDE) with `context` (B, L, W) of the captions and `empty` (1, L, W) of ''.
 
     `noise` (B, 3, SIDE, SIDE) is where the images start.
     """
@@ -31,4 +39,4 @@ def sample(model: Velocity, context: Tensor, empty: Tensor, guidance: float, ste
     for t, following in zip(times[:-1], times[1:]):
         towards, away = model(torch.cat((x, x)), t.expand(2 * batch).to(x.device), both).chunk(2)
         x = x + (following - t).to(x.device) * (away + guidance * (towards - away))
-    return ((x.clamp(-1, 1) + 1) / 2).permute(0, 2, 3, 1).cpu().numpy()
+    return x

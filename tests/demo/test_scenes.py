@@ -34,3 +34,13 @@ def test_every_caption_fits_the_text_encoder():
         captions(["a small red circle " * 6])
     with pytest.raises(ValueError, match="no word 'cat'"):
         captions(["a red cat"])
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_larger_render_is_the_same_picture(seed):
+    rng = np.random.default_rng(seed)
+    scene = random_scene(rng)
+    small, large = (render(scene, np.random.default_rng(seed), scale) for scale in (1, 8))
+    averages = large.reshape(32, 8, 32, 8, 3).mean((1, 3))
+    assert large.shape == (256, 256, 3)
+    assert abs(averages - small).mean() < 0.01, scene.caption

@@ -40,6 +40,14 @@ def test_the_summary_counts_cells_and_names_the_single_peer():
     assert auto.split()[6:12] == "0 / 0 / 1 1.02".split()
 
 
+def test_cells_are_counted_that_end_nearer_or_farther_than_the_default():
+    near = cell(simple=[2.0] * 8, CoTj=[4.0] * 8, auto=[2.0] * 8, **{"Optimize Sigmas": [1.0] * 8})
+    without = cell(simple=[2.0] * 8, auto=[4.0] * 8, **{"Optimize Sigmas": [4.0] * 8})
+    head, line, _ = tables.beside_default([near, without], ["own"]).splitlines()
+    assert head.startswith("against simple")
+    assert line.split() == "a model, guidance 1 own 1 / 0 / 1 1.00 0 / 1 / 1 1.41 0 / 0 / 1 2.00".split()
+
+
 class Counted:
     """Runs that measure the number of the item."""
 

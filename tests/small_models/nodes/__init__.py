@@ -229,13 +229,14 @@ class DemoChecker(io.ComfyNode):
 
     @classmethod
     def execute(cls, image, scene) -> io.NodeOutput:
-        """The mean share of claims about a scene that hold in the demo model's images, drawn 8 x 8."""
+        """The mean share of claims about a scene that hold in the demo model's images, at their latents' size."""
         load_repository()
         from cotj.demo.training.checker import check
         from cotj.demo.training.scenes import random_scene
 
         wanted = random_scene(np.random.default_rng(scene), held_out=True)
-        found = [list(check(one, wanted).values()) for one in image[:, ::8, ::8].double().cpu().numpy()]
+        small = torch.nn.functional.avg_pool2d(image.movedim(-1, 1).double(), 8).movedim(1, -1).cpu().numpy()
+        found = [list(check(one, wanted).values()) for one in small]
         return io.NodeOutput(float(np.mean(found)))
 
 
