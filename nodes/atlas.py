@@ -11,6 +11,7 @@ from comfy_api.latest import io, ui
 
 from ..planner import DiffusionDNA, Plan
 from ..planner.dna import check_errors
+from ..planner.texts import say
 from ..predictor import DNADataSet
 from .host.folders import list_data_sets
 from .host.images import to_image
@@ -149,7 +150,7 @@ def _plan(dna: DiffusionDNA, values: Mapping[str, Any]) -> Plan:
 def _connected(dnas: list[DiffusionDNA], names: str) -> list[AtlasModel]:
     with blamed_on(NODE, "dnas"):
         for dna in dnas:
-            check_errors(dna, "a count of steps")
+            check_errors(dna, say("a count of steps"))
     labels = split_labels(names)
     if len(labels) > len(dnas):
         problem = f"{len(labels)} names for {len(dnas)} DNAs. Give one to each, in the order of the inputs, or none"

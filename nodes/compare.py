@@ -142,7 +142,7 @@ class CompareSchedules(io.ComfyNode):
         missing = [name for name, value in measuring.items() if value is None]
         if dna is not None:
             with blamed_on(NODE, "dna"):
-                check_errors(dna, "a predicted error")
+                check_errors(dna, say("a predicted error"))
         if len(missing) == len(MEASURING) and dna is None:
             raise input_error(NODE, "dna", f"nothing to compare by. Connect a DNA, or {ALL_FOUR}")
         if 0 < len(missing) < len(MEASURING) or (missing and (vae is not None or reference is not None)):

@@ -10,6 +10,7 @@ from os.path import isfile  # which takes what it may not look at for no file
 from pathlib import Path
 
 from ...planner.reading import shortened
+from ...planner.texts import say
 
 NAME_BYTES = 200  # file systems allow 255; a counter and the ending come on top
 
@@ -57,9 +58,10 @@ def name_fault(name: str) -> str | None:
     plain = re.fullmatch(r"\w[\w .+-]{0,99}", name) and name == name.rstrip(" .")
     if plain and len(name.encode()) <= NAME_BYTES and not re.fullmatch(RESERVED, name):
         return None
-    return (
-        f"{name!r} is no file name: use up to 100 letters (66 Chinese ones), digits, spaces and . _ + - (no path "
-        "separators), starting with a letter or digit, and none that Windows reserves, such as con"
+    return say(
+        "{name!r} is no file name: use up to 100 letters (66 Chinese ones), digits, spaces and . _ + - (no path "
+        "separators), starting with a letter or digit, and none that Windows reserves, such as con",
+        name=name,
     )
 
 

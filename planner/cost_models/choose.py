@@ -47,7 +47,7 @@ def planner_named(
         return Multistep(sampler)
     if name == "stages":
         return Stages()
-    raise ValueError(f"a planner is one of {', '.join(PLANNER_NAMES)}, not {name!r}")
+    raise ValueError(say("a planner is one of {names}, not {name!r}", names=", ".join(PLANNER_NAMES), name=name))
 
 
 def best_planner(dna: DiffusionDNA, sampler: str) -> tuple[Planner, str]:
