@@ -122,7 +122,7 @@ class Atlas(io.ComfyNode):
     ) -> io.NodeOutput:
         models = [*_connected(list((dnas or {}).values()), names), *_recorded(data_set)]
         if not models:
-            raise input_error(NODE, "dnas", "there is nothing to show. Connect a DNA, or choose a data set")
+            raise input_error(NODE, "dnas", say("there is nothing to show. Connect a DNA, or choose a data set"))
         bar = comfy.utils.ProgressBar(sum(len(model.dnas) for model in models), node_id=cls.hidden.unique_id)
 
         def plan(dna: DiffusionDNA) -> Plan:
@@ -143,7 +143,9 @@ def _plan(dna: DiffusionDNA, values: Mapping[str, Any]) -> Plan:
     try:
         return make_plan(ADAPTIVE, dna, {**values, "target_error": 0.0, "min_steps": 1, "denoise": 1.0})
     except ValueError as error:  # whose cause does not name that node
-        problem = f"{error.__cause__ or error}. Choose another planner, lever or start, or leave that DNA out"
+        problem = say(
+            "{error}. Choose another planner, lever or start, or leave that DNA out", error=error.__cause__ or error
+        )
         raise input_error(NODE, "planner", problem) from error
 
 
@@ -153,7 +155,11 @@ def _connected(dnas: list[DiffusionDNA], names: str) -> list[AtlasModel]:
             check_errors(dna, say("a count of steps"))
     labels = split_labels(names)
     if len(labels) > len(dnas):
-        problem = f"{len(labels)} names for {len(dnas)} DNAs. Give one to each, in the order of the inputs, or none"
+        problem = say(
+            "{names} names for {number} DNAs. Give one to each, in the order of the inputs, or none",
+            names=len(labels),
+            number=len(dnas),
+        )
         raise input_error(NODE, "names", problem)
     with blamed_on(NODE, "names"):
         return of_dnas(dnas, labels)

@@ -157,12 +157,14 @@ class DataSet(io.ComfyNode):
             with blamed_on(LOOK, "data_set"):
                 there = sum(content.pairs for content in data.contents() if content.origin == origin)
             if pairs != there:
-                raise input_error(
-                    LOOK,
-                    "pairs",
-                    f"{data_set!r} holds {there} {origin} pairs. To clear them, enter {there} there; to keep them, "
+                problem = say(
+                    "{data_set!r} holds {there} {origin} pairs. To clear them, enter {there} there; to keep them, "
                     "choose 'list'",
+                    data_set=data_set,
+                    there=there,
+                    origin=origin,
                 )
+                raise input_error(LOOK, "pairs", problem)
             with blamed_on(LOOK, "data_set"):
                 data.clear(origin)
         with blamed_on(LOOK, "data_set"):
@@ -177,10 +179,12 @@ def measured_pair(node: str, dna: DiffusionDNA, conditioning: list[list[Any]]) -
         raise input_error(
             node,
             "dna",
-            "it does not say which model and latent it was measured with, as predicted and averaged DNAs and those "
-            "of the pack do not. Connect Measure DNA",
+            say(
+                "it does not say which model and latent it was measured with, as predicted and averaged DNAs and those "
+                "of the pack do not. Connect Measure DNA"
+            ),
         )
-    with blamed_on(node, "conditioning", "Connect the positive prompt"):
+    with blamed_on(node, "conditioning", say("Connect the positive prompt")):
         embedding, pooling = embedding_of(conditioning)
     with blamed_on(node, "dna"):
         return Pair(embedding.mean(0).cpu().numpy(), dna, pooling, str(dna.meta["model"]), "measured")
@@ -202,11 +206,11 @@ def _path(node: str, name: str) -> Path:
 
 
 def data_set_input(tooltip: str) -> io.Combo.Input:
-    return io.Combo.Input("data_set", options=choices(list_data_sets(), how_to_make_one()), tooltip=tooltip)
+    return io.Combo.Input("data_set", options=choices(list_data_sets(), how_to_make_one), tooltip=tooltip)
 
 
 def how_to_make_one() -> str:
-    return "no data sets yet: Record DNA and Add to DNA Data Set make them"
+    return say("no data sets yet: Record DNA and Add to DNA Data Set make them")
 
 
 def existing(node: str, name: str) -> Path:

@@ -136,7 +136,7 @@ class TrainPredictor(io.ComfyNode):
             show_text(text, cls.hidden.unique_id)
 
         if overwrite:
-            check_replaceable(NODE, name, is_predictor, "predictor")
+            check_replaceable(NODE, name, is_predictor, say("predictor"))
         check_storable(NODE, ROOM)
         settings = Settings(objective=objective, epochs=epochs, seed=seed)
         data = DNADataSet(existing(NODE, data_set))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 from os.path import isfile  # which takes what it may not look at for no file
 from pathlib import Path
 
 from ...planner.reading import shortened
-from ...planner.texts import say
+from ...planner.texts import say, spoken
 
 NAME_BYTES = 200  # file systems allow 255; a counter and the ending come on top
 
@@ -48,9 +48,13 @@ def list_folder(folder: Path) -> list[Path]:
         return []
 
 
-def choices(names: Iterable[str], how_to_get_some: str) -> list[str]:
-    """List what a dropdown offers: the names, or where there are none, a line that says how to get some."""
-    return list(names) or [how_to_get_some]
+def choices(names: Iterable[str], how_to_get_some: Callable[[], str]) -> list[str]:
+    """List what a dropdown offers: the names, or where there are none, a line that says how to get some.
+
+    In English, whatever is spoken: the host takes what was chosen only where it offers the same.
+    """
+    with spoken({}):
+        return list(names) or [how_to_get_some()]
 
 
 def name_fault(name: str) -> str | None:

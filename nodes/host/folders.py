@@ -14,6 +14,7 @@ import folder_paths
 
 from ...planner import dna_file
 from ...planner.reading import FAULTS, read_header, reason, shortened
+from ...planner.texts import say
 from ...predictor import dataset, files, release
 from .file_names import leave_out, list_files, list_folder
 
@@ -48,7 +49,7 @@ def is_predictor(path: Path) -> bool:
 
 def where_files_go() -> str:
     """Say where Save DNA writes its files."""
-    return f"Save DNA writes DNA files to {save_folder()}"
+    return say("Save DNA writes DNA files to {folder}", folder=save_folder())
 
 
 def list_predictors() -> dict[str, Path]:

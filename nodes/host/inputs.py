@@ -17,8 +17,6 @@ from ...planner.texts import say, say_name
 from .file_names import name_fault
 from .model import fit_fault, is_image, parts, why_not_measurable
 
-HIGHER_PRECISION = "Use a higher precision for this model (such as bf16 or fp32 instead of fp16 or fp8)"
-
 
 def input_error(node: str, name: str, problem: object) -> ValueError:
     """Make the error of a node's input, whatever the problem ends with."""
@@ -30,6 +28,11 @@ def input_error(node: str, name: str, problem: object) -> ValueError:
             problem=str(problem).rstrip(".。"),
         )
     )
+
+
+def higher_precision() -> str:
+    """Say the way out where what a model gives is not finite."""
+    return say("Use a higher precision for this model (such as bf16 or fp32 instead of fp16 or fp8)")
 
 
 @contextmanager
