@@ -20,7 +20,7 @@ from .host.progress import show_text
 from .link_types import DNA
 from .live.plan_from_widgets import ADAPTIVE, make_plan
 from .plan import MAX_STEPS, how_to_plan, planner_inputs
-from .record import changed_at, existing
+from .record import changed_at, existing, why_unusable
 from .reports.atlas.models import AtlasModel, of_dnas, of_pairs
 from .reports.atlas.sheet import ALL, PANELS, figure
 from .reports.atlas.text import describe
@@ -108,6 +108,11 @@ class Atlas(io.ComfyNode):
             hidden=[io.Hidden.unique_id],
             is_output_node=True,
         )
+
+    @classmethod
+    def validate_inputs(cls, data_set: str | None = None, dnas: object = None) -> bool | str:
+        """Judge the data set alone. dnas: the host passes what grows, too."""
+        return data_set in (None, NO_DATA_SET) or why_unusable(NODE, data_set) or True
 
     @classmethod
     def fingerprint_inputs(cls, data_set: str | None, **_: object) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from .host import folders
 from .host.conditioning import embedding_of
 from .host.file_names import choices, name_fault
 from .host.folders import list_data_sets, save_folder
-from .host.inputs import blamed_on, input_error, listed, plain_name
+from .host.inputs import blamed_on, input_error, listed, plain_name, unusable
 from .host.progress import show_text
 from .host.recorder import Recorder
 from .host.saving import note_not_stored, times_not_stored
@@ -145,6 +146,10 @@ class DataSet(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(cls, data_set: str | None = None) -> bool | str:
+        return data_set is None or why_unusable(LOOK, data_set) or True
+
+    @classmethod
     def fingerprint_inputs(cls, data_set: str, **_: object) -> int:
         """Tell the host to list a data set again when it has grown."""
         return changed_at(existing(LOOK, data_set))
@@ -216,6 +221,11 @@ def how_to_make_one() -> str:
 def existing(node: str, name: str) -> Path:
     """Find the file of a data set that a node was told to use."""
     return listed(node, "data_set", name, list_data_sets(), how_to_make_one())
+
+
+def why_unusable(node: str, name: str) -> str:
+    """Say why a data set that a dropdown does not list cannot be used, and how to get one; empty where it can."""
+    return unusable(list_data_sets(), name, partial(existing, node))
 
 
 def _name_input() -> io.String.Input:

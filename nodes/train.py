@@ -110,7 +110,8 @@ class TrainPredictor(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, name: str | None = None) -> bool | str:
+    def validate_inputs(cls, name: str | None = None, data_set: object = None) -> bool | str:
+        """Judge the name alone. A data set that is gone is refused when the node runs, which says what to do."""
         return name is None or name_fault(name) or True
 
     @classmethod
