@@ -13,7 +13,7 @@ from ..planner import plan_file
 from ..planner.plan_file import SUFFIX
 from ..planner.plan_record import PlanRecord
 from ..planner.texts import say, say_name
-from .host.file_names import choices, list_files
+from .host.file_names import list_files
 from .host.folders import FOLDER, changed_at, save_folder
 from .host.image_metadata import image_path, list_images
 from .host.inputs import blamed_on, input_error, listed
@@ -42,7 +42,7 @@ class LoadPlan(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "image",
-                    options=choices(list_images(), lambda: "none yet: upload an image that was saved after Save Plan"),
+                    options=list_images() or [""],  # of any other text the page would ask for a picture
                     upload=io.UploadType.image,
                     image_folder=io.FolderType.input,
                     tooltip="Choose a PNG or WebP that ComfyUI has saved after Save Plan, or drop one on the node.",
@@ -119,8 +119,9 @@ def _path(image: str, file: str) -> tuple[str, Path]:
         )
     if found := image_path(image):
         return "image", found
-    problem = say("there is no image {image!r}. Upload one that was saved after Save Plan", image=image)
-    raise input_error(NODE, "image", problem)
+    problem = say("there is no image {image!r}", image=image) if image else say("no image is chosen")
+    way_out = say("Upload one that was saved after Save Plan")
+    raise input_error(NODE, "image", say("{problem}. {way_out}", problem=problem, way_out=way_out))
 
 
 def _sampler(record: PlanRecord, node_id: str) -> comfy.samplers.Sampler | ExecutionBlocker:
