@@ -158,9 +158,10 @@ def mean_dna(dnas: Sequence[DiffusionDNA]) -> DiffusionDNA:
         raise ValueError("a mean needs at least one DNA")
     first = dnas[0]
     if any(dna.kind != first.kind for dna in dnas):
-        raise ValueError(f"DNAs of different kinds have no mean: {', '.join(dna.kind for dna in dnas)}")
+        kinds = ", ".join(dna.kind for dna in dnas)
+        raise ValueError(say("DNAs of different kinds have no mean: {kinds}", kinds=kinds))
     if any(dna.measure != first.measure for dna in dnas):
-        raise ValueError("errors and uncertainties have no mean: average DNAs that were measured alike")
+        raise ValueError(say("errors and uncertainties have no mean: average DNAs that were measured alike"))
     timed_alike = all(_timed_alike(first, dna) for dna in dnas)
     powers = [dna.power for dna in dnas if dna.power is not None]
     return replace(

@@ -118,5 +118,5 @@ def _fidelity(images: torch.Tensor, reference: torch.Tensor) -> Fidelity:
             ),
         ) from fault
     except ValueError as fault:
-        problem = f"PSNR and SSIM need images of {WINDOW} pixels or more: {fault}"
+        problem = say("PSNR and SSIM need images of {least} pixels or more: {fault}", least=WINDOW, fault=fault)
         raise input_error(NODE, "vae", problem) from fault

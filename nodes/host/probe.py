@@ -142,8 +142,10 @@ class ProbeSampler(comfy.samplers.Sampler):
         self.powers = self._mean_squares(clean)
         if any(power < NO_POWER for item in self.powers for power in item):
             raise NotMeasurable(
-                "the reference, or the sound in it, is all zero, so there is nothing to measure against. Check the "
-                "model and the noise"
+                say(
+                    "the reference, or the sound in it, is all zero, so there is nothing to measure against. Check the "
+                    "model and the noise"
+                )
             )
         return clean
 
