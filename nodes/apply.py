@@ -8,6 +8,7 @@ from comfy_api.latest import io
 
 from ..planner import DiffusionDNA, Plan
 from ..planner.solvers.planned import PlannedSolver
+from ..planner.texts import say
 from .host.follow_plan import NODE, AppliedPlan
 from .host.inputs import blamed_on, input_error
 from .host.planned_sampler import planned_solver_of
@@ -72,16 +73,20 @@ def _own_sigmas(sampler: comfy.samplers.Sampler | None) -> torch.Tensor:
     """Give the sigmas of a planned solver; ValueError for what has none of its own."""
     if solver := planned_solver_of(sampler):
         return torch.tensor(solver.sigmas, dtype=torch.float32)
-    problem = "there is nothing to follow, or no plan ran"
+    problem = say("there is nothing to follow, or no plan ran")
     if sampler is not None:
-        problem = f"{sampler_name(sampler)} has no sigmas of its own"
-    raise input_error(NODE, "plan", f"{problem}. Connect SIGMAS, a PLAN or a DNA, or a planned sampler to 'sampler'")
+        problem = say("{sampler} has no sigmas of its own", sampler=sampler_name(sampler))
+    way_out = say("Connect SIGMAS, a PLAN or a DNA, or a planned sampler to 'sampler'")
+    raise input_error(NODE, "plan", say("{problem}. {way_out}", problem=problem, way_out=way_out))
 
 
 def _check_solver(solver: PlannedSolver, plan: torch.Tensor | Plan | DiffusionDNA) -> None:
     if isinstance(plan, DiffusionDNA):
-        problem = "a planned solver runs the sigmas that it was learned for, and a DNA plans others"
-        raise input_error(NODE, "sampler", f"{problem}. Connect the SIGMAS that come from the same node to 'plan'")
+        problem = say(
+            "a planned solver runs the sigmas that it was learned for, and a DNA plans others. Connect the SIGMAS that "
+            "come from the same node to 'plan'"
+        )
+        raise input_error(NODE, "sampler", problem)
     sigmas = torch.tensor(plan.sigmas, dtype=torch.float32) if isinstance(plan, Plan) else plan
     with blamed_on(NODE, "sampler"):
         if len(sigmas):

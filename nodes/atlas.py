@@ -11,6 +11,7 @@ from comfy_api.latest import io, ui
 
 from ..planner import DiffusionDNA, Plan
 from ..planner.dna import check_errors
+from ..planner.texts import say
 from ..predictor import DNADataSet
 from .host.folders import list_data_sets
 from .host.images import to_image
@@ -19,7 +20,7 @@ from .host.progress import show_text
 from .link_types import DNA
 from .live.plan_from_widgets import ADAPTIVE, make_plan
 from .plan import MAX_STEPS, how_to_plan, planner_inputs
-from .record import changed_at, existing
+from .record import changed_at, existing, why_unusable
 from .reports.atlas.models import AtlasModel, of_dnas, of_pairs
 from .reports.atlas.sheet import ALL, PANELS, figure
 from .reports.atlas.text import describe
@@ -109,6 +110,11 @@ class Atlas(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(cls, data_set: str | None = None, dnas: object = None) -> bool | str:
+        """Judge the data set alone. dnas: the host passes what grows, too."""
+        return data_set in (None, NO_DATA_SET) or why_unusable(NODE, data_set) or True
+
+    @classmethod
     def fingerprint_inputs(cls, data_set: str | None, **_: object) -> float:
         """Tell the host to draw again when the data set has grown."""
         if data_set is None:  # it comes through a link, and is known only when the node runs
@@ -121,7 +127,7 @@ class Atlas(io.ComfyNode):
     ) -> io.NodeOutput:
         models = [*_connected(list((dnas or {}).values()), names), *_recorded(data_set)]
         if not models:
-            raise input_error(NODE, "dnas", "there is nothing to show. Connect a DNA, or choose a data set")
+            raise input_error(NODE, "dnas", say("there is nothing to show. Connect a DNA, or choose a data set"))
         bar = comfy.utils.ProgressBar(sum(len(model.dnas) for model in models), node_id=cls.hidden.unique_id)
 
         def plan(dna: DiffusionDNA) -> Plan:
@@ -142,17 +148,23 @@ def _plan(dna: DiffusionDNA, values: Mapping[str, Any]) -> Plan:
     try:
         return make_plan(ADAPTIVE, dna, {**values, "target_error": 0.0, "min_steps": 1, "denoise": 1.0})
     except ValueError as error:  # whose cause does not name that node
-        problem = f"{error.__cause__ or error}. Choose another planner, lever or start, or leave that DNA out"
+        problem = say(
+            "{error}. Choose another planner, lever or start, or leave that DNA out", error=error.__cause__ or error
+        )
         raise input_error(NODE, "planner", problem) from error
 
 
 def _connected(dnas: list[DiffusionDNA], names: str) -> list[AtlasModel]:
     with blamed_on(NODE, "dnas"):
         for dna in dnas:
-            check_errors(dna, "a count of steps")
+            check_errors(dna, say("a count of steps"))
     labels = split_labels(names)
     if len(labels) > len(dnas):
-        problem = f"{len(labels)} names for {len(dnas)} DNAs. Give one to each, in the order of the inputs, or none"
+        problem = say(
+            "{names} names for {number} DNAs. Give one to each, in the order of the inputs, or none",
+            names=len(labels),
+            number=len(dnas),
+        )
         raise input_error(NODE, "names", problem)
     with blamed_on(NODE, "names"):
         return of_dnas(dnas, labels)

@@ -10,6 +10,7 @@ from ..planner import DiffusionDNA
 from ..planner.caching.cache_plan import Rule, Steps
 from ..planner.caching.cache_settings import CacheSettings
 from ..planner.dna import check_errors
+from ..planner.texts import say
 from .host.cached_model import NODE, CachedModel
 from .host.inputs import blamed_on, check_fit
 from .host.progress import send
@@ -103,7 +104,7 @@ class CacheSteps(io.ComfyNode):
         if dna is not None:
             check_fit(NODE, "dna", dna, model)
             with blamed_on(NODE, "dna"):
-                check_errors(dna, "a planned cache")
+                check_errors(dna, say("a planned cache"))
         settings = CacheSettings(calls, target_error, steps, rule, learn_from)
         node_id = cls.hidden.unique_id
 

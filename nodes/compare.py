@@ -25,7 +25,6 @@ from .reports.figures import pixels
 from .reports.schedules import Scored, claims, figure, listing, parse_labels, picture_note, table
 
 MEASURING = ("guider", "noise", "sampler", "latent_image")
-ALL_FOUR = "guider, noise, sampler and latent_image"
 
 
 class CompareSchedules(io.ComfyNode):
@@ -142,13 +141,15 @@ class CompareSchedules(io.ComfyNode):
         missing = [name for name, value in measuring.items() if value is None]
         if dna is not None:
             with blamed_on(NODE, "dna"):
-                check_errors(dna, "a predicted error")
+                check_errors(dna, say("a predicted error"))
         if len(missing) == len(MEASURING) and dna is None:
-            raise input_error(NODE, "dna", f"nothing to compare by. Connect a DNA, or {ALL_FOUR}")
+            problem = say("nothing to compare by. Connect a DNA, or guider, noise, sampler and latent_image")
+            raise input_error(NODE, "dna", problem)
         if 0 < len(missing) < len(MEASURING) or (missing and (vae is not None or reference is not None)):
-            raise input_error(NODE, missing[0], f"it is missing. To measure, connect {ALL_FOUR}")
+            problem = say("it is missing. To measure, connect guider, noise, sampler and latent_image")
+            raise input_error(NODE, missing[0], problem)
         if reference is not None and reference_sigmas is not None:
-            problem = "it needs no run, so reference_sigmas are for nothing. Disconnect one of the two"
+            problem = say("it needs no run, so reference_sigmas are for nothing. Disconnect one of the two")
             raise input_error(NODE, "reference", problem)
         with blamed_on(NODE, "guider"):
             levels = None if guider is None else noise_levels(guider.model_patcher)

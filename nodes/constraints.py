@@ -5,8 +5,11 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..planner import Constraints
+from ..planner.texts import say, say_name
 from .link_types import CONSTRAINTS
 from .live.sigma_list import read_sigmas
+
+NODE = "Plan Constraints"
 
 
 class PlanConstraints(io.ComfyNode):
@@ -14,7 +17,7 @@ class PlanConstraints(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="CoTjConstraints",
-            display_name="Plan Constraints",
+            display_name=NODE,
             category="model/sampling/sigmas",
             description="Says what a plan must respect: sigmas to visit, where to start and end, how long jumps may "
             "be.",
@@ -86,18 +89,19 @@ class PlanConstraints(io.ComfyNode):
         try:
             return io.NodeOutput(_parse(visit, first_sigma, last_sigma, min_jump, max_jump, allowed))
         except ValueError as error:
-            raise ValueError(f"Plan Constraints: {error}. Change that input.") from error
+            told = say("{node}: {error}. Change that input.", node=say_name(NODE), error=error)
+            raise ValueError(told) from error
 
 
 def _parse(visit: str, first: float, last: float, min_jump: float, max_jump: float, allowed: str) -> Constraints:
     """Read constraints from widgets, in which 0 stands for none, and 1 for the longest jump there is."""
     return Constraints(
-        read_sigmas("visit", visit),
+        read_sigmas("visit", visit, NODE),
         first or None,
         last or None,
         min_jump or None,
         None if max_jump == 1 else max_jump,
-        read_sigmas("allowed", allowed),
+        read_sigmas("allowed", allowed, NODE),
     )
 
 

@@ -14,7 +14,7 @@ from ..planner import Constraints, DiffusionDNA, Plan, plan_fixed, sigma_to_flow
 from ..planner.cost_models.choose import choose_planner
 from ..planner.experts import join_experts, split_index
 from ..planner.path_search import begin_of
-from ..planner.texts import say
+from ..planner.texts import say, say_name
 from .host.inputs import input_error
 from .host.progress import show_text
 from .link_types import DNA, PLAN
@@ -104,7 +104,10 @@ class PlanExperts(io.ComfyNode):
         try:
             plan = _plan(join_experts(dna_high, dna_low, boundary), boundary, steps, denoise, sampler)
         except ValueError as error:
-            raise ValueError(f"{PLANNED}: {error}. Change steps, denoise or boundary, or the DNAs.") from error
+            told = say(
+                "{node}: {error}. Change steps, denoise or boundary, or the DNAs.", node=say_name(PLANNED), error=error
+            )
+            raise ValueError(told) from error
         sigmas = torch.tensor(plan.sigmas, dtype=torch.float32)
         high, low = _split(sigmas, boundary)
         steps_high = max(len(high) - 1, 0)
@@ -155,7 +158,7 @@ class SplitAtBoundary(io.ComfyNode):
     @classmethod
     def execute(cls, sigmas, boundary) -> io.NodeOutput:
         if (sigmas.diff() > 0).any():
-            raise input_error(SPLIT, "sigmas", "they do not descend. Connect a schedule that does")
+            raise input_error(SPLIT, "sigmas", say("they do not descend. Connect a schedule that does"))
         high, low = _split(sigmas, boundary)
         return io.NodeOutput(high, low, max(len(high) - 1, 0))
 

@@ -9,7 +9,7 @@ import torch
 from comfy_api.latest import io
 from comfy_execution.graph import ExecutionBlocker
 
-from ..planner.texts import say
+from ..planner.texts import say, say_name
 from .host.file_names import choices
 from .host.identity import describe
 from .host.planned_sampler import Source
@@ -38,12 +38,12 @@ class OptimizedSigmas(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "name",
-                    options=choices(list_schedules(), f"none yet: {how_to_get_some()}"),
+                    options=choices(list_schedules(), lambda: f"none yet: {how_to_get_some()}"),
                     tooltip="Choose a result of Optimize Sigmas from models/cotj. Press R to see new ones.",
                 ),
                 io.Int.Input(
                     "steps",
-                    default=8,
+                    default=6,  # as in the demo's result, which ships
                     min=2,
                     max=50,
                     tooltip="Choose a number of steps that was searched for; the text names them.",
@@ -115,9 +115,8 @@ class OptimizedSigmas(io.ComfyNode):
 
 def _sampler(name: str) -> comfy.samplers.Sampler | ExecutionBlocker:
     """Make the sampler of this name without options; of another, what stops the nodes that are connected to it."""
-    return named_sampler(name) or ExecutionBlocker(
-        f"{NODE}: the schedule was found with the sampler {name}. Connect that to 'sampler'."
-    )
+    problem = say("the schedule was found with the sampler {name}. Connect that to 'sampler'", name=name)
+    return named_sampler(name) or ExecutionBlocker(say("{node}: {error}.", node=say_name(NODE), error=problem))
 
 
 NODES = [OptimizedSigmas]

@@ -12,7 +12,8 @@ from comfy_execution.graph import ExecutionBlocker
 from ..planner import plan_file
 from ..planner.plan_file import SUFFIX
 from ..planner.plan_record import PlanRecord
-from .host.file_names import choices, list_files
+from ..planner.texts import say, say_name
+from .host.file_names import list_files
 from .host.folders import FOLDER, changed_at, save_folder
 from .host.image_metadata import image_path, list_images
 from .host.inputs import blamed_on, input_error, listed
@@ -41,7 +42,7 @@ class LoadPlan(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "image",
-                    options=choices(list_images(), "none yet: upload an image that was saved after Save Plan"),
+                    options=list_images() or [""],  # of any other text the page would ask for a picture
                     upload=io.UploadType.image,
                     image_folder=io.FolderType.input,
                     tooltip="Choose a PNG or WebP that ComfyUI has saved after Save Plan, or drop one on the node.",
@@ -100,7 +101,8 @@ class LoadPlan(io.ComfyNode):
             record = plan_file.read(path)
             text = describe_record(record)
         show_text(text, cls.hidden.unique_id)
-        plan = record.plan or ExecutionBlocker(f"{NODE}: a planned sampler was saved, and no PLAN. Connect its SIGMAS.")
+        no_plan = say("a planned sampler was saved, and no PLAN. Connect its SIGMAS")
+        plan = record.plan or ExecutionBlocker(say("{node}: {error}.", node=say_name(NODE), error=no_plan))
         return io.NodeOutput(plan, to_sigmas(record.sigmas), _sampler(record, cls.hidden.unique_id), text)
 
 
@@ -112,10 +114,14 @@ def list_plans() -> dict[str, Path]:
 def _path(image: str, file: str) -> tuple[str, Path]:
     """Find the file that a plan is read from, after the input that names it; ValueError where it is gone."""
     if file != THE_IMAGE:
-        return "file", listed(NODE, "file", file, list_plans(), f"Save Plan writes plans to {save_folder()}")
+        return "file", listed(
+            NODE, "file", file, list_plans(), say("Save Plan writes plans to {folder}", folder=save_folder())
+        )
     if found := image_path(image):
         return "image", found
-    raise input_error(NODE, "image", f"there is no image {image!r}. Upload one that was saved after Save Plan")
+    problem = say("there is no image {image!r}", image=image) if image else say("no image is chosen")
+    way_out = say("Upload one that was saved after Save Plan")
+    raise input_error(NODE, "image", say("{problem}. {way_out}", problem=problem, way_out=way_out))
 
 
 def _sampler(record: PlanRecord, node_id: str) -> comfy.samplers.Sampler | ExecutionBlocker:
@@ -123,9 +129,10 @@ def _sampler(record: PlanRecord, node_id: str) -> comfy.samplers.Sampler | Execu
     if record.solver is not None:
         return planned_sampler(record.solver, Source(record.learned_on, node_id, record.text))
     name = record.plan.sampler if record.plan is not None else ""
-    return named_sampler(name) or ExecutionBlocker(
-        f"{NODE}: no weights were saved, and there is no sampler {name!r} here. Connect a sampler of your own."
+    problem = say(
+        "no weights were saved, and there is no sampler {name!r} here. Connect a sampler of your own", name=name
     )
+    return named_sampler(name) or ExecutionBlocker(say("{node}: {error}.", node=say_name(NODE), error=problem))
 
 
 NODES = [LoadPlan]

@@ -14,6 +14,7 @@ from comfy_api.latest import io
 
 from ..planner import DiffusionDNA, NoiseLevels
 from ..planner.experts import split_index
+from ..planner.texts import say
 from . import __version__
 from .experts import boundary_input
 from .host.identity import describe
@@ -91,14 +92,19 @@ class MeasureExperts(io.ComfyNode):
             raise input_error(
                 MEASURE,
                 "guider_low",
-                "it is of another kind of model than guider_high. Connect the other expert of that model",
+                say("it is of another kind of model than guider_high. Connect the other expert of that model"),
             )
         if not low.lowest < boundary < high.top:
             raise input_error(
                 MEASURE,
                 "boundary",
-                f"{boundary:g} is not between this model's noise levels, {low.lowest:.4g} and {high.top:.4g}. Enter "
-                "the sigma at which its experts change",
+                say(
+                    "{boundary:g} is not between this model's noise levels, {lowest:.4g} and {highest:.4g}. Enter the "
+                    "sigma at which its experts change",
+                    boundary=boundary,
+                    lowest=low.lowest,
+                    highest=high.top,
+                ),
             )
         latent = whole_latent(MEASURE, latent_image, guider_high.model_patcher)
         samples = latent["samples"]

@@ -237,7 +237,7 @@ class OptimizeSigmas(io.ComfyNode):
         latent = whole_latent(NODE, latent_image, model)
         conditionings = list((prompts or {}).values())
         # What the prompts carry, such as hooks, takes the place of what the guider's own carries.
-        with blamed_on(NODE, "prompts", "Disconnect them"):
+        with blamed_on(NODE, "prompts", say("Disconnect them")):
             prompted = with_positive(guider, sum(conditionings, [])) if conditionings else guider
         key = fitting(prompted, sampler, latent["samples"])
         found_name = plain_name(NODE, "name", name) if name else asked.name_for(key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import io
 
+from ..planner.texts import say
 from .host.file_names import choices
 from .host.inputs import input_error
 from .host.planned_sampler import NODE, Source, planned_sampler
@@ -28,13 +29,13 @@ class PlannedSampler(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "name",
-                    options=choices(list_schedules(), f"none yet: {how_to_get_some()}"),
+                    options=choices(list_schedules(), lambda: f"none yet: {how_to_get_some()}"),
                     tooltip="Choose a result of Optimize Sigmas that was fitted with 'sigmas and solver'. Press R to "
                     "see new ones.",
                 ),
                 io.Int.Input(
                     "steps",
-                    default=8,
+                    default=6,  # as in the demo's result, which ships
                     min=2,
                     max=50,
                     tooltip="Choose the number of steps that the SIGMAS have.",
@@ -68,13 +69,22 @@ class PlannedSampler(io.ComfyNode):
     def execute(cls, name: str, steps: int) -> io.NodeOutput:
         schedules, record = stored(NODE, name, steps)
         if not (record.solver and record.solver.last):
-            problem = f"no solver was fitted to {name!r} in {steps} steps"
-            ways_out = "Run Optimize Sigmas with 'fit' at 'sigmas and solver', or use the schedule's own sampler"
-            raise input_error(NODE, "name", f"{problem}. {ways_out}")
+            problem = say(
+                "no solver was fitted to {name!r} in {steps} steps. Run Optimize Sigmas with 'fit' at 'sigmas and "
+                "solver', or use the schedule's own sampler",
+                name=name,
+                steps=steps,
+            )
+            raise input_error(NODE, "name", problem)
         taken = record.solver.taken
         if not taken:
-            problem = f"the solver that was fitted to {name!r} in {steps} steps did not surely gain"
-            raise input_error(NODE, "name", f"{problem}. Use the sampler that Load Optimized Sigmas gives")
+            problem = say(
+                "the solver that was fitted to {name!r} in {steps} steps did not surely gain. Use the sampler that "
+                "Load Optimized Sigmas gives",
+                name=name,
+                steps=steps,
+            )
+            raise input_error(NODE, "name", problem)
         summary = summarise(record, schedules.key["sampler"])
         text = "\n".join([*outcome_lines(summary), *stopped_lines(summary), *solver_lines(summary)])
         show_text(text, cls.hidden.unique_id)

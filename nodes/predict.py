@@ -41,7 +41,7 @@ class PredictDNA(io.ComfyNode):
                 io.Conditioning.Input("conditioning", tooltip="Connect the positive prompt, as the sampler gets it."),
                 io.Combo.Input(
                     "predictor",
-                    options=choices([*list_predictors(), *list_means()], how_to_get_one()),
+                    options=choices([*list_predictors(), *list_means()], how_to_get_one),
                     tooltip=f"Choose a predictor from models/{FOLDER}: one from Train DNA Predictor, a folder that "
                     "the authors released, or the mean of a data set, which needs no training. Press R to see new "
                     "ones.",
@@ -105,7 +105,7 @@ def _predicted(
     comfy.model_management.load_models_gpu([patcher])
     raw = loaded.network(embedding.to(patcher.load_device))
     size = None if latent is None else tuple(latent["samples"].shape[-2:])
-    with blamed_on(NODE, "conditioning", "Bring the weights in the prompt nearer to 1, or measure the DNA"):
+    with blamed_on(NODE, "conditioning", say("Bring the weights in the prompt nearer to 1, or measure the DNA")):
         dna = loaded.dna(raw, size)
     if loaded.distance(embedding) <= FAR:
         return dna, []
@@ -135,28 +135,41 @@ def _check_architecture(name: str, trained_on: str, called: str, here: str) -> N
         raise input_error(
             NODE,
             "predictor",
-            f"{name!r} is for {called}, and the model is of type {here}. Choose a predictor for this model, or measure "
-            "its DNA",
+            say(
+                "{name!r} is for {called}, and the model is of type {here}. Choose a predictor for this model, or "
+                "measure its DNA",
+                name=name,
+                called=called,
+                here=here,
+            ),
         )
 
 
 def _check_prompt(conditioning: list, name: str, mean: RecordedMean) -> None:
     """Raise ValueError where a prompt is of another text encoder than those that a mean is of."""
-    with blamed_on(NODE, "conditioning", "Connect the positive prompt"):
+    with blamed_on(NODE, "conditioning", say("Connect the positive prompt")):
         embedding, pooling = embedding_of(conditioning)
     content = mean.content
     if (embedding.shape[-1], pooling) != (content.width, content.pooling):
         raise input_error(
             NODE,
             "conditioning",
-            f"its {pooling} is {embedding.shape[-1]} wide, but {name!r} is of prompts with a {content.pooling} of "
-            f"{content.width} ({content.model}). Choose the data set of this model",
+            say(
+                "its {pooling} is {own} wide, but {name!r} is of prompts with a {other} of {width} ({model}). Choose "
+                "the data set of this model",
+                pooling=pooling,
+                own=embedding.shape[-1],
+                name=name,
+                other=content.pooling,
+                width=content.width,
+                model=content.model,
+            ),
         )
 
 
 def _pooled(conditioning: list, name: str, predictor: Predictor) -> torch.Tensor:
     """Pool the first condition of a CONDITIONING into an embedding, (b, width); ValueError where it has none."""
-    with blamed_on(NODE, "conditioning", "Connect the positive prompt"):
+    with blamed_on(NODE, "conditioning", say("Connect the positive prompt")):
         embedding, pooling = embedding_of(conditioning)
     width, network = embedding.shape[-1], predictor.network
     if width != network.inputs or pooling != predictor.pooling:
@@ -165,16 +178,28 @@ def _pooled(conditioning: list, name: str, predictor: Predictor) -> torch.Tensor
         raise input_error(
             NODE,
             "conditioning",
-            f"its {pooling} is {width} wide, but {name!r} reads a {predictor.pooling} of {network.inputs} "
-            f"({predictor.card.get('model', 'unknown model')}). Predictors here that read {width}: "
-            f"{', '.join(fitting) or 'none, so measure the DNA or train a predictor'}",
+            say(
+                "its {pooling} is {width} wide, but {name!r} reads a {other} of {inputs} ({model}). Predictors here "
+                "that read {width}: {fitting}",
+                pooling=pooling,
+                width=width,
+                name=name,
+                other=predictor.pooling,
+                inputs=network.inputs,
+                model=predictor.card.get("model", say("unknown model")),
+                fitting=", ".join(fitting) or say("none, so measure the DNA or train a predictor"),
+            ),
         )
     if predictor.is_foreign(embedding):
         raise input_error(
             NODE,
             "conditioning",
-            f"it is unlike every prompt that {name!r} ({predictor.card.get('model', 'unknown model')}) was trained on, "
-            "as that of another text encoder is. Choose a predictor for this model, or measure its DNA",
+            say(
+                "it is unlike every prompt that {name!r} ({model}) was trained on, as that of another text encoder is. "
+                "Choose a predictor for this model, or measure its DNA",
+                name=name,
+                model=predictor.card.get("model", say("unknown model")),
+            ),
         )
     return embedding
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from .host import folders
 from .host.conditioning import embedding_of
 from .host.file_names import choices, name_fault
 from .host.folders import list_data_sets, save_folder
-from .host.inputs import blamed_on, input_error, listed, plain_name
+from .host.inputs import blamed_on, input_error, listed, plain_name, unusable
 from .host.progress import show_text
 from .host.recorder import Recorder
 from .host.saving import note_not_stored, times_not_stored
@@ -145,6 +146,10 @@ class DataSet(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(cls, data_set: str | None = None) -> bool | str:
+        return data_set is None or why_unusable(LOOK, data_set) or True
+
+    @classmethod
     def fingerprint_inputs(cls, data_set: str, **_: object) -> int:
         """Tell the host to list a data set again when it has grown."""
         return changed_at(existing(LOOK, data_set))
@@ -157,12 +162,14 @@ class DataSet(io.ComfyNode):
             with blamed_on(LOOK, "data_set"):
                 there = sum(content.pairs for content in data.contents() if content.origin == origin)
             if pairs != there:
-                raise input_error(
-                    LOOK,
-                    "pairs",
-                    f"{data_set!r} holds {there} {origin} pairs. To clear them, enter {there} there; to keep them, "
+                problem = say(
+                    "{data_set!r} holds {there} {origin} pairs. To clear them, enter {there} there; to keep them, "
                     "choose 'list'",
+                    data_set=data_set,
+                    there=there,
+                    origin=origin,
                 )
+                raise input_error(LOOK, "pairs", problem)
             with blamed_on(LOOK, "data_set"):
                 data.clear(origin)
         with blamed_on(LOOK, "data_set"):
@@ -177,10 +184,12 @@ def measured_pair(node: str, dna: DiffusionDNA, conditioning: list[list[Any]]) -
         raise input_error(
             node,
             "dna",
-            "it does not say which model and latent it was measured with, as predicted and averaged DNAs and those "
-            "of the pack do not. Connect Measure DNA",
+            say(
+                "it does not say which model and latent it was measured with, as predicted and averaged DNAs and those "
+                "of the pack do not. Connect Measure DNA"
+            ),
         )
-    with blamed_on(node, "conditioning", "Connect the positive prompt"):
+    with blamed_on(node, "conditioning", say("Connect the positive prompt")):
         embedding, pooling = embedding_of(conditioning)
     with blamed_on(node, "dna"):
         return Pair(embedding.mean(0).cpu().numpy(), dna, pooling, str(dna.meta["model"]), "measured")
@@ -202,16 +211,21 @@ def _path(node: str, name: str) -> Path:
 
 
 def data_set_input(tooltip: str) -> io.Combo.Input:
-    return io.Combo.Input("data_set", options=choices(list_data_sets(), how_to_make_one()), tooltip=tooltip)
+    return io.Combo.Input("data_set", options=choices(list_data_sets(), how_to_make_one), tooltip=tooltip)
 
 
 def how_to_make_one() -> str:
-    return "no data sets yet: Record DNA and Add to DNA Data Set make them"
+    return say("no data sets yet: Record DNA and Add to DNA Data Set make them")
 
 
 def existing(node: str, name: str) -> Path:
     """Find the file of a data set that a node was told to use."""
     return listed(node, "data_set", name, list_data_sets(), how_to_make_one())
+
+
+def why_unusable(node: str, name: str) -> str:
+    """Say why a data set that a dropdown does not list cannot be used, and how to get one; empty where it can."""
+    return unusable(list_data_sets(), name, partial(existing, node))
 
 
 def _name_input() -> io.String.Input:

@@ -11,7 +11,7 @@ from comfy_api.latest import io
 
 from ..planner import DiffusionDNA
 from ..planner.distilled import distillation_of
-from ..planner.texts import say
+from ..planner.texts import say, say_name
 from .host.follow_plan import NODE as APPLY
 from .host.follow_plan import AppliedPlan
 from .host.inputs import check_fit, input_error, with_own_channels
@@ -228,13 +228,17 @@ def _over_trained(files: dict[str, list[str]], steps: int, denoise: float) -> It
 def _refuse_what_decides_on_steps(model: ModelPatcher) -> None:
     """Raise ValueError where another node on this model decides on its steps or their calls, as this one does."""
     on_it = {
-        "Cache Steps": has_cached_steps(model),
-        APPLY: AppliedPlan.is_on(model),
-        "EasyCache or LazyCache": has_host_cache(model.model_options),
+        say_name("Cache Steps"): has_cached_steps(model),
+        say_name(APPLY): AppliedPlan.is_on(model),
+        say("EasyCache or LazyCache"): has_host_cache(model.model_options),
     }
     if found := [name for name, there in on_it.items() if there]:
-        problem = f"{' and '.join(found)} on it would decide which steps call it, as this node does"
-        raise input_error(NODE, "model", f"{problem}. Connect the model from before that, or use KSampler")
+        problem = say(
+            "{found} on it would decide which steps call it, as this node does. Connect the model from before that, or "
+            "use KSampler",
+            found=say(" and ").join(found),
+        )
+        raise input_error(NODE, "model", problem)
 
 
 NODES = [CoTjKSampler]

@@ -95,7 +95,8 @@ class SavePlan(io.ComfyNode):
         name: str = "",
     ) -> io.NodeOutput:
         if images is None and not name:
-            raise input_error(NODE, "images", "there is nowhere to save the plan. Connect images, or give a name")
+            problem = say("there is nowhere to save the plan. Connect images, or give a name")
+            raise input_error(NODE, "images", problem)
         said = []
         if plan is None and planned_solver_of(sampler) is None:  # which must not cost the images
             said += [say("NOT IN THE IMAGES: no plan ran.")] if images is not None else []
@@ -121,7 +122,8 @@ def _record(plan: Plan | None, sampler: comfy.samplers.Sampler | None) -> PlanRe
     """Put together what is saved; ValueError where that is nothing, or does not belong together."""
     solver = planned_solver_of(sampler)
     if plan is None and solver is None:
-        raise input_error(NODE, "plan", "there is no plan to save. Connect a PLAN, or a planned SAMPLER to 'sampler'")
+        problem = say("there is no plan to save. Connect a PLAN, or a planned SAMPLER to 'sampler'")
+        raise input_error(NODE, "plan", problem)
     source = sampler.source if isinstance(sampler, SolverSampler) else None
     with blamed_on(NODE, "sampler"):
         return PlanRecord(plan, solver, source.meta if source else {}, source.text if source else "")

@@ -7,6 +7,7 @@ import torch
 from comfy_api.latest import io
 
 from ..planner.resampled import resample
+from ..planner.texts import say
 from .host.dna_schedule import SCHEDULERS, sigma_table
 from .host.inputs import blamed_on, input_error, part_of_schedule
 from .link_types import DNA
@@ -75,10 +76,11 @@ class ScheduleFromDNA(io.ComfyNode):
     def execute(cls, dna, scheduler, steps, denoise) -> io.NodeOutput:
         known = sigma_table(dna)
         if known is None:
-            problem = "it does not know its model's time shift. Connect a DNA that was measured, or BasicScheduler"
+            problem = say("it does not know its model's time shift. Connect a DNA that was measured, or BasicScheduler")
             raise input_error(FROM_DNA, "dna", problem)
         if not 0 <= denoise <= 1:
-            raise input_error(FROM_DNA, "denoise", f"it must lie between 0 and 1, and it is {denoise}")
+            problem = say("it must lie between 0 and 1, and it is {denoise}", denoise=denoise)
+            raise input_error(FROM_DNA, "denoise", problem)
         if denoise == 0:
             return _given(torch.empty(0))
         # As BasicScheduler does: the last steps of a longer schedule.
@@ -115,7 +117,7 @@ class ResampleSigmas(io.ComfyNode):
         sigmas = part_of_schedule(RESAMPLE, "sigmas", sigmas, ANY_TOP)
         if not len(sigmas):
             return _given(sigmas.clone())
-        with blamed_on(RESAMPLE, "sigmas", "Connect two steps or more"):
+        with blamed_on(RESAMPLE, "sigmas", say("Connect two steps or more")):
             return _given(torch.from_numpy(resample(sigmas.double().cpu().numpy(), steps)).to(sigmas))
 
 

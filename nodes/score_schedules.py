@@ -14,6 +14,7 @@ from ..planner.cost_models.clocks import CANDIDATE_SHIFTS, clocks
 from ..planner.pick_by_score import FEWEST_SEEDS, pick_by_score
 from ..planner.search_candidates import distinct
 from ..planner.search_record import OWN
+from ..planner.texts import say
 from .host.inputs import blamed_on, input_error, whole_schedule
 from .host.model import noise_levels, simple_sigmas
 from .host.progress import show_text
@@ -104,7 +105,11 @@ def _candidates(model, steps: int, every: bool, schedules: dict[str, torch.Tenso
     levels = noise_levels(model)
     for name, sigmas in schedules.items():
         if len(whole_schedule(LIST, f"schedules.{name}", sigmas, levels.top)) != steps + 1:
-            problem = f"it has {len(sigmas) - 1} steps, and the others have {steps}. Connect one of {steps} steps"
+            problem = say(
+                "it has {own} steps, and the others have {steps}. Connect one of {steps} steps",
+                own=len(sigmas) - 1,
+                steps=steps,
+            )
             raise input_error(LIST, f"schedules.{name}", problem)
     known = {name: sigmas.tolist() for name, sigmas in schedules.items()}
     if every:
@@ -157,9 +162,14 @@ class PickByScore(io.ComfyNode):
     @classmethod
     def execute(cls, sigmas, name, score) -> io.NodeOutput:
         if not len(sigmas) == len(name) == len(score):
-            problem = f"{len(score)} scores came for {len(sigmas)} runs of {len(name)} names. Give each run one number"
+            problem = say(
+                "{scores} scores came for {runs} runs of {names} names. Give each run one number",
+                scores=len(score),
+                runs=len(sigmas),
+                names=len(name),
+            )
             raise input_error(PICK, "score", problem)
-        way_out = "Connect SIGMAS and name of List Candidate Sigmas, and what scores each of its runs"
+        way_out = say("Connect SIGMAS and name of List Candidate Sigmas, and what scores each of its runs")
         with blamed_on(PICK, "score", way_out):
             pick = pick_by_score(name, score, OWN)
         picked = sigmas[name.index(pick.name)]

@@ -7,6 +7,7 @@ import copy
 from comfy_api.latest import io
 
 from ..planner import DiffusionDNA
+from ..planner.texts import say
 from ..predictor import Pair, sent_pair
 from .host.inputs import input_error, measurable, noise_for, whole_latent, whole_schedule
 from .host.model import noise_levels
@@ -83,7 +84,7 @@ class SendRun(io.ComfyNode):
         runs = Rollout(recorded)
         runs.final(noise_for(RUN, noise, latent), latent["samples"], sampler, sigmas, noise.seed)
         if not pairs:
-            problem = f"{told[-1]}. Connect the guider of a run from noise to image, with one prompt"
+            problem = say("{why}. Connect the guider of a run from noise to image, with one prompt", why=told[-1])
             raise input_error(RUN, "guider", problem)
         return io.NodeOutput(ui={SENT: [sent_pair.encode(pairs[-1])], CALLS: [runs.calls]})
 

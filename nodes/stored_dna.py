@@ -63,21 +63,24 @@ class AverageDNA(io.ComfyNode):
             raise input_error(
                 "Average DNA",
                 "dnas",
-                "flow models and eps or v models have different noise levels. Connect DNAs of one model only",
+                say("flow models and eps or v models have different noise levels. Connect DNAs of one model only"),
             )
         if len({dna.measure for dna in dnas.values()}) > 1:
             raise input_error(
                 "Average DNA",
                 "dnas",
-                "some hold the error of the guess and some its uncertainty. Connect DNAs of one measure only",
+                say("some hold the error of the guess and some its uncertainty. Connect DNAs of one measure only"),
             )
         named = {name for dna in dnas.values() for name in architectures(dna.meta)}
         if len(named) > 1:
             raise input_error(
                 "Average DNA",
                 "dnas",
-                f"they are of different architectures, {', '.join(sorted(named))}, whose errors have nothing "
-                "to do with each other. Connect DNAs of one model only",
+                say(
+                    "they are of different architectures, {named}, whose errors have nothing to do with each other. "
+                    "Connect DNAs of one model only",
+                    named=", ".join(sorted(named)),
+                ),
             )
         averaged = list(dnas.values())
         text = "\n".join(
@@ -158,7 +161,7 @@ class LoadDNA(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "name",
-                    options=choices(list_dnas(), f"none yet: {where_files_go()}"),
+                    options=choices(list_dnas(), lambda: f"none yet: {where_files_go()}"),
                     tooltip=f"Choose a DNA from models/{FOLDER}, or one that came with the pack. Press R to see "
                     "new ones.",
                 )

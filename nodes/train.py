@@ -110,7 +110,8 @@ class TrainPredictor(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, name: str | None = None) -> bool | str:
+    def validate_inputs(cls, name: str | None = None, data_set: object = None) -> bool | str:
+        """Judge the name alone. A data set that is gone is refused when the node runs, which says what to do."""
         return name is None or name_fault(name) or True
 
     @classmethod
@@ -136,7 +137,7 @@ class TrainPredictor(io.ComfyNode):
             show_text(text, cls.hidden.unique_id)
 
         if overwrite:
-            check_replaceable(NODE, name, is_predictor, "predictor")
+            check_replaceable(NODE, name, is_predictor, say("predictor"))
         check_storable(NODE, ROOM)
         settings = Settings(objective=objective, epochs=epochs, seed=seed)
         data = DNADataSet(existing(NODE, data_set))

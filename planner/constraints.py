@@ -9,6 +9,16 @@ import numpy as np
 from .dna import RESOLUTION, DiffusionDNA, Kind, flow_to_sigma, sigma_to_flow
 from .graph import Graph
 from .noise_levels import ROUNDING, is_above
+from .texts import say
+
+NAMES = {  # of the constraints, where an error speaks of them
+    "visit": "visit",
+    "first": "first",
+    "last": "last",
+    "min_jump": "min_jump",
+    "max_jump": "max_jump",
+    "allowed": "allowed",
+}
 
 
 @dataclass(frozen=True)
@@ -34,25 +44,40 @@ class Constraints:
         named = [("visit", sigma) for sigma in self.visit] + [("first", self.first), ("last", self.last)]
         for name, sigma in [*named, *(("allowed", sigma) for sigma in self.allowed)]:
             if sigma is not None and not 0 < sigma < np.inf:
-                raise ValueError(f"{name} must be above 0 and finite, not {sigma}")
+                raise ValueError(
+                    say("{name} must be above 0 and finite, not {sigma}", name=say(NAMES[name]), sigma=sigma)
+                )
         for name, sigma in named:
             if self.allowed and sigma is not None and not np.isclose(self.allowed, sigma, rtol=RESOLUTION).any():
-                raise ValueError(f"{name} {sigma:g} is none of the allowed sigmas")
+                raise ValueError(
+                    say("{name} {sigma:g} is none of the allowed sigmas", name=say(NAMES[name]), sigma=sigma)
+                )
         for name, length in (("min_jump", self.min_jump), ("max_jump", self.max_jump)):
             if length is not None and not 0 < length <= 1:
-                raise ValueError(f"{name} must be above 0 and at most 1 (the whole way in flow time), not {length}")
+                raise ValueError(
+                    say(
+                        "{name} must be above 0 and at most 1 (the whole way in flow time), not {length}",
+                        name=say(NAMES[name]),
+                        length=length,
+                    )
+                )
         if self.min_jump is not None and self.max_jump is not None and self.min_jump > self.max_jump:
-            raise ValueError(f"min_jump {self.min_jump:g} is above max_jump {self.max_jump:g}")
+            raise ValueError(
+                say("min_jump {least:g} is above max_jump {most:g}", least=self.min_jump, most=self.max_jump)
+            )
         if self.first is not None and self.last is not None and self.last > self.first:
-            raise ValueError(f"last {self.last:g} lies above first {self.first:g}")
+            raise ValueError(say("last {last:g} lies above first {first:g}", last=self.last, first=self.first))
 
     @property
     def named(self) -> str:
         """Name what is asked for, for an error, such as "the constraints 'visit' and 'max_jump'"."""
-        names = [f"'{one.name}'" for one in fields(self) if getattr(self, one.name) not in ((), None)]
-        if len(names) == 1:
-            return f"the constraint {names[0]}"
-        return " ".join(["the constraints", ", ".join(names[:-1]), "and", names[-1]]) if names else "the constraints"
+        set_ones = [one.name for one in fields(self) if getattr(self, one.name) not in ((), None)]
+        if not set_ones:
+            return say("the constraints")
+        *others, last = (say("'{name}'", name=say(NAMES[name])) for name in set_ones)
+        if not others:
+            return say("the constraint {name}", name=last)
+        return say("the constraints {names} and {last}", names=say(", ").join(others), last=last)
 
     def begin(self, kind: Kind, begin: float) -> float:
         """Return the flow time of the highest allowed sigma from `begin` down; `begin` itself where all are allowed.
@@ -64,8 +89,10 @@ class Constraints:
         below = [time for time in sigma_to_flow(self.allowed, kind) if not is_above(time, begin)]
         if not below:
             raise ValueError(
-                f"all allowed sigmas lie above where the schedule starts, {flow_to_sigma(begin, kind):.4g}: allow some "
-                "below"
+                say(
+                    "all allowed sigmas lie above where the schedule starts, {begin:.4g}: allow some below",
+                    begin=flow_to_sigma(begin, kind),
+                )
             )
         return min(float(max(below)), begin)
 
@@ -77,10 +104,20 @@ class Constraints:
             time = float(sigma_to_flow(sigma, dna.kind))
             if time > begin + RESOLUTION:
                 raise ValueError(
-                    f"{name} {sigma:g} lies above where the schedule starts: leave it out, or start higher"
+                    say(
+                        "{name} {sigma:g} lies above where the schedule starts: leave it out, or start higher",
+                        name=say(NAMES[name]),
+                        sigma=sigma,
+                    )
                 )
             if name == "visit" and self.last is not None and sigma < self.last:
-                raise ValueError(f"visit {sigma:g} lies below last {self.last:g}: leave one of the two out")
+                raise ValueError(
+                    say(
+                        "visit {sigma:g} lies below last {last:g}: leave one of the two out",
+                        sigma=sigma,
+                        last=self.last,
+                    )
+                )
             times.append(min(time, begin))
         return times + [float(time) for time in sigma_to_flow(self.allowed, dna.kind) if time < begin]
 
@@ -89,7 +126,7 @@ class Constraints:
         named = self.visit or self.allowed or self.last is not None
         if graph.shift is not None and graph.shift.terminal is not None and named:
             raise ValueError(
-                "the schedule lever stretches its schedule, so that no sigma is sure to be visited: use flow"
+                say("the schedule lever stretches its schedule, so that no sigma is sure to be visited: use flow")
             )
         times = graph.flow_times
         edges, start, stop = graph.edges.copy(), graph.start.copy(), graph.stop.copy()

@@ -8,6 +8,7 @@ import numpy as np
 
 from .arrays import FloatArray
 from .dna import DiffusionDNA, check_errors
+from .texts import say
 from .timeshift import TimeShift
 
 # A run may have any shift. In the time of a large one the tail is half of all noise levels, where no gain has decayed.
@@ -47,7 +48,7 @@ def diagnose(dna: DiffusionDNA) -> Diagnosis:
 
     Raises ValueError for a DNA of uncertainties, whose differences are no gains.
     """
-    check_errors(dna, "a diagnosis")
+    check_errors(dna, say("a diagnosis"))
     gain, times = np.diff(dna.errors), judged_times(dna)
     gain.setflags(write=False)
     told = bool((times <= tail_end(times)).sum() >= LEAST_LEVELS)

@@ -113,7 +113,9 @@ class DiffusionDNA:
     def times_at(self, flow_times: npt.ArrayLike) -> FloatArray:
         """Return schedule times at any flow times, by the shift or interpolated; ValueError where there are none."""
         if self.times is None:
-            raise ValueError("this DNA has no schedule times: give it a time shift or times, or use the flow lever")
+            raise ValueError(
+                say("this DNA has no schedule times: give it a time shift or times, or use the flow lever")
+            )
         if self.shift is not None:
             return self.shift.times(flow_times)
         return np.asarray(np.interp(np.asarray(flow_times), np.append(0, self.flow_times), np.append(0, self.times)))
@@ -156,9 +158,10 @@ def mean_dna(dnas: Sequence[DiffusionDNA]) -> DiffusionDNA:
         raise ValueError("a mean needs at least one DNA")
     first = dnas[0]
     if any(dna.kind != first.kind for dna in dnas):
-        raise ValueError(f"DNAs of different kinds have no mean: {', '.join(dna.kind for dna in dnas)}")
+        kinds = ", ".join(dna.kind for dna in dnas)
+        raise ValueError(say("DNAs of different kinds have no mean: {kinds}", kinds=kinds))
     if any(dna.measure != first.measure for dna in dnas):
-        raise ValueError("errors and uncertainties have no mean: average DNAs that were measured alike")
+        raise ValueError(say("errors and uncertainties have no mean: average DNAs that were measured alike"))
     timed_alike = all(_timed_alike(first, dna) for dna in dnas)
     powers = [dna.power for dna in dnas if dna.power is not None]
     return replace(
@@ -210,9 +213,15 @@ def lost_in_mean(dnas: Sequence[DiffusionDNA]) -> list[str]:
 def check_errors(dna: DiffusionDNA, needed_by: str, way_out: str = "") -> None:
     """Raise ValueError for a DNA that tells no errors; the message names who needs them, and a way out of its own."""
     if dna.measure != "error":
+        ways_out = say("measure a DNA against a long run")
+        if way_out:
+            ways_out = say("{way_out}, or {other}", way_out=way_out, other=ways_out)
         raise ValueError(
-            f"this DNA holds the uncertainty of the guess and not its error, which {needed_by} needs: "
-            f"{way_out and f'{way_out}, or '}measure a DNA against a long run"
+            say(
+                "this DNA holds the uncertainty of the guess and not its error, which {needed_by} needs: {ways_out}",
+                needed_by=needed_by,
+                ways_out=ways_out,
+            )
         )
 
 
@@ -236,7 +245,7 @@ def schedule_times(dna: DiffusionDNA, sigmas: npt.ArrayLike) -> FloatArray:
     if schedule.size and (
         len(schedule) < 2 or schedule[-1] != 0 or (schedule[:-1] <= 0).any() or (np.diff(schedule) > 0).any()
     ):
-        raise ValueError(f"sigmas must descend from above 0 to a single 0 at the end: {schedule}")
+        raise ValueError(say("sigmas must descend from above 0 to a single 0 at the end: {sigmas}", sigmas=schedule))
     if schedule.size and dna.kind == "flow" and schedule[0] > 1 + RESOLUTION:
-        raise ValueError(f"sigmas of a flow model are at most 1, not {schedule[0]}")
+        raise ValueError(say("sigmas of a flow model are at most 1, not {highest}", highest=schedule[0]))
     return sigma_to_flow(schedule[:-1], dna.kind)

@@ -16,6 +16,7 @@ from safetensors.numpy import load, save
 from . import DiffusionDNA, TimeShift, TrajectoryProfile
 from .dna import Measure
 from .reading import FLOATS, Header, header_in, one_error, parse_json, read_safetensors
+from .texts import say
 from .writing import anything, write_file
 
 SUFFIX = ".safetensors"
@@ -87,7 +88,7 @@ def to_bytes(dna: DiffusionDNA) -> bytes:
 
 def from_bytes(data: bytes) -> DiffusionDNA:
     """Read a DNA from the content of a file; ValueError, which says what is wrong, for anything else."""
-    with one_error("this", "DNA", "Measure the DNA again"):
+    with one_error(say("this"), "DNA", say("Measure the DNA again")):
         return decode(data)
 
 
@@ -103,21 +104,21 @@ def write(folder: Path, name: str, dna: DiffusionDNA, may_replace: Callable[[Pat
     Raises ValueError for a DNA that is too large to be read again.
     """
     data = to_bytes(dna)
-    with one_error("the DNA", "DNA file", "Measure it at fewer noise levels"):
+    with one_error(say("the DNA"), say("DNA file"), say("Measure it at fewer noise levels")):
         _checked_header(data)
     write_file(folder / f"{name}{SUFFIX}", data, may_replace)
 
 
 def read(path: Path) -> DiffusionDNA:
     """Read and check a DNA; ValueError that says what is wrong with the file."""
-    with one_error(path.name, "DNA file", "Measure and save the DNA again"):
+    with one_error(path.name, say("DNA file"), say("Measure and save the DNA again")):
         header, data = read_safetensors(path, MAX_BYTES, check_header)
         return from_parts(load(data), header.metadata)
 
 
 def _checked_header(data: bytes) -> Header:
     if len(data) > MAX_BYTES:
-        raise ValueError(f"it has {len(data)} bytes, and at most {MAX_BYTES} are read")
+        raise ValueError(say("it has {size} bytes, and at most {most} are read", size=len(data), most=MAX_BYTES))
     header = header_in(data)
     check_header(header)
     return header

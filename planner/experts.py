@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .dna import RESOLUTION, DiffusionDNA, sigma_to_flow
+from .texts import say
 
 REACH = 0.01  # flow time; how far from the boundary the DNA of the low-noise expert may end
 
@@ -19,18 +20,29 @@ def join_experts(high: DiffusionDNA, low: DiffusionDNA, boundary: float) -> Diff
     Raises ValueError for kinds or measures that differ, or where a DNA does not reach its part.
     """
     if high.kind != low.kind:
-        raise ValueError(f"the experts' DNAs are of different kinds, {high.kind!r} and {low.kind!r}")
+        raise ValueError(
+            say("the experts' DNAs are of different kinds, {high!r} and {low!r}", high=high.kind, low=low.kind)
+        )
     if high.measure != low.measure:
-        raise ValueError("the experts' DNAs are an error and an uncertainty: measure both alike")
+        raise ValueError(say("the experts' DNAs are an error and an uncertainty: measure both alike"))
     if not low.sigmas[0] < boundary < high.sigmas[-1]:
         raise ValueError(
-            f"the boundary {boundary:g} does not lie between the low-noise expert's lowest sigma, {low.sigmas[0]:.4g}, "
-            f"and the high-noise expert's highest, {high.sigmas[-1]:.4g}"
+            say(
+                "the boundary {boundary:g} does not lie between the low-noise expert's lowest sigma, {lowest:.4g}, and "
+                "the high-noise expert's highest, {highest:.4g}",
+                boundary=boundary,
+                lowest=low.sigmas[0],
+                highest=high.sigmas[-1],
+            )
         )
     time = float(sigma_to_flow(boundary, high.kind))
     if low.flow_times[-1] < time - REACH:
         raise ValueError(
-            f"the low-noise expert's DNA ends at sigma {low.sigmas[-1]:.4g}, below the boundary {boundary:g}"
+            say(
+                "the low-noise expert's DNA ends at sigma {highest:.4g}, below the boundary {boundary:g}",
+                highest=low.sigmas[-1],
+                boundary=boundary,
+            )
         )
     below, above = low.flow_times < time - RESOLUTION, high.flow_times > time + RESOLUTION
     same_shift = high.shift is not None and high.shift == low.shift

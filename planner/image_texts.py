@@ -10,6 +10,8 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, Literal, NamedTuple
 
+from .texts import say
+
 PNG = b"\x89PNG\r\n\x1a\n"
 TEXTS = (b"tEXt", b"comf")  # the second is ComfyUI's own, in animated images
 MOST_PARTS = 100_000  # of a file; encoders make one of every few kilobytes
@@ -42,7 +44,7 @@ def _png_text(file: BinaryIO, name: bytes, most: int) -> bytes | None:
             continue
         text = _rest(file, part.size - len(start), most)
         if int.from_bytes(file.read(4), "big") != zlib.crc32(part.name + start + text):
-            raise ValueError("the text in the image is damaged")
+            raise ValueError(say("the text in the image is damaged"))
         return text
     return None
 
@@ -54,7 +56,7 @@ def _webp_text(file: BinaryIO, name: bytes, most: int) -> bytes | None:
             _, found, rest = _rest(file, part.size, 2 * most).partition(b"\0" + name + b":")
             text, end, _ = rest.partition(b"\0")
             if found and not end:
-                raise ValueError("the text in the image has no end")
+                raise ValueError(say("the text in the image has no end"))
             return text if found else None
     return None
 
@@ -75,14 +77,16 @@ def _parts(file: BinaryIO, begin: int, order: Literal["big", "little"], checksum
         size = int.from_bytes(number, order)
         at += 8 + size + checksum + (size % 2 if order == "little" else 0)
         if len(head) < 8 or at > end:
-            raise ValueError("the image ends too early")
+            raise ValueError(say("the image ends too early"))
         yield Part(name, size)
-    raise ValueError(f"the image has more than {MOST_PARTS} parts")
+    raise ValueError(say("the image has more than {most} parts", most=MOST_PARTS))
 
 
 def _rest(file: BinaryIO, size: int, most: int) -> bytes:
     if size > most:
-        raise ValueError(f"the text in the image has {size} bytes, and at most {most} are read")
+        raise ValueError(
+            say("the text in the image has {size} bytes, and at most {most} are read", size=size, most=most)
+        )
     return file.read(size)
 
 

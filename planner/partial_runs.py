@@ -14,6 +14,7 @@ from .graph import Graph, Planner
 from .own_schedule import own_schedule
 from .planning import PAPER, plan_fixed
 from .solvers.planned import SAME
+from .texts import say
 
 AT_TOP = 1e-3  # flow time; a schedule that starts nearer than this to the model's top is a whole one
 
@@ -47,8 +48,14 @@ def cut(
         last = float(sigmas[-1])
     if first <= last:
         raise ValueError(
-            f"the sigmas go from {sigmas[0]:.4g} to {sigmas[-1]:.4g}, and leave nothing to run from {first:.4g} to "
-            f"{last:.4g}"
+            say(
+                "the sigmas go from {highest:.4g} to {lowest:.4g}, and leave nothing to run from {first:.4g} to "
+                "{last:.4g}",
+                highest=sigmas[0],
+                lowest=sigmas[-1],
+                first=first,
+                last=last,
+            )
         )
     if not moves:
         between = (sigmas < first * (1 - SAME)) & (sigmas > last * (1 + SAME))

@@ -18,6 +18,7 @@ from .noise_levels import is_above
 from .own_schedule import denoise_level
 from .plan import Plan
 from .shortest_path import ShortestPaths, shortest_paths
+from .texts import say
 
 Start = Literal["top", "free", "costed", "auto"]
 
@@ -37,15 +38,17 @@ def start_costs(dna: DiffusionDNA, flow_times: FloatArray, begin: float, from_im
 
     Raises ValueError, with the ways out, where the DNA knows no errors, or not the power that it needs.
     """
-    check_errors(dna, "a costed start", "start at 'top'")
+    check_errors(dna, say("a costed start"), say("start at 'top'"))
     if from_image:
         guess = 2 * float(dna.errors_at(begin))
     elif dna.power is not None:
         guess = dna.power
     else:
         raise ValueError(
-            "this DNA does not know the power of the clean latent that a costed start needs: start at 'top', or 'free' "
-            "with the planner 'cotj'"
+            say(
+                "this DNA does not know the power of the clean latent that a costed start needs: start at 'top', or "
+                "'free' with the planner 'cotj'"
+            )
         )
     return np.where(flow_times <= begin, ((begin - flow_times) / begin) ** 2 * guess, np.inf)
 
@@ -56,11 +59,15 @@ def begin_of(dna: DiffusionDNA, denoise: float, constraints: Constraints) -> flo
     if constraints.first is None:
         return constraints.begin(dna.kind, denoise_level(dna, denoise) if denoise < 1 else top)
     if denoise < 1:
-        raise ValueError("denoise and first both say where to start: leave denoise at 1, or first out")
+        raise ValueError(say("denoise and first both say where to start: leave denoise at 1, or first out"))
     first = float(sigma_to_flow(constraints.first, dna.kind))
     if is_above(first, top):
         raise ValueError(
-            f"first {constraints.first:g} lies above this DNA's highest sigma, {dna.sigmas[-1]:.4g}: lower it"
+            say(
+                "first {first:g} lies above this DNA's highest sigma, {highest:.4g}: lower it",
+                first=constraints.first,
+                highest=dna.sigmas[-1],
+            )
         )
     return min(first, top)
 
@@ -200,7 +207,10 @@ def search_paths(
     if start == "free" and constraints.first is None and planner.name != "cotj":
         # Else the cheapest plan would be the shortest way: the few lowest nodes.
         raise ValueError(
-            f"the planner {planner.name!r} credits no start, which 'free' needs: start at 'top', or plan with 'cotj'"
+            say(
+                "the planner {planner!r} credits no start, which 'free' needs: start at 'top', or plan with 'cotj'",
+                planner=planner.name,
+            )
         )
     graph = planner.graph(dna, needed)
     nodes = graph.index(begin) + 1
@@ -216,6 +226,9 @@ def search_paths(
     search = PathSearch(dna, planner, graph, paths, nodes, np.array(needed), begin, start, constraints, fall_back)
     if not search.possible:
         raise ValueError(
-            f"no schedule fits {constraints.named}: allow longer or shorter jumps, or fewer sigmas to visit"
+            say(
+                "no schedule fits {constraints}: allow longer or shorter jumps, or fewer sigmas to visit",
+                constraints=constraints.named,
+            )
         )
     return search

@@ -9,6 +9,7 @@ import numpy as np
 
 from .arrays import FloatArray
 from .search import SURE
+from .texts import say
 
 FEWEST_SEEDS = 4  # two to choose by and two to check on
 
@@ -43,13 +44,13 @@ def pick_by_score(names: Sequence[str], scores: Sequence[float], own: str) -> Pi
         by_name.setdefault(name, []).append(score)
     counts = {len(of_one) for of_one in by_name.values()}
     if own not in by_name or len(counts) != 1:
-        raise ValueError(f"every schedule, with {own} among them, needs as many scores as the others")
+        raise ValueError(say("every schedule, with {own} among them, needs as many scores as the others", own=own))
     (seeds,) = counts
     if seeds < FEWEST_SEEDS:
-        raise ValueError(f"{seeds} seeds are too few: {FEWEST_SEEDS} or more are needed")
+        raise ValueError(say("{seeds} seeds are too few: {least} or more are needed", seeds=seeds, least=FEWEST_SEEDS))
     found: dict[str, FloatArray] = {name: np.array(of_one, dtype=np.float64) for name, of_one in by_name.items()}
     if not all(np.isfinite(of_one).all() for of_one in found.values()):
-        raise ValueError("a score is not finite")
+        raise ValueError(say("a score is not finite"))
     half = seeds // 2
     chosen_by = {name: float(of_one[:half].mean()) for name, of_one in found.items()}
     best = max(chosen_by, key=lambda name: (chosen_by[name], name == own))

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from .image_texts import is_image, read_text
 from .plan_record import PlanRecord
 from .reading import MAX_HEADER, one_error, opened, parse_json, read_whole
+from .texts import say
 from .writing import write_file
 
 SUFFIX = ".plan.json"
@@ -23,7 +24,7 @@ MAX_BYTES = MAX_HEADER  # of a plan, whether it is a file or within an image
 def to_json(record: PlanRecord) -> dict[str, Any]:
     """Spell a plan as plain values, which an image holds as JSON. ValueError for one that is too large to be read."""
     content = {"format": FORMAT, **record.to_dict()}
-    with one_error("the plan", "plan", "Measure the DNA with fewer reference steps"):
+    with one_error(say("the plan"), say("plan"), say("Measure the DNA with fewer reference steps")):
         _parsed(_encoded(content))
     return content
 
@@ -33,9 +34,9 @@ def from_json(data: bytes) -> PlanRecord:
     try:
         content = _parsed(data)
     except (UnicodeDecodeError, json.JSONDecodeError) as error:  # whose texts are Python's
-        raise ValueError("its plan is no JSON, or only a part of it") from error
+        raise ValueError(say("its plan is no JSON, or only a part of it")) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ValueError(f"its format is not {FORMAT!r}")
+        raise ValueError(say("its format is not {format!r}", format=FORMAT))
     return PlanRecord.from_dict(content)
 
 
@@ -50,11 +51,11 @@ def write(folder: Path, name: str, record: PlanRecord) -> None:
 
 def read(path: Path) -> PlanRecord:
     """Read and check a plan from its file or from an image; ValueError that says what is wrong with the file."""
-    with one_error(path.name, "plan", "Choose a file of Save Plan, or an image that was saved after it"):
+    with one_error(path.name, say("plan"), say("Choose a file of Save Plan, or an image that was saved after it")):
         with opened(path) as file:
             data = read_text(file, KEY, MAX_BYTES) if is_image(file) else _whole_json(file)
         if data is None:
-            raise ValueError("no plan was written into this image")
+            raise ValueError(say("no plan was written into this image"))
         return from_json(data)
 
 
@@ -71,7 +72,7 @@ def _whole_json(file: BinaryIO) -> bytes:
     """Read a file that may be a plan; ValueError for one that does not begin as JSON does."""
     data = read_whole(file, MAX_BYTES)
     if not data.lstrip().startswith(b"{"):
-        raise ValueError("it is neither a PNG, a WebP nor a plan file")
+        raise ValueError(say("it is neither a PNG, a WebP nor a plan file"))
     return data
 
 

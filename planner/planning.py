@@ -50,13 +50,24 @@ def plan_fixed(
     search = search_paths(dna, planner, start, denoise, constraints, steps, fall_back)
     if steps > search.nodes:
         raise ValueError(
-            f"{steps} steps need as many nodes, but for {planner.name!r} this DNA has {search.nodes} from denoise "
-            f"{denoise} down: take fewer steps"
+            say(
+                "{steps} steps need as many nodes, but for {planner!r} this DNA has {nodes} from denoise {denoise} "
+                "down: take fewer steps",
+                steps=steps,
+                planner=planner.name,
+                nodes=search.nodes,
+                denoise=denoise,
+            )
         )
     if steps not in search.possible:
         raise ValueError(
-            f"no schedule of {steps} steps fits {constraints.named}{_what_fits(search.possible)}. Change 'steps' "
-            "or what is asked for there"
+            say(
+                "no schedule of {steps} steps fits {constraints}: {what_fits}. Change 'steps' or what is asked for "
+                "there",
+                steps=steps,
+                constraints=constraints.named,
+                what_fits=_what_fits(search.possible),
+            )
         )
     return search.plan(steps, search.gain(search.possible[-1]))
 
@@ -82,7 +93,7 @@ def plan_adaptive(
     """
     _check_range(min_steps, max_steps, start, denoise)
     if not 0 <= threshold <= 1:
-        raise ValueError(f"threshold must lie between 0 and 1, not {threshold}")
+        raise ValueError(say("threshold must lie between 0 and 1, not {threshold}", threshold=threshold))
     if denoise == 0:
         return replace(_empty_plan(dna, planner), threshold=threshold)
     search = search_paths(dna, planner, start, denoise, constraints, max_steps, fall_back)
@@ -125,7 +136,7 @@ def plan_target(
     """
     _check_range(min_steps, max_steps, start, denoise)
     if not 0 <= target < np.inf:
-        raise ValueError(f"target must be at least 0 and finite, not {target}")
+        raise ValueError(say("target must be at least 0 and finite, not {target}", target=target))
     if denoise == 0:
         return replace(_empty_plan(dna, planner), target=target)
     search = search_paths(dna, planner, start, denoise, constraints, max_steps, fall_back)
@@ -154,21 +165,29 @@ def plan_target(
 
 def _check_options(steps: int, start: Start, denoise: float) -> None:
     if steps < 1:
-        raise ValueError(f"a plan has at least 1 step, not {steps}")
+        raise ValueError(say("a plan has at least 1 step, not {steps}", steps=steps))
     if start not in get_args(Start):
-        raise ValueError(f"start is one of {get_args(Start)}, not {start!r}")
+        raise ValueError(say("start is one of {starts}, not {start!r}", starts=get_args(Start), start=start))
     if not 0 <= denoise <= 1:
-        raise ValueError(f"denoise must lie between 0 and 1, not {denoise}")
+        raise ValueError(say("denoise must lie between 0 and 1, not {denoise}", denoise=denoise))
 
 
 def _check_range(min_steps: int, max_steps: int, start: Start, denoise: float) -> None:
     _check_options(min_steps, start, denoise)
     if min_steps > max_steps:
-        raise ValueError(f"min_steps {min_steps} is above max_steps {max_steps}: lower the one, or raise the other")
+        raise ValueError(
+            say(
+                "min_steps {min_steps} is above max_steps {max_steps}: lower the one, or raise the other",
+                min_steps=min_steps,
+                max_steps=max_steps,
+            )
+        )
 
 
 def _what_fits(possible: list[int]) -> str:
-    return f": {possible[0]} to {possible[-1]} do" if possible[0] < possible[-1] else f": only {possible[0]} do"
+    if possible[0] == possible[-1]:
+        return say("only {steps} do", steps=possible[0])
+    return say("{fewest} to {most} do", fewest=possible[0], most=possible[-1])
 
 
 def _empty_plan(dna: DiffusionDNA, planner: Planner) -> Plan:

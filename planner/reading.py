@@ -18,6 +18,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 from safetensors import SafetensorError
 
+from .texts import say
+
 MAX_HEADER = 4 << 20  # bytes of a safetensors header, which holds the metadata
 MAX_DEPTH = 32  # of lists and objects in each other
 MAX_DIGITS = 25  # of a whole number: any seed has fewer, and a float holds every such number
@@ -61,7 +63,7 @@ class Header(NamedTuple):
     def check_format(self, name: str) -> None:
         """Raise ValueError where the metadata does not name this format."""
         if self.metadata.get("format") != name:
-            raise ValueError(f"its metadata has no format {name!r}")
+            raise ValueError(say("its metadata has no format {name!r}", name=name))
 
 
 @contextmanager
@@ -74,15 +76,28 @@ def one_error(name: str, what: str, way_out: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        fault, verb = error.strerror or str(error), "cannot be opened"
-        way_out = "Nothing is known to be wrong with it: look at its folder and permissions"
+        raise _fault_of_file(name, error.strerror or str(error), _unopened) from None
     except FAULTS as error:
-        fault, verb = reason(error), f"is no readable {what}"
-    else:
-        return
-    start, end = f"{shortened(name, 80)} {verb}: ", f". {way_out}."
-    # Not `from error`, whose text may be as long as the file.
-    raise ValueError(start + shortened(fault.rstrip("."), MAX_MESSAGE - len(start) - len(end)) + end) from None
+        # Not `from error`, whose text may be as long as the file.
+        raise _fault_of_file(name, reason(error), lambda name, fault: _unreadable(name, what, fault, way_out)) from None
+
+
+def _fault_of_file(name: str, fault: str, said: Callable[[str, str], str]) -> ValueError:
+    """Make the error of a file from what is said of its name and fault, which are cut to what there is room for."""
+    name = shortened(name, 80)
+    return ValueError(said(name, shortened(fault.rstrip(".。"), MAX_MESSAGE - len(said(name, "")))))
+
+
+def _unopened(name: str, fault: str) -> str:
+    return say(
+        "{name} cannot be opened: {fault}. Nothing is known to be wrong with it: look at its folder and permissions.",
+        name=name,
+        fault=fault,
+    )
+
+
+def _unreadable(name: str, what: str, fault: str, way_out: str) -> str:
+    return say("{name} is no readable {what}: {fault}. {way_out}.", name=name, what=what, fault=fault, way_out=way_out)
 
 
 def shortened(text: str, most: int) -> str:
@@ -95,9 +110,9 @@ def shortened(text: str, most: int) -> str:
 def reason(error: BaseException) -> str:
     """Say what one of FAULTS means in a sentence about a file."""
     if isinstance(error, KeyError):
-        return f"it has no {error}"
+        return say("it has no {name}", name=error)
     if isinstance(error, MemoryError):
-        return "it takes more memory than there is"
+        return say("it takes more memory than there is")
     return str(error)
 
 
@@ -106,7 +121,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     """Open a plain file to read; OSError for anything else. A pipe is not waited for."""
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError("it is no plain file")
+            raise OSError(say("it is no plain file"))
         yield file
 
 
@@ -114,7 +129,7 @@ def read_whole(file: BinaryIO, most: int) -> bytes:
     """Read a file from its beginning; ValueError where it is longer than so many bytes."""
     size = file.seek(0, os.SEEK_END)
     if size > most:
-        raise ValueError(f"it has {size} bytes, and at most {most} are read")
+        raise ValueError(say("it has {size} bytes, and at most {most} are read", size=size, most=most))
     file.seek(0)
     return file.read(size)  # and no more, if it grows meanwhile
 
@@ -145,11 +160,13 @@ def header_in(data: bytes) -> Header:
 def _header(file: BinaryIO) -> Header:
     length = int.from_bytes(file.read(8), "little")
     if length > MAX_HEADER:
-        raise ValueError(f"its header has {length} bytes, and at most {MAX_HEADER} are read")
+        raise ValueError(
+            say("its header has {length} bytes, and at most {most} are read", length=length, most=MAX_HEADER)
+        )
     content = parse_json(file.read(length), MAX_HEADER)
     metadata = content.pop("__metadata__", {})
     if not all(isinstance(text, str) for text in metadata.values()):
-        raise ValueError("its metadata holds something else than texts")
+        raise ValueError(say("its metadata holds something else than texts"))
     tensors = {name: Tensor(str(about["dtype"]), _shape(name, about["shape"])) for name, about in content.items()}
     return Header(metadata, tensors)
 
@@ -163,16 +180,16 @@ def _shape(name: str, shape: list[Any]) -> tuple[int, ...]:
 def parse_json(text: str | bytes, most: int = MAX_HEADER) -> Any:
     """Parse JSON of at most so many bytes, MAX_DEPTH levels and numbers of MAX_DIGITS digits; ValueError for more."""
     if len(text) > most:
-        raise ValueError(f"its JSON has {len(text)} bytes, and at most {most} are read")
+        raise ValueError(say("its JSON has {length} bytes, and at most {most} are read", length=len(text), most=most))
     text = text.decode() if isinstance(text, bytes) else text
     # Before it is parsed, since parsers recurse, and other packs raise Python's limit until the process ends.
     brackets = re.findall(_BRACKET, re.sub(_STRING, "", text))
     if max(accumulate(1 if one in "[{" else -1 for one in brackets), default=0) > MAX_DEPTH:
-        raise ValueError(f"its JSON is nested more than {MAX_DEPTH} levels deep")
+        raise ValueError(say("its JSON is nested more than {most} levels deep", most=MAX_DEPTH))
     return json.loads(text, parse_int=_whole_number)
 
 
 def _whole_number(digits: str) -> int:
     if len(digits) > MAX_DIGITS:
-        raise ValueError(f"it has a number of {len(digits)} digits")
+        raise ValueError(say("it has a number of {length} digits", length=len(digits)))
     return int(digits)

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .arrays import FloatArray
+from .texts import say
 
 
 def resample(sigmas: npt.ArrayLike, steps: int) -> FloatArray:
@@ -20,7 +21,7 @@ def resample(sigmas: npt.ArrayLike, steps: int) -> FloatArray:
     to_zero = bool(schedule[-1] == 0)
     calls, points = schedule[: len(schedule) - to_zero], steps + 1 - to_zero
     if len(calls) == 1 < points:
-        raise ValueError("it has a single step, and so no curve")
+        raise ValueError(say("it has a single step, and so no curve"))
     # In the logarithm of sigma, as the host's own tables are read between their entries.
     places = np.linspace(0, len(calls) - 1, points)
     between = np.exp(np.interp(places, np.arange(len(calls)), np.log(calls)))

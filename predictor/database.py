@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from ..planner.texts import say
 from ..planner.writing import check_room
 
 PATIENCE = 0.25  # seconds that a change waits for a lock, where it looks, begins and ends
@@ -66,7 +67,9 @@ def writing(path: Path, table: Table) -> Iterator[sqlite3.Connection]:
     with _told_apart(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_symlink() and not path.exists():
-            raise ValueError(f"{path.name} is a link that leads nowhere. Take it away, or name another data set")
+            raise ValueError(
+                say("{file} is a link that leads nowhere. Take it away, or name another data set", file=path.name)
+            )
         empty = _is_empty(path)
         with closing(_connect(path, "rwc" if empty else "rw")) as database:
             database.execute("PRAGMA synchronous = FULL")
@@ -156,7 +159,7 @@ def _is_empty(path: Path) -> bool:
     except FileNotFoundError:
         return True
     if not stat.S_ISREG(status.st_mode):
-        raise ValueError(f"{path.name} is no plain file. Name another data set")
+        raise ValueError(say("{file} is no plain file. Name another data set", file=path.name))
     return status.st_size == 0
 
 
@@ -166,11 +169,16 @@ def _check_table(path: Path, database: sqlite3.Connection, table: Table) -> None
     foreign = database.execute("SELECT count(*) FROM sqlite_master WHERE type IN ('trigger', 'view')").fetchone()[0]
     there = {row[1] for row in database.execute(f"PRAGMA table_info({table.name})")} if kinds == ["table"] else set()
     if foreign or not there >= {"id", *table.columns}:
-        raise ValueError(f"{path.name} is no readable DNA data set: it is a database of another program")
+        raise ValueError(say("{file} is no readable DNA data set: it is a database of another program", file=path.name))
     version = database.execute("PRAGMA user_version").fetchone()[0]
     if version > VERSION:
         raise ValueError(
-            f"{path.name} is a DNA data set of version {version}, and this pack reads {VERSION}. Update it"
+            say(
+                "{file} is a DNA data set of version {version}, and this pack reads {known}. Update it",
+                file=path.name,
+                version=version,
+                known=VERSION,
+            )
         )
 
 
@@ -185,7 +193,9 @@ def _told_apart(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        known = [MEANINGS[phrase] for phrase in _phrases(error)]
-        raise Unusable(f"{path.name} {known[0] if known else f'cannot be used: {error}'}") from error
+        known = [say(MEANINGS[phrase]) for phrase in _phrases(error)]
+        fault = known[0] if known else say("cannot be used: {why}", why=error)
+        raise Unusable(say("{file} {fault}", file=path.name, fault=fault)) from error
     except OSError as error:
-        raise Unusable(f"{path.name} cannot be used: {error.strerror or error}") from error
+        fault = say("cannot be used: {why}", why=error.strerror or error)
+        raise Unusable(say("{file} {fault}", file=path.name, fault=fault)) from error

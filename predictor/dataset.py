@@ -121,8 +121,14 @@ class DNADataSet:
         if there and there != here:
             told, new = ("{}, {} {} wide, {}".format(*of) for of in (there, here))
             raise ValueError(
-                f"the data set {self.path.stem!r} holds {pair.origin} DNAs of {shortened(told, 60)}, and this one is "
-                f"of {shortened(new, 60)}. Name another data set for it"
+                say(
+                    "the data set {name!r} holds {origin} DNAs of {there}, and this one is of {here}. Name another "
+                    "data set for it",
+                    name=self.path.stem,
+                    origin=pair.origin,
+                    there=shortened(told, 60),
+                    here=shortened(new, 60),
+                )
             )
 
     def contents(self) -> list[Content]:
@@ -140,7 +146,11 @@ class DNADataSet:
         """
         contents = self.contents()
         if not contents:
-            raise ValueError(f"the data set {self.path.stem!r} holds no DNA yet. Generate with Record DNA on the model")
+            raise ValueError(
+                say(
+                    "the data set {name!r} holds no DNA yet. Generate with Record DNA on the model", name=self.path.stem
+                )
+            )
         return min(contents, key=lambda content: content.origin != "measured")
 
     def clear(self, origin: Origin) -> None:
@@ -165,11 +175,18 @@ class DNADataSet:
         contents = [content for content in self.contents() if content.origin == origin]
         damaged = self._damaged_rows()
         if len(contents) != 1:
-            listed = shortened("; ".join(map(str, self.contents())), 100) or "nothing"
-            listed += f" and {len(damaged)} damaged rows ({shortened(_named(damaged), 20)})" if damaged else ""
+            listed = shortened("; ".join(map(str, self.contents())), 100) or say("nothing")
+            if damaged:
+                which = shortened(_named(damaged), 20)
+                listed += say(" and {number} damaged rows ({which})", number=len(damaged), which=which)
             raise ValueError(
-                f"the data set {shortened(self.path.stem, 40)!r} must hold {origin} DNAs of exactly one model, "
-                f"and holds {listed}. Keep one data set per model"
+                say(
+                    "the data set {name!r} must hold {origin} DNAs of exactly one model, and holds {listed}. Keep one "
+                    "data set per model",
+                    name=shortened(self.path.stem, 40),
+                    origin=origin,
+                    listed=listed,
+                )
             )
         content = contents[0]
         most = content.pairs if newest is None else min(newest, content.pairs)
@@ -198,7 +215,9 @@ class DNADataSet:
                 "CoTj: %s: %d damaged rows are left out: %s", self.path.name, len(damaged), _named(sorted(damaged))
             )
         if not dnas:
-            raise ValueError(f"the data set {self.path.stem!r} holds no {origin} DNA that can be read")
+            raise ValueError(
+                say("the data set {name!r} holds no {origin} DNA that can be read", name=self.path.stem, origin=origin)
+            )
         mean, errors = common_grid(dnas)
         if told := distinct_runs(dna.meta for dna in dnas):
             mean = replace(mean, meta={"sources": told})

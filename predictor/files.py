@@ -14,6 +14,7 @@ from safetensors.torch import load, save
 from ..planner.dna_file import MAX_LEVELS, PROFILE, check_meta, check_sizes, from_parts, to_parts
 from ..planner.reading import FLOATS, one_error, parse_json, read_safetensors
 from ..planner.reading import Header as FileHeader
+from ..planner.texts import say
 from ..planner.writing import anything, write_file
 from .model import Regressor
 from .predictor import Predictor
@@ -62,7 +63,7 @@ def write(path: Path, predictor: Predictor, may_replace: Callable[[Path], bool] 
 
 def read(path: Path) -> Predictor:
     """Read and check a predictor; ValueError that says what is wrong with the file."""
-    with one_error(path.name, "predictor", "Convert, train or download it again"):
+    with one_error(path.name, say("predictor"), say("Convert, train or download it again")):
         header, data = read_safetensors(path, MAX_BYTES, _check_header)
         metadata, tensors = header.metadata, load(data)
         names = {**GRID, **{name: name for name in tensors if name.startswith(PROFILE)}}

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ..planner import DiffusionDNA, FloatArray, mean_dna
 from ..planner.dna import check_errors, errors_on
 from ..planner.dna_file import MAX_LEVELS
+from ..planner.texts import say
 from .pooling import Pooling
 
 MAX_WIDTH = 1 << 16  # of an embedding
@@ -44,7 +45,7 @@ class Pair:
             raise ValueError(f"the embedding is {len(self.embedding)} wide, and at most {MAX_WIDTH} is kept")
         if np.abs(self.embedding).max() > LARGEST:
             raise ValueError(f"the embedding has values beyond {LARGEST:g}")
-        check_errors(self.dna, "a predictor")
+        check_errors(self.dna, say("a predictor"))
         if len(self.dna.sigmas) > MAX_LEVELS:
             raise ValueError(f"the DNA has {len(self.dna.sigmas)} noise levels, and at most {MAX_LEVELS} are kept")
 

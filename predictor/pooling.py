@@ -7,6 +7,8 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..planner.texts import say
+
 Pooling = Literal["token mean", "pooled output"]
 
 
@@ -19,13 +21,16 @@ def pool(tokens: Tensor | None, mask: Tensor | None = None, pooled: Tensor | Non
     """
     if tokens is None:
         if pooled is None:
-            raise ValueError("it holds neither tokens nor a pooled output")
+            raise ValueError(say("it holds neither tokens nor a pooled output"))
         return pooled.float(), "pooled output"
     tokens = tokens.float()
     if mask is None:
         return tokens.mean(1), "token mean"
     missing = tokens.shape[1] - mask.shape[-1]
     if missing < 0:
-        raise ValueError(f"its attention mask is for {mask.shape[-1]} tokens, but it has {tokens.shape[1]}")
+        masked, there = mask.shape[-1], tokens.shape[1]
+        raise ValueError(
+            say("its attention mask is for {masked} tokens, but it has {there}", masked=masked, there=there)
+        )
     counts = F.pad((mask != 0).to(tokens), (missing, 0), value=1)[..., None]
     return (tokens * counts).sum(1) / counts.sum(1).clamp(min=1), "token mean"

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..planner import DiffusionDNA, TimeShift
 from ..planner.reading import shortened
+from ..planner.texts import say
 from .model import MAX_WIDTHS, Regressor
 from .predictor import Predictor
 from .size_shift import SizeShift
@@ -52,22 +53,33 @@ def read(folder: Path, load: Callable[[Path], Any]) -> Predictor:
     try:
         largest = max(path.stat().st_size for path in paths)
     except OSError as error:
-        raise ValueError(f"the files in {folder.name!r} cannot be opened: {error.strerror}.") from error
+        told = say("the files in {folder!r} cannot be opened: {why}.", folder=folder.name, why=error.strerror)
+        raise ValueError(told) from error
     if largest > MAX_BYTES:
-        raise ValueError(f"the files in {folder.name!r} are larger than the authors'. Get them again from the authors.")
+        raise ValueError(
+            say(
+                "the files in {folder!r} are larger than the authors'. Get them again from the authors.",
+                folder=folder.name,
+            )
+        )
     try:
         pair = [load(path) for path in paths]
     except Exception:  # of whatever type: what is in the way of the safe loader is not to be read
         # Without the loader's own words, which say how to read such files all the same.
         raise ValueError(
-            f"the files in {folder.name!r} are not plain tensors, and nothing else is read from them. Get them again "
-            "from the authors."
+            say(
+                "the files in {folder!r} are not plain tensors, and nothing else is read from them. Get them again "
+                "from the authors.",
+                folder=folder.name,
+            )
         ) from None
     try:
         return from_release(*pair)
     except ValueError as error:
         fault = shortened(str(error), 160)
-        raise ValueError(f"{folder.name!r} is no predictor that the authors released: {fault}.") from None
+        raise ValueError(
+            say("{folder!r} is no predictor that the authors released: {fault}.", folder=folder.name, fault=fault)
+        ) from None
 
 
 def from_release(model_state: Any, norm_data: Any) -> Predictor:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..planner import FloatArray
+from ..planner.texts import say
 from .model import Regressor
 from .objectives import OBJECTIVES, Objective
 from .pairs import Pairs
@@ -120,7 +121,13 @@ def split(prompts: npt.NDArray[np.str_], share: float, seed: int) -> tuple[Rows,
     """Split rows to fit, to stop by and to score by. All DNAs of one prompt are on one side."""
     names = np.unique(prompts)
     if len(names) < FEWEST_PROMPTS:
-        raise ValueError(f"{len(names)} different prompts are too few to train on: record {FEWEST_PROMPTS} at least")
+        raise ValueError(
+            say(
+                "{prompts} different prompts are too few to train on: record {fewest} at least",
+                prompts=len(names),
+                fewest=FEWEST_PROMPTS,
+            )
+        )
     names = np.random.default_rng(seed).permutation(names)
     each = max(1, round(share * len(names)))
     parts = names[2 * each :], names[:each], names[each : 2 * each]

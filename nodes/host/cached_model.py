@@ -171,8 +171,11 @@ def refuse_other_caches(model_options: dict[str, Any]) -> None:
     Two caches would forecast from each other's forecasts.
     """
     if has_host_cache(model_options):
-        problem = "EasyCache or LazyCache is on this model, and two caches would forecast from each other's forecasts"
-        raise input_error(NODE, "model", f"{problem}. Take one of the two off")
+        problem = say(
+            "EasyCache or LazyCache is on this model, and two caches would forecast from each other's forecasts. Take "
+            "one of the two off"
+        )
+        raise input_error(NODE, "model", problem)
 
 
 def _besides(run: CachedRun, plan: CachePlan | None) -> list[int]:

@@ -10,6 +10,7 @@ import torch
 from comfy_api.latest import io
 
 from ...planner import Constraints, DiffusionDNA, Plan
+from ...planner.texts import say
 from .inputs import input_error
 
 # By the type of a link: what it is called, and whether a value is one. Other packs make some of these with classes of
@@ -74,6 +75,9 @@ def _fault(expected: Any, value: Any) -> str:
     kinds = expected.get_io_type().split(",")
     if not all(kind in LINKS for kind in kinds) or any(LINKS[kind][1](value) for kind in kinds):
         return ""
-    wanted = " or ".join(LINKS[kind][0] for kind in kinds)
-    got = {str: "a text", type(None): "nothing"}.get(type(value), f"a {type(value).__name__}")
-    return f"it takes {wanted}, and what comes is {got}. Connect a node that gives {wanted}"
+    named = {str: say("a text"), type(None): say("nothing")}
+    return say(
+        "it takes {wanted}, and what comes is {got}. Connect a node that gives {wanted}",
+        wanted=say(" or ").join(LINKS[kind][0] for kind in kinds),
+        got=named.get(type(value), f"a {type(value).__name__}"),
+    )

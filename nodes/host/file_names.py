@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 from os.path import isfile  # which takes what it may not look at for no file
 from pathlib import Path
 
 from ...planner.reading import shortened
+from ...planner.texts import say, spoken
 
 NAME_BYTES = 200  # file systems allow 255; a counter and the ending come on top
 
@@ -47,9 +48,13 @@ def list_folder(folder: Path) -> list[Path]:
         return []
 
 
-def choices(names: Iterable[str], how_to_get_some: str) -> list[str]:
-    """List what a dropdown offers: the names, or where there are none, a line that says how to get some."""
-    return list(names) or [how_to_get_some]
+def choices(names: Iterable[str], how_to_get_some: Callable[[], str]) -> list[str]:
+    """List what a dropdown offers: the names, or where there are none, a line that says how to get some.
+
+    In English, whatever is spoken: the host takes what was chosen only where it offers the same.
+    """
+    with spoken({}):
+        return list(names) or [how_to_get_some()]
 
 
 def name_fault(name: str) -> str | None:
@@ -57,9 +62,10 @@ def name_fault(name: str) -> str | None:
     plain = re.fullmatch(r"\w[\w .+-]{0,99}", name) and name == name.rstrip(" .")
     if plain and len(name.encode()) <= NAME_BYTES and not re.fullmatch(RESERVED, name):
         return None
-    return (
-        f"{name!r} is no file name: use up to 100 letters (66 Chinese ones), digits, spaces and . _ + - (no path "
-        "separators), starting with a letter or digit, and none that Windows reserves, such as con"
+    return say(
+        "{name!r} is no file name: use up to 100 letters (66 Chinese ones), digits, spaces and . _ + - (no path "
+        "separators), starting with a letter or digit, and none that Windows reserves, such as con",
+        name=name,
     )
 
 

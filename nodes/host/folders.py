@@ -14,6 +14,7 @@ import folder_paths
 
 from ...planner import dna_file
 from ...planner.reading import FAULTS, read_header, reason, shortened
+from ...planner.texts import say, spoken
 from ...predictor import dataset, files, release
 from .file_names import leave_out, list_files, list_folder
 
@@ -48,7 +49,7 @@ def is_predictor(path: Path) -> bool:
 
 def where_files_go() -> str:
     """Say where Save DNA writes its files."""
-    return f"Save DNA writes DNA files to {save_folder()}"
+    return say("Save DNA writes DNA files to {folder}", folder=save_folder())
 
 
 def list_predictors() -> dict[str, Path]:
@@ -96,7 +97,8 @@ def _kind(path: Path) -> _Kind | None:
     """Tell of what kind a DNA or predictor file is; None for what cannot be read."""
     try:
         status = path.stat()
-        found = _kind_of(path, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
+        with spoken({}):  # what is wrong with a file is logged once, and not in each language
+            found = _kind_of(path, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
     except OSError as error:
         found = error.strerror or str(error)
     if isinstance(found, _Kind):

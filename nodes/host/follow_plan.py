@@ -108,7 +108,7 @@ class AppliedPlan:
     ) -> tuple[torch.Tensor, str]:
         """Give the sigmas that run in place of these, and what there is to say of how they were found."""
         first, last, steps = float(sigmas[0]), float(sigmas[-1]), len(sigmas) - 1
-        way_out = "Change the sampler's steps, denoise, start or end, or the plan"
+        way_out = say("Change the sampler's steps, denoise, start or end, or the plan")
         if isinstance(self.plan, DiffusionDNA):
             with blamed_on(NODE, "plan", way_out):
                 return _planned(within(self.plan, model), sampler_name(sampler), steps, first, last)

@@ -13,15 +13,26 @@ from comfy.model_patcher import ModelPatcher
 
 from ...planner import DiffusionDNA, NoiseLevels
 from ...planner.noise_levels import is_above
+from ...planner.texts import say, say_name
 from .file_names import name_fault
 from .model import fit_fault, is_image, parts, why_not_measurable
-
-HIGHER_PRECISION = "Use a higher precision for this model (such as bf16 or fp32 instead of fp16 or fp8)"
 
 
 def input_error(node: str, name: str, problem: object) -> ValueError:
     """Make the error of a node's input, whatever the problem ends with."""
-    return ValueError(f"{node}, input '{name}': {str(problem).rstrip('.')}.")
+    return ValueError(
+        say(
+            "{node}, input '{name}': {problem}.",
+            node=say_name(node),
+            name=say_name(name, of=node),
+            problem=str(problem).rstrip(".。"),
+        )
+    )
+
+
+def higher_precision() -> str:
+    """Say the way out where what a model gives is not finite."""
+    return say("Use a higher precision for this model (such as bf16 or fp32 instead of fp16 or fp8)")
 
 
 @contextmanager
@@ -30,7 +41,8 @@ def blamed_on(node: str, name: str, way_out: str = "", fault: type[ValueError] =
     try:
         yield
     except fault as error:
-        raise input_error(node, name, f"{error}. {way_out}" if way_out else error) from error
+        problem = say("{problem}. {way_out}", problem=error, way_out=way_out) if way_out else error
+        raise input_error(node, name, problem) from error
 
 
 def measurable(node: str, name: str, guider: Any) -> ModelPatcher:
@@ -45,13 +57,14 @@ def check_fit(node: str, name: str, dna: DiffusionDNA, model: ModelPatcher) -> N
     with blamed_on(node, "model"):
         fault = fit_fault(dna, model)
     if fault:
-        raise input_error(node, name, f"{fault} Connect a DNA that was measured with this model")
+        problem = say("{fault} Connect a DNA that was measured with this model", fault=fault)
+        raise input_error(node, name, problem)
 
 
 def whole_latent(node: str, latent_image: dict[str, Any], model: ModelPatcher) -> dict[str, Any]:
     """Copy a LATENT, in the model's own number of channels; ValueError where a mask would be ignored."""
     if latent_image.get("noise_mask") is not None:
-        problem = "the latent has a noise mask, and whole images are measured. Connect the latent without its mask"
+        problem = say("the latent has a noise mask, and whole images are measured. Connect the latent without its mask")
         raise input_error(node, "latent_image", problem)
     return with_own_channels(latent_image, model)
 
@@ -72,14 +85,15 @@ def noise_for(node: str, noise: Any, latent: dict[str, Any]) -> Any:
     """Make the noise of a LATENT; ValueError where all of it is zero."""
     made = noise.generate_noise(latent)
     if not any(part.any() for part in parts(made)):
-        raise input_error(node, "noise", "it is all zero, so nothing would be measured with noise. Connect RandomNoise")
+        problem = say("it is all zero, so nothing would be measured with noise. Connect RandomNoise")
+        raise input_error(node, "noise", problem)
     return made
 
 
 def whole_schedule(node: str, name: str, sigmas: torch.Tensor, top: float) -> torch.Tensor:
     """Give SIGMAS that descend to 0 from no higher than `top`; ValueError for others."""
     if len(sigmas) < 2 or sigmas[-1] != 0 or not _descend(sigmas):
-        problem = "it is no whole schedule, which descends and ends at 0. Connect one, such as BasicScheduler's"
+        problem = say("it is no whole schedule, which descends and ends at 0. Connect one, such as BasicScheduler's")
         raise input_error(node, name, problem)
     return _below(node, name, sigmas, top)
 
@@ -93,8 +107,12 @@ def reference_schedule(
         raise input_error(
             node,
             name,
-            f"it starts at sigma {float(sigmas[0]):.4g}, and a run from an empty latent must start near the model's "
-            f"highest, {levels.top:.4g}. Connect a whole schedule, such as BasicScheduler's at denoise 1",
+            say(
+                "it starts at sigma {first:.4g}, and a run from an empty latent must start near the model's highest, "
+                "{top:.4g}. Connect a whole schedule, such as BasicScheduler's at denoise 1",
+                first=float(sigmas[0]),
+                top=levels.top,
+            ),
         )
     return sigmas
 
@@ -102,7 +120,9 @@ def reference_schedule(
 def part_of_schedule(node: str, name: str, sigmas: torch.Tensor, top: float) -> torch.Tensor:
     """Give SIGMAS that descend, to 0 or not, from no higher than `top`, or none; ValueError for others."""
     if len(sigmas) == 1 or not _descend(sigmas) or (sigmas < 0).any():
-        problem = "these SIGMAS do not descend from noise to an image. Connect a schedule, such as Plan CoTj Sigmas'"
+        problem = say(
+            "these SIGMAS do not descend from noise to an image. Connect a schedule, such as Plan CoTj Sigmas'"
+        )
         raise input_error(node, name, problem)
     return _below(node, name, sigmas, top)
 
@@ -113,8 +133,13 @@ def _descend(sigmas: torch.Tensor) -> bool:
 
 def _below(node: str, name: str, sigmas: torch.Tensor, top: float) -> torch.Tensor:
     if len(sigmas) and is_above(float(sigmas[0]), top):
-        problem = f"it starts at sigma {float(sigmas[0]):.4g}, but this model has no noise level above {top:.4g}"
-        raise input_error(node, name, f"{problem}. Connect a schedule that was made for this model")
+        problem = say(
+            "it starts at sigma {first:.4g}, but this model has no noise level above {top:.4g}. Connect a schedule "
+            "that was made for this model",
+            first=float(sigmas[0]),
+            top=top,
+        )
+        raise input_error(node, name, problem)
     return sigmas
 
 
@@ -131,7 +156,7 @@ def plain_name(node: str, name: str, value: str) -> str:
 def listed(node: str, name: str, value: str, files: Mapping[str, Path], how_to_get_one: str) -> Path:
     """Find a file by its name among those that a dropdown lists; ValueError, with the way to one, where it is gone."""
     if value not in files:
-        raise input_error(node, name, f"there is no {value!r}. {how_to_get_one}")
+        raise input_error(node, name, say("there is no {value!r}. {way_out}", value=value, way_out=how_to_get_one))
     return files[value]
 
 

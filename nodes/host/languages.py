@@ -11,9 +11,10 @@ import folder_paths
 from comfy.cli_args import args
 
 from ...planner.reading import FAULTS, opened, parse_json, read_whole
-from ...planner.texts import Texts
+from ...planner.texts import Texts, name_key, spoken
 
 LOCALES = Path(__file__).parents[2] / "locales"
+NODES = "nodeDefs.json"
 SETTINGS, SETTING = "comfy.settings.json", "Comfy.Locale"
 MOST = 1 << 20  # bytes of a file that is read here
 
@@ -46,7 +47,20 @@ def texts_for(accepted: str) -> Texts:
 
 @cache
 def _texts() -> dict[str, Texts]:
-    return {path.parent.name: _read(path) for path in LOCALES.glob("*/texts.json")}
+    english = _read(LOCALES / "en" / NODES)
+    return {
+        path.parent.name: _read(path) | _names(english, path.with_name(NODES)) for path in LOCALES.glob("*/texts.json")
+    }
+
+
+def _names(english: Any, path: Path) -> Texts:
+    """Read the names of nodes and inputs, as the host shows them, by the English ones of nodes and the inputs' ids."""
+    names = {}
+    for node_id, node in _read(path).items():
+        title = english[node_id]["display_name"].split(" (")[0]  # errors leave out what follows in brackets
+        names[name_key(title)] = node["display_name"].split("（")[0]
+        names |= {name_key(own, of=title): one["name"] for own, one in node.get("inputs", {}).items()}
+    return names
 
 
 def _chosen() -> str:
@@ -67,5 +81,5 @@ def _setting(path: Path, _changed: int) -> str:
 
 
 def _read(path: Path) -> Any:
-    with opened(path) as file:
+    with spoken({}), opened(path) as file:  # what is wrong is said in English, since no other language is known yet
         return parse_json(read_whole(file, MOST), MOST)

@@ -14,7 +14,7 @@ from ...measuring.fidelity import WINDOW, Fidelity, fidelity
 from ...planner.solvers.behaviour import calls_of
 from ...planner.texts import say
 from ..reports.schedules import Scored
-from .inputs import HIGHER_PRECISION, input_error, whole_latent
+from .inputs import higher_precision, input_error, whole_latent
 from .model import parts
 from .progress import CallProgress
 from .rollout import Rollout, errors
@@ -51,17 +51,22 @@ class ComparedRuns:
         self.progress.begin(say("reference: {steps} steps", steps=steps))
         reference = self._run(comfy.samplers.sampler_object("euler"), sigmas)
         if not all(part.isfinite().all() for part in parts(reference)):
-            raise input_error(NODE, "guider", f"the reference is not finite. {HIGHER_PRECISION}")
+            raise input_error(NODE, "guider", say("the reference is not finite. {way_out}", way_out=higher_precision()))
         return reference
 
     def known_reference(self, reference: Any) -> Any:
         """Take a reference that was made before; ValueError where it does not fit these runs."""
         sizes, own = ([list(part.shape) for part in parts(latent)] for latent in (reference, self.samples))
         if sizes != own:
-            problem = f"its size is {sizes}, and that of the runs {own}. Connect what a run from this noise gave"
+            problem = say(
+                "its size is {sizes}, and that of the runs {own}. Connect what a run from this noise gave",
+                sizes=sizes,
+                own=own,
+            )
             raise input_error(NODE, "reference", problem)
         if not all(part.isfinite().all() for part in parts(reference)):
-            raise input_error(NODE, "reference", "it is not finite. Use a higher precision for the model that made it")
+            problem = say("it is not finite. Use a higher precision for the model that made it")
+            raise input_error(NODE, "reference", problem)
         return reference.to(comfy.model_management.intermediate_device())
 
     def measure(
@@ -107,9 +112,11 @@ def _fidelity(images: torch.Tensor, reference: torch.Tensor) -> Fidelity:
         raise input_error(
             NODE,
             "vae",
-            "images are measured with scikit-image, which is not installed. Run pip install -r requirements.txt in the "
-            "folder of this pack, with ComfyUI's Python, or disconnect the VAE",
+            say(
+                "images are measured with scikit-image, which is not installed. Run pip install -r requirements.txt in "
+                "the folder of this pack, with ComfyUI's Python, or disconnect the VAE"
+            ),
         ) from fault
     except ValueError as fault:
-        problem = f"PSNR and SSIM need images of {WINDOW} pixels or more: {fault}"
+        problem = say("PSNR and SSIM need images of {least} pixels or more: {fault}", least=WINDOW, fault=fault)
         raise input_error(NODE, "vae", problem) from fault

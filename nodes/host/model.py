@@ -14,6 +14,8 @@ from comfy.patcher_extension import WrappersMP
 
 from ...planner import DiffusionDNA, NoiseLevels, TimeShift, flow_to_sigma
 from ...planner.measuring_grid import measuring_grid
+from ...planner.noise_levels import Kind
+from ...planner.texts import say
 
 KINDS = {"flow": "a flow", "ve": "an eps, v or EDM"}
 TOPS_AGREE = 0.01  # relative; a DNA is measured up to its model's highest level
@@ -43,8 +45,11 @@ def _time_shift(model_sampling: Any) -> TimeShift | None:
     if isinstance(model_sampling, comfy.model_sampling.ModelSamplingDiscreteFlow):
         if model_sampling.shift <= 0:  # as ModelSamplingSD3 allows
             raise ValueError(
-                f"this model's shift is {model_sampling.shift:g}, which leaves it no noise. Set one above 0, in "
-                "ModelSamplingSD3 or wherever it is set"
+                say(
+                    "this model's shift is {shift:g}, which leaves it no noise. Set one above 0, in ModelSamplingSD3 "
+                    "or wherever it is set",
+                    shift=model_sampling.shift,
+                )
             )
         return TimeShift("static", float(model_sampling.shift))
     if isinstance(model_sampling, comfy.model_sampling.ModelSamplingFlux):
@@ -67,12 +72,12 @@ def simple_sigmas(model: ModelPatcher, steps: int) -> torch.Tensor:
 def why_not_measurable(model: ModelPatcher) -> str | None:
     """Say why this model cannot be probed, with the way out; None where it can."""
     if isinstance(model.get_model_object("model_sampling"), IMAGE_TO_IMAGE):
-        return (
+        return say(
             "this image-to-image model starts from a picture instead of noise, so it has no noise levels to measure. "
             "Use a model that starts from noise."
         )
     if has_host_cache(model.model_options):  # it takes probes for the steps of one trajectory and skips most of them
-        return (
+        return say(
             "EasyCache or LazyCache is on this model and would skip the model calls that are to be measured. "
             "Connect the model from before that node."
         )
@@ -96,22 +101,31 @@ def has_cached_steps(model: ModelPatcher) -> bool:
 def why_cached(model: ModelPatcher) -> str | None:
     """Say why a model with Cache Steps on it cannot be measured, with the way out; None where it has no cache."""
     if has_cached_steps(model):
-        return (
+        return say(
             "Cache Steps is on this model and would forecast some of the model calls that are to be measured. Connect "
             "the model from before that node."
         )
     return None
 
 
+def called(kind: Kind) -> str:
+    """Say what a model of this kind is, for before the word "model"."""
+    return say(KINDS[kind])
+
+
 def fit_fault(dna: DiffusionDNA, model: ModelPatcher) -> str | None:
     """Say why a plan of this DNA would mean nothing to this model; None where it fits, from the model's top down."""
     if isinstance(model.get_model_object("model_sampling"), IMAGE_TO_IMAGE):
-        return "this image-to-image model has no noise levels to plan."
+        return say("{sentence}.", sentence=say("this image-to-image model has no noise levels to plan"))
     levels = noise_levels(model)
     if levels.kind != dna.kind or dna.sigmas[-1] < (1 - TOPS_AGREE) * levels.top:
-        return (
-            f"the DNA was measured on {KINDS[dna.kind]} model with noise levels up to {dna.sigmas[-1]:.4g}, but this "
-            f"is {KINDS[levels.kind]} model with levels up to {levels.top:.4g}."
+        return say(
+            "the DNA was measured on {then} model with noise levels up to {highest:.4g}, but this is {now} model with "
+            "levels up to {top:.4g}.",
+            then=called(dna.kind),
+            highest=dna.sigmas[-1],
+            now=called(levels.kind),
+            top=levels.top,
         )
     return None
 

@@ -15,9 +15,9 @@ from comfy.utils import model_trange
 from ...measuring.frequency_bands import FrequencyBands
 from ...planner import FloatArray
 from ...planner.solvers.planned import PlannedSolver, integrate
-from ...planner.texts import say
+from ...planner.texts import say, say_name
 from .identity import differences_at
-from .model import KINDS, noise_levels
+from .model import called, noise_levels
 from .progress import show_text
 
 NODE = "Planned Sampler"
@@ -87,9 +87,11 @@ def kind_fault(solver: PlannedSolver, model: ModelPatcher) -> str:
     kind = noise_levels(model).kind
     if kind == solver.kind:
         return ""
-    return (
-        f"this solver was learned on {KINDS[solver.kind]} model, and the model that is sampled is {KINDS[kind]} model. "
-        "Connect the model that it was learned on, or another sampler"
+    return say(
+        "this solver was learned on {then} model, and the model that is sampled is {now} model. Connect the model that "
+        "it was learned on, or another sampler",
+        then=called(solver.kind),
+        now=called(kind),
     )
 
 
@@ -108,11 +110,11 @@ def sample_planned(
     Raises ValueError for sigmas that are no part of the solver's own, and for a model of the other kind.
     """
     if fault := kind_fault(solver, model.inner_model.model_patcher):
-        raise ValueError(f"{NODE}: {fault}.")
+        raise ValueError(say("{node}: {error}.", node=say_name(NODE), error=fault))
     try:
         weights = solver.weights_along(sigmas.tolist())
     except ValueError as error:
-        raise ValueError(f"{NODE}: {error}.") from error
+        raise ValueError(say("{node}: {error}.", node=say_name(NODE), error=error)) from error
     bands = FrequencyBands(x.shape, octaves=len(weights) - 1)
 
     def denoise(x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:

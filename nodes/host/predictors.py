@@ -11,6 +11,7 @@ import comfy.model_management
 import comfy.utils
 from comfy.model_patcher import ModelPatcher
 
+from ...planner.texts import say
 from ...planner.writing import nothing
 from ...predictor import Predictor, files, release
 from .folders import changed_at, save_folder
@@ -18,7 +19,7 @@ from .folders import changed_at, save_folder
 
 def how_to_get_one() -> str:
     """Say where predictors come from, for a list that has none."""
-    return f"no predictors yet: train one, or put the authors' folder into {save_folder()}"
+    return say("no predictors yet: train one, or put the authors' folder into {folder}", folder=save_folder())
 
 
 def load_predictor(path: Path) -> tuple[Predictor, ModelPatcher]:
@@ -41,7 +42,9 @@ def _of_folder(folder: Path, *_modified: int) -> tuple[Predictor, ModelPatcher]:
     """Convert the released pair in a folder and keep it as a file; it serves also where that cannot be written."""
     path = save_folder() / f"{folder.name}{files.SUFFIX}"
     if os.path.lexists(path):  # and is no predictor, or the folder would not have been looked at
-        raise ValueError(f"{path.name} is a file of another kind. Rename the folder {folder.name!r}.")
+        raise ValueError(
+            say("{file} is a file of another kind. Rename the folder {folder!r}.", file=path.name, folder=folder.name)
+        )
     predictor = release.read(folder, lambda part: comfy.utils.load_torch_file(str(part), safe_load=True))
     try:
         files.write(path, predictor, nothing)

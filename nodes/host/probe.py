@@ -16,7 +16,8 @@ import torch
 
 from ...measuring.profile_sketch import TrajectorySketch
 from ...planner import TrajectoryProfile
-from .inputs import HIGHER_PRECISION
+from ...planner.texts import say
+from .inputs import higher_precision
 from .model import parts
 from .own_runs import exact_sigmas
 from .progress import CallProgress
@@ -141,8 +142,10 @@ class ProbeSampler(comfy.samplers.Sampler):
         self.powers = self._mean_squares(clean)
         if any(power < NO_POWER for item in self.powers for power in item):
             raise NotMeasurable(
-                "the reference, or the sound in it, is all zero, so there is nothing to measure against. Check the "
-                "model and the noise"
+                say(
+                    "the reference, or the sound in it, is all zero, so there is nothing to measure against. Check the "
+                    "model and the noise"
+                )
             )
         return clean
 
@@ -170,4 +173,9 @@ def fresh_noises(noise: torch.Tensor, seed: int) -> Iterator[torch.Tensor]:
 
 
 def _not_finite(sigma: torch.Tensor) -> NotMeasurable:
-    return NotMeasurable(f"the model's prediction at sigma {float(sigma):.4g} is not finite. {HIGHER_PRECISION}")
+    told = say(
+        "the model's prediction at sigma {sigma:.4g} is not finite. {way_out}",
+        sigma=float(sigma),
+        way_out=higher_precision(),
+    )
+    return NotMeasurable(told)

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 
+from ...planner.texts import say
 from .model import parts
 from .own_runs import exact_sigmas
 
@@ -124,7 +125,7 @@ class Memory:
 def with_positive(guider: comfy.samplers.CFGGuider, conditioning: list) -> comfy.samplers.CFGGuider:
     """Make the same guider for another prompt; ValueError where it has no positive one."""
     if "positive" not in guider.original_conds:
-        raise ValueError(f"{type(guider).__name__} has no conditioning named positive")
+        raise ValueError(say("{guider} has no conditioning named positive", guider=type(guider).__name__))
     other = copy.copy(guider)
     other.original_conds = dict(guider.original_conds)
     other.inner_set_conds({"positive": conditioning})

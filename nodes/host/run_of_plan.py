@@ -39,17 +39,23 @@ def part_for(plan: Plan, model: ModelPatcher) -> ModelsPart:
         return ModelsPart(plan.sigmas, meta)
     found = [name for name in EXPERTS if has_checkpoint(meta[name], model)]
     if len(found) != 1:
-        problem = "of both" if found else "of neither"
         raise ValueError(
-            f"this PLAN goes across two experts, and this model has the checkpoint {problem} of them, so which part it "
-            "runs is not known. Connect 'sigmas high' or 'sigmas low' of Plan Expert Sigmas instead"
+            say(
+                "this PLAN goes across two experts, and this model has the checkpoint {of_which} of them, so which "
+                "part it runs is not known. Connect 'sigmas high' or 'sigmas low' of Plan Expert Sigmas instead",
+                of_which=say("of both") if found else say("of neither"),
+            )
         )
     [name], boundary = found, meta["boundary"]
     index = split_index(plan.sigmas, boundary)
     if name == "high" and index == 0:
         raise ValueError(
-            f"this PLAN starts at {plan.sigmas[0]:.4g}, not above the boundary {boundary:g}, so the low-noise expert "
-            "makes all its steps. Sample with that one alone"
+            say(
+                "this PLAN starts at {first:.4g}, not above the boundary {boundary:g}, so the low-noise expert makes "
+                "all its steps. Sample with that one alone",
+                first=plan.sigmas[0],
+                boundary=boundary,
+            )
         )
     sigmas = plan.sigmas[: index + 1] if name == "high" else plan.sigmas[index:]
     said = (

@@ -15,6 +15,7 @@ import comfy.samplers
 import numpy as np
 import torch
 
+from ...planner.texts import say
 from .inputs import input_error
 from .planned_sampler import planned_solver_of
 from .sampler_names import sampler_name
@@ -57,14 +58,16 @@ def refuse_unsearchable(node: str, sampler: comfy.samplers.Sampler, model_sampli
     observed = observe(sampler, model_sampling)
     name, problem = sampler_name(sampler), ""
     if planned_solver_of(sampler):
-        problem = "a planned sampler runs its own sigmas alone, so no other schedule can be tried with it"
+        problem = say("a planned sampler runs its own sigmas alone, so no other schedule can be tried with it")
     elif observed and observed.adds_noise:
-        problem = f"{name} adds noise of its own, so its images are no approximations of one long run"
+        problem = say(
+            "{sampler} adds noise of its own, so its images are no approximations of one long run", sampler=name
+        )
     elif observed and observed.ignores_sigmas:
-        problem = f"{name} chooses its noise levels itself, so no schedule changes its images"
+        problem = say("{sampler} chooses its noise levels itself, so no schedule changes its images", sampler=name)
     if problem:
-        ways_out = "Connect another one, such as euler, dpmpp_2m or res_multistep"
-        raise input_error(node, "sampler", f"{problem}. {ways_out}")
+        way_out = say("Connect another one, such as euler, dpmpp_2m or res_multistep")
+        raise input_error(node, "sampler", say("{problem}. {way_out}", problem=problem, way_out=way_out))
 
 
 def _run(sampler: comfy.samplers.Sampler, model_sampling: Any, sigmas: torch.Tensor, seed: int) -> torch.Tensor:

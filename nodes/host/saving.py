@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...planner.dna_file import SUFFIX
-from ...planner.texts import say
+from ...planner.texts import say, say_name
 from ...planner.writing import check_room, nothing
 from .file_names import free_name, list_folder
 from .folders import list_dna_and_predictor_files, save_folder
@@ -44,7 +44,8 @@ def check_replaceable(node: str, name: str, replaces: Replaces, kind: str) -> No
     """Raise ValueError where the file of this name is of another kind, which overwriting would lose."""
     path = save_folder() / f"{name}{SUFFIX}"
     if os.path.lexists(path) and not replaces(path):
-        raise input_error(node, "name", f"{path.name} is no {kind}, so it is not overwritten. Give another name")
+        problem = say("{file} is no {kind}, so it is not overwritten. Give another name", file=path.name, kind=kind)
+        raise input_error(node, "name", problem)
 
 
 def times_not_stored(node_id: str) -> int:
@@ -79,4 +80,5 @@ def check_storable(node: str, size: int) -> None:
     try:
         check_room(save_folder(), size)
     except OSError as error:
-        raise ValueError(f"{node}: {why_not_stored(error)}") from error
+        problem = why_not_stored(error)
+        raise ValueError(say("{node}: {problem}", node=say_name(node), problem=problem)) from error

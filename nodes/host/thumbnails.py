@@ -15,6 +15,7 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import ui
 
+from ...planner.texts import say
 from .images import to_image
 from .inputs import input_error
 from .model import parts
@@ -29,8 +30,13 @@ def check_vae(node: str, vae: Any, latent: torch.Tensor) -> None:
     """Raise ValueError for a VAE whose latents have another number of channels than this one."""
     expected, channels = getattr(vae, "latent_channels", None), parts(latent)[0].shape[1]
     if expected is not None and expected != channels:
-        problem = f"it decodes latents of {expected} channels, and this model's have {channels}"
-        raise input_error(node, "vae", f"{problem}. Connect the model's own VAE, or none")
+        problem = say(
+            "it decodes latents of {expected} channels, and this model's have {channels}. Connect the model's own VAE, "
+            "or none",
+            expected=expected,
+            channels=channels,
+        )
+        raise input_error(node, "vae", problem)
 
 
 def thumbnail(latent: torch.Tensor, model: ModelPatcher, vae: Any = None) -> torch.Tensor | None:

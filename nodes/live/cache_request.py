@@ -7,6 +7,7 @@ from typing import Any, get_args
 from ...planner import DiffusionDNA
 from ...planner.caching.cache_plan import Rule, Steps
 from ...planner.caching.cache_settings import CacheSettings, plan_for
+from ...planner.texts import say, say_name
 from ..reports.cache_claims import CacheOutcome, cache_claims
 from .json_fields import number, numbers, object_of, text, widget_number
 from .shown_dnas import MAX_CALLS, SHOWN, encode, fingerprint
@@ -53,7 +54,12 @@ def answer_cache(values: Any, run: Any, dna: DiffusionDNA | None) -> dict[str, A
     try:
         plan, notes = plan_for(_settings(values), dna, sigmas, sampler)
     except ValueError as error:
-        raise ValueError(f"{NAME}: {error}. Change calls, target_error, steps or rule, or run again.") from error
+        told = say(
+            "{node}: {error}. Change calls, target_error, steps or rule, or run again.",
+            node=say_name(NAME),
+            error=error,
+        )
+        raise ValueError(told) from error
     learned = None if runs is None else int(number(runs, "learned_runs"))
     return cache_claims(CacheOutcome.of_plan(plan, sampler, dna, learned, notes))
 
@@ -63,10 +69,10 @@ def _settings(values: Any) -> CacheSettings:
     for name, choices in (("steps", get_args(Steps)), ("rule", get_args(Rule))):
         if fields[name] not in choices:
             raise ValueError(f"{name!r} is one of {', '.join(choices)}")
-    found = {name: widget_number(fields[name], name, kind) for name, kind in NUMBERS.items()}
+    found = {name: widget_number(fields[name], name, kind, NAME) for name, kind in NUMBERS.items()}
     for name in ("calls", "learn_from"):
         if found[name] < 1:
-            raise ValueError(f"{name!r} is a whole number from 1 on")
+            raise ValueError(say("'{name}' is a whole number from 1 on", name=say_name(name, of=NAME)))
     return CacheSettings(
         int(found["calls"]), found["target_error"], fields["steps"], fields["rule"], int(found["learn_from"])
     )

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ...planner.texts import say, say_name
+
 MAX_TEXT = 200  # characters of a value or a name
 
 
@@ -20,7 +22,7 @@ def object_of(value: Any, name: str, needed: set[str], optional: set[str]) -> di
 def text(value: Any, name: str) -> str:
     """A short text."""
     if not isinstance(value, str) or len(value) > MAX_TEXT:
-        raise ValueError(f"{name[:MAX_TEXT]!r} is a text of at most {MAX_TEXT} characters")
+        raise ValueError(say("{name!r} is a text of at most {most} characters", name=name[:MAX_TEXT], most=MAX_TEXT))
     return value
 
 
@@ -37,15 +39,21 @@ def number(value: Any, name: str) -> float:
     return float(value)
 
 
-def widget_number(value: Any, name: str, kind: type[int] | type[float]) -> float:
+def widget_number(value: Any, name: str, kind: type[int] | type[float], node: str) -> float:
     """A widget's number as the host gives it to a node: it turns texts, fractions and switches into numbers."""
     given = text(value, name) if isinstance(value, str) else value
     try:
         converted = kind(given)
         number(converted, name)  # is finite
     except (TypeError, ValueError, OverflowError) as error:
-        what = "empty" if given is None or given == "" else repr(given)[:MAX_TEXT]
-        raise ValueError(f"'{name}' is {what}, and ComfyUI takes only a number there. Enter one") from error
+        what = say("empty") if given is None or given == "" else repr(given)[:MAX_TEXT]
+        raise ValueError(
+            say(
+                "'{name}' is {what}, and ComfyUI takes only a number there. Enter one",
+                name=say_name(name, of=node),
+                what=what,
+            )
+        ) from error
     return converted
 
 

@@ -20,7 +20,7 @@ from ...planner import (
 from ...planner.cost_models.choose import choose_for_part
 from ...planner.dna import check_errors
 from ...planner.path_search import begin_of
-from ...planner.texts import say
+from ...planner.texts import say, say_name
 from ..reports.plan_notes import notes_on, over_cooks_beyond, steps_that_pay, trained_steps
 from .sigma_list import read_sigmas
 
@@ -49,7 +49,7 @@ def make_plan(
     denoise, lever, start = values["denoise"], values.get("lever", "flow"), values.get("start", "auto")
     published = (values["planner"], lever) == ("cotj", "schedule")
     try:
-        limits = _limits(constraints or Constraints(), values.get("visit", ""))
+        limits = _limits(constraints or Constraints(), values.get("visit", ""), NAMES[node_id])
         begin = begin_of(dna, denoise, limits)
         steps = _steps(dna, values["steps"]) if node_id == FIXED else values["min_steps"]
         named = values["planner"], values["sampler"]
@@ -66,21 +66,23 @@ def make_plan(
         else:
             plan = _as_many_as_needed(dna, values, options)
     except ValueError as error:
-        raise ValueError(f"{NAMES[node_id]}: {error}.") from error
+        raise ValueError(say("{node}: {error}.", node=say_name(NAMES[node_id]), error=error)) from error
     notes = notes_on(plan, start, denoise < 1, published)
     return replace(plan, reason="\n".join(filter(None, (plan.reason, why, *notes))), sampler=values["sampler"])
 
 
-def _limits(constraints: Constraints, visit: str) -> Constraints:
+def _limits(constraints: Constraints, visit: str, node: str) -> Constraints:
     """Add the sigmas of the node's own widget to those that the constraints have."""
-    return replace(constraints, visit=tuple(dict.fromkeys((*constraints.visit, *read_sigmas("visit", visit)))))
+    own = read_sigmas("visit", visit, node)
+    return replace(constraints, visit=tuple(dict.fromkeys((*constraints.visit, *own))))
 
 
 def gits_of(values: Mapping[str, Any]) -> Gits:
     """Read the options of the planner gits; where none are given, it takes the norm of what Euler's steps are off."""
     own, whose = Gits(), values.get("gits_solver", EULER)
     if whose not in GITS_SOLVERS:
-        raise ValueError(f"gits_solver is one of {', '.join(GITS_SOLVERS)}, not {whose!r}")
+        solvers = ", ".join(GITS_SOLVERS)
+        raise ValueError(say("gits_solver is one of {solvers}, not {whose!r}", solvers=solvers, whose=whose))
     sampler = values["sampler"] if whose == NAMED else own.sampler
     return Gits(values.get("gits_cost", own.cost), values.get("gits_coefficient", own.coefficient), sampler)
 
@@ -98,9 +100,9 @@ def _as_many_as_needed(dna: DiffusionDNA, values: Mapping[str, Any], options: di
     """
     target, fewest, most = values["target_error"], values["min_steps"], values["max_steps"]
     if math.isnan(target):
-        raise ValueError("target_error must be a number, and it is NaN")
+        raise ValueError(say("target_error must be a number, and it is NaN"))
     if target > 0:
-        check_errors(dna, "target_error", "set it to 0 to plan by threshold")
+        check_errors(dna, "target_error", say("set it to 0 to plan by threshold"))
     limits = {"min_steps": fewest, "max_steps": most or max(fewest, steps_that_pay(dna))}
     whose = "" if most else _whose_limit(dna, limits["max_steps"])
     if target > 0:

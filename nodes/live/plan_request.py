@@ -9,6 +9,7 @@ from typing import Any
 
 from ...planner import Constraints, DiffusionDNA, Plan
 from ...planner.dna_file import MAX_LEVELS
+from ...planner.texts import say, say_name
 from ..optimizing.stored_search import StoredSchedules
 from ..reports.dna_claims import dna_claims
 from ..reports.plan_claims import WholeRuns, claims, hold_against
@@ -24,6 +25,7 @@ MAX_ENTRIES = 10_000  # of all lists and objects in it; a DNA is one text
 MAX_STEPS = 1000  # of a schedule to compare with
 MAX_VALUES = 50
 LOADED, RESULT = "CoTjLoadDNA", "CoTjOptimizedSigmas"  # the nodes that load
+RESULT_NAME = "Load Optimized Sigmas"
 NODES = (*NAMES, cache_request.NODE_ID, sampler_request.NODE_ID, LOADED, RESULT)
 OPTIONAL = {"dna", "content", "stored", "connected", "constraints", "compare", "run"}
 ANY_PLAN = {"steps": 1, "denoise": 1.0, "planner": "auto", "sampler": "euler"}  # its curve has all numbers of steps
@@ -119,19 +121,24 @@ def _dna(fields: dict[str, Any], shown: ShownDNAs, stored: StoredFiles) -> Diffu
 
 def _result(schedules: StoredSchedules, values: Any) -> dict[str, Any]:
     """Give the claims of a stored result for so many steps."""
-    steps = int(widget_number(object_of(values, "'values'", {"steps"}, set())["steps"], "steps", int))
+    steps = int(widget_number(object_of(values, "'values'", {"steps"}, set())["steps"], "steps", int, RESULT_NAME))
     held = schedules.steps()
     if not held:
-        raise ValueError("Load Optimized Sigmas: the result of 'name' holds no schedule yet: run Optimize Sigmas again")
+        problem = say("the result of 'name' holds no schedule yet: run Optimize Sigmas again")
+        raise ValueError(say("{node}: {problem}", node=say_name(RESULT_NAME), problem=problem))
     if steps not in held:
-        problem = f"it holds {', '.join(map(str, held))} steps, not {steps}"
-        raise ValueError(f"Load Optimized Sigmas: {problem}: enter one of these for 'steps'")
+        problem = say(
+            "it holds {held} steps, not {steps}: enter one of these for 'steps'",
+            held=", ".join(map(str, held)),
+            steps=steps,
+        )
+        raise ValueError(say("{node}: {problem}", node=say_name(RESULT_NAME), problem=problem))
     return result_claims(schedules.searches[steps], schedules.key["sampler"], held)
 
 
 def _plan(fields: dict[str, Any], dna: DiffusionDNA) -> Plan:
     constraints = fields.get("constraints")
-    values = _values(fields["values"])
+    values = _values(fields["values"], NAMES[fields["node"]])
     try:
         return make_plan(fields["node"], dna, values, _constraints(constraints) if constraints else None)
     except KeyError as error:  # which the node has and the request lacks
@@ -146,11 +153,11 @@ def _constraints(value: Any) -> Constraints:
     return Constraints(visit=visit, allowed=allowed, **limits)
 
 
-def _values(value: Any) -> dict[str, str | float]:
+def _values(value: Any, node: str) -> dict[str, str | float]:
     """Read a node's widgets as the host gives them to it: it turns texts, fractions and switches into numbers."""
     if not isinstance(value, dict) or len(value) > MAX_VALUES:
         raise ValueError(f"'values' are at most {MAX_VALUES} values by the names of their widgets")
     return {
-        name: widget_number(entry, name, NUMBERS[name]) if name in NUMBERS else text(entry, name)
+        name: widget_number(entry, name, NUMBERS[name], node) if name in NUMBERS else text(entry, name)
         for name, entry in value.items()
     }

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from ...planner.texts import Texts, spoken
+from ...planner.texts import Texts, say, spoken
 from ..reports.plan_claims import WholeRuns
 from .plan_request import MAX_BYTES, answer
 from .shown_dnas import SHOWN
@@ -30,14 +30,12 @@ def register(
     """
 
     async def plan(request: web.Request) -> web.StreamResponse:
-        texts = texts_for(request.headers.get("Accept-Language", ""))
-
         def answered(body: bytes) -> str:
-            with spoken(texts):
-                claims = answer(body, SHOWN, stored, whole_runs)
+            claims = answer(body, SHOWN, stored, whole_runs)
             return json.dumps(claims, allow_nan=False)  # NaN is no JSON; it has a reason
 
-        return await _reply(request, answered)
+        with spoken(texts_for(request.headers.get("Accept-Language", ""))):
+            return await _reply(request, answered)
 
     routes.post(PATH)(plan)
 
@@ -51,7 +49,7 @@ async def _reply(request: web.Request, answered: Callable[[bytes], str]) -> web.
     except ValueError as error:
         return web.json_response({"error": str(error)}, status=400)
     try:
-        # In a thread: a large grid must not hold up the host's other requests.
+        # In a thread, which speaks the same language: a large grid must not hold up the host's other requests.
         return web.json_response(text=await asyncio.to_thread(answered, body))
     except ValueError as error:
         return web.json_response({"error": str(error)}, status=400)
@@ -73,5 +71,5 @@ async def _body(request: web.Request) -> bytes:
     async for part in request.content.iter_chunked(65536):
         parts += part
         if len(parts) > MAX_BYTES:
-            raise ValueError(f"a request has at most {MAX_BYTES} bytes")
+            raise ValueError(say("a request has at most {most} bytes", most=MAX_BYTES))
     return bytes(parts)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...planner import DiffusionDNA
 from ...planner.caching.cache_settings import CacheSettings
-from ...planner.texts import say, say_count
+from ...planner.texts import say, say_count, say_name
 from ..reports.cache_claims import CacheOutcome
 from ..reports.plan_claims import WholeRuns
 from ..reports.sampler_claims import planned_later, unknown_claims, way_claims
@@ -23,7 +23,7 @@ from .planned_run import CONNECTED, LEARN, LEARNED, name_of, planned_from
 from .shown_dnas import MAX_CALLS, SHOWN, encode, fingerprint
 from .stored_files import StoredFiles
 
-NODE_ID = "CoTjKSampler"
+NODE_ID, NAME = "CoTjKSampler", "CoTj KSampler"
 NUMBERS: dict[str, type[int] | type[float]] = {
     **dict.fromkeys(("calls", "steps"), int),
     **dict.fromkeys(("cfg", "denoise", "target_error"), float),
@@ -204,14 +204,16 @@ def _if_there(read: Callable[[object], Content], name: str) -> Content | None:
 
 def _values(value: Any) -> dict[str, Any]:
     fields = object_of(value, "'values'", {*NUMBERS, *TEXTS}, set())
-    found: dict[str, Any] = {name: widget_number(fields[name], name, kind) for name, kind in NUMBERS.items()}
+    found: dict[str, Any] = {name: widget_number(fields[name], name, kind, NAME) for name, kind in NUMBERS.items()}
     found |= {name: text(fields[name], name) for name in TEXTS}
     if found["learn"] not in LEARN:
         raise ValueError(f"'learn' is one of {', '.join(LEARN)}")
     limits = (("calls", 1, MOST_STEPS), ("steps", 1, MOST_STEPS), ("denoise", 0, 1), ("target_error", 0, 100))
     for name, least, most in limits:
         if not least <= found[name] <= most:
-            raise ValueError(f"'{name}' lies between {least} and {most}")
+            raise ValueError(
+                say("'{name}' lies between {least} and {most}", name=say_name(name, of=NAME), least=least, most=most)
+            )
     return found
 
 

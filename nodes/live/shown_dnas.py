@@ -14,6 +14,7 @@ from threading import Lock
 
 from ...planner import DiffusionDNA
 from ...planner.dna_file import from_bytes, to_bytes
+from ...planner.texts import say
 
 MOST = 16  # DNAs that are kept; one with the longest profile that may come takes 12 MB
 MAX_CALLS = 200  # of a profile's reference run; a planner's costs grow with its cube
@@ -35,7 +36,9 @@ def decode(content: str) -> DiffusionDNA:
         raise ValueError(f"'content' is a DNA file as base64: {error}") from error
     dna = from_bytes(data)
     if dna.profile and (len(dna.profile.sigmas) > MAX_CALLS or len(dna.profile.shares) > MAX_BANDS):
-        raise ValueError(f"a profile has at most {MAX_CALLS} model calls and {MAX_BANDS} bands here")
+        raise ValueError(
+            say("a profile has at most {calls} model calls and {bands} bands here", calls=MAX_CALLS, bands=MAX_BANDS)
+        )
     return dna
 
 

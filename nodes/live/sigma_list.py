@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ...planner.reading import shortened
+from ...planner.texts import say, say_name
 
 
-def read_sigmas(name: str, listed: str) -> tuple[float, ...]:
-    """Read the sigmas of the widget of this name; ValueError, with an example, for what is no list of numbers."""
-    return tuple(_number(name, word) for word in listed.replace(",", " ").split())
+def read_sigmas(name: str, listed: str, node: str) -> tuple[float, ...]:
+    """Read the sigmas of a node's widget of this name; ValueError, with an example, for what is no list of numbers."""
+    return tuple(_number(say_name(name, of=node), word) for word in listed.replace(",", " ").split())
 
 
 def _number(name: str, word: str) -> float:
@@ -15,4 +16,6 @@ def _number(name: str, word: str) -> float:
         return float(word)
     except ValueError as error:
         shown = shortened(word, 40)
-        raise ValueError(f"'{name}' has '{shown}', which is no number: enter sigmas such as 0.875, 0.3") from error
+        raise ValueError(
+            say("'{name}' has '{word}', which is no number: enter sigmas such as 0.875, 0.3", name=name, word=shown)
+        ) from error

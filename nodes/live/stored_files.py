@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from ...planner import DiffusionDNA, dna_file
+from ...planner.texts import say
 from ..optimizing.stored_search import StoredSchedules
 from ..optimizing.stored_search import read as read_schedules
 from .json_fields import text
@@ -27,12 +28,18 @@ class StoredFiles(NamedTuple):
         """Read the DNA of this name; ValueError where none is listed, or it cannot be planned from at once."""
         dna = _newest(_read_dna, "DNA", text(name, "stored"), self.dnas())
         if dna.profile and len(dna.profile.sigmas) > MAX_CALLS:
-            raise ValueError(f"{name!r} has a profile of more than {MAX_CALLS} calls, which only a run plans from")
+            raise ValueError(
+                say(
+                    "{name!r} has a profile of more than {most} calls, which only a run plans from",
+                    name=name,
+                    most=MAX_CALLS,
+                )
+            )
         return dna
 
     def result(self, name: object) -> StoredSchedules:
         """Read the result of Optimize Sigmas of this name; ValueError where none is listed."""
-        return _newest(_read_schedules, "result of Optimize Sigmas", text(name, "stored"), self.schedules())
+        return _newest(_read_schedules, say("result of Optimize Sigmas"), text(name, "stored"), self.schedules())
 
 
 NOTHING = StoredFiles(dict, dict)
@@ -41,12 +48,18 @@ NOTHING = StoredFiles(dict, dict)
 def _newest(read: Callable[[Path, int], Content], what: str, name: str, files: Mapping[str, Path]) -> Content:
     """Read a file of the list, or give what was read of it before where it has not changed since."""
     if name not in files:
-        raise ValueError(f"the server has no {what} {name!r}. Choose another, or press R to have the list made anew")
+        raise ValueError(
+            say(
+                "the server has no {what} {name!r}. Choose another, or press R to have the list made anew",
+                what=what,
+                name=name,
+            )
+        )
     path = files[name]
     try:
         return read(path, path.stat().st_mtime_ns)
     except OSError as error:
-        raise ValueError(f"{path.name} cannot be read: {error.strerror}") from error
+        raise ValueError(say("{name} cannot be read: {why}", name=path.name, why=error.strerror)) from error
 
 
 @lru_cache(KEPT)

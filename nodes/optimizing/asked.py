@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 from ...planner.search_record import Aim, SearchRecord
 from ...planner.solver_record import Entrants
+from ...planner.texts import say
 from ..host.fingerprint import digest_of
 from ..host.inputs import input_error
 from .calibration import NODE
@@ -40,5 +41,6 @@ def numbers_of(text: str) -> list[int]:
     except ValueError:
         numbers = [0]
     if not all(2 <= number <= 50 for number in numbers):
-        raise input_error(NODE, "other_steps", f"{text!r} is no list of numbers from 2 to 50, such as 4, 6, 12")
+        problem = say("{text!r} is no list of numbers from 2 to 50, such as 4, 6, 12", text=text)
+        raise input_error(NODE, "other_steps", problem)
     return numbers

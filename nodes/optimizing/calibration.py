@@ -20,10 +20,11 @@ from ...planner.dna import Kind
 from ...planner.search import Ends, bounded
 from ...planner.search_record import Aim, PairsOfSearch
 from ...planner.search_session import CallBudget
+from ...planner.texts import say
 from ..host.fingerprint import digest_of
 from ..host.folders import save_folder
 from ..host.guidance import controlnets
-from ..host.inputs import HIGHER_PRECISION, blamed_on, input_error
+from ..host.inputs import blamed_on, higher_precision, input_error
 from ..host.model import noise_levels, parts, simple_sigmas
 from ..host.progress import CallProgress
 from ..host.rollout import Memory, Rollout, in_model_space, packed, with_positive
@@ -80,7 +81,7 @@ class GuiderCalibration:
         name: str,
         node_id: str,
     ):
-        with blamed_on(NODE, "prompts", "Disconnect them"):
+        with blamed_on(NODE, "prompts", say("Disconnect them")):
             guiders = [with_positive(guider, conditioning) for conditioning in conditionings] or [guider]
         self.guider, self.latent, self.sampler, self.name = guider, latent["samples"], sampler, name
         self.model_sampling = guider.model_patcher.get_model_object("model_sampling")
@@ -167,7 +168,9 @@ class GuiderCalibration:
                 ends = [self.long_run(pair, path)]
                 finals = torch.stack(ends + [self.final(self._long_sampler, sigmas, pair) for sigmas in runs[1:]])
                 if not finals.isfinite().all():
-                    raise input_error(NODE, "guider", f"the long run is not finite. {HIGHER_PRECISION}")
+                    raise input_error(
+                        NODE, "guider", say("the long run is not finite. {way_out}", way_out=higher_precision())
+                    )
                 self.long_runs.append(LongRun(finals, path))
                 if time.monotonic() - saved_at > SAVE_EVERY:
                     self._save_long_runs()
@@ -194,9 +197,11 @@ class GuiderCalibration:
         sigmas = self._sigmas(times)
         one, other = (self.final(self.sampler, sigmas, 0, seed) for seed in (self.first_seed, self.first_seed + 1))
         if float((one - other).square().mean()) > NOISE * float(np.median(self.changes())):
-            problem = "this sampler adds noise of its own, so its images are no approximations of one long run"
-            ways_out = "Connect one that adds none, such as euler, dpmpp_2m or res_multistep"
-            raise input_error(NODE, "sampler", f"{problem}. {ways_out}")
+            problem = say(
+                "this sampler adds noise of its own, so its images are no approximations of one long run. Connect one "
+                "that adds none, such as euler, dpmpp_2m or res_multistep"
+            )
+            raise input_error(NODE, "sampler", problem)
 
     def run(self, times: FloatArray, pair: int) -> Ends:
         items: Any = slice(None)
@@ -304,5 +309,5 @@ def _noises(noise: Any, latent: dict[str, Any], count: int, apart: int = 0) -> l
         noises.append(other.generate_noise(latent))
     drawn = [parts(one)[0] for one in noises]
     if not drawn[0].any() or (count > 1 and torch.equal(drawn[0], drawn[1])):
-        raise input_error(NODE, "noise", "it gives no other noise for another seed. Connect RandomNoise")
+        raise input_error(NODE, "noise", say("it gives no other noise for another seed. Connect RandomNoise"))
     return noises

@@ -69,12 +69,18 @@ class Order:
             least = effort.least_search
             effort = effort.with_rounds(self.budget, max(least, search.calls if search else 0))
         if effort.calls + least >= self.budget:
-            doing = "fitting and refining" if self.refined else "fitting"
-            problem = f"{doing} a solver to {steps} steps takes {effort.calls} of the {self.budget} model calls"
-            left = f"fewer than the {least} that the search needs" if least else "none for the search"
-            raise input_error(
-                NODE, "budget", f"{problem}, which leaves {left}. Raise it, or use fewer prompts or seeds"
+            problem = say(
+                "{doing} a solver to {steps} steps takes {calls} of the {budget} model calls, which leaves {left}. "
+                "Raise it, or use fewer prompts or seeds",
+                doing=say("fitting and refining") if self.refined else say("fitting"),
+                steps=steps,
+                calls=effort.calls,
+                budget=self.budget,
+                left=say("fewer than the {least} that the search needs", least=least)
+                if least
+                else say("none for the search"),
             )
+            raise input_error(NODE, "budget", problem)
         return effort
 
     def shortfalls(self, search: SearchRecord, steps: int) -> list[str]:

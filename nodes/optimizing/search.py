@@ -15,6 +15,7 @@ from ...planner import DiffusionDNA
 from ...planner.search import Objective
 from ...planner.search_record import STORED, SearchRecord
 from ...planner.search_session import SearchSession
+from ...planner.texts import say
 from .. import __version__
 from ..host.file_names import list_files
 from ..host.folders import FOLDER, save_folder
@@ -42,7 +43,7 @@ def changed_at(name: str | None) -> float:
 
 def how_to_get_some() -> str:
     """Say how to get stored schedules."""
-    return f"Optimize Sigmas stores its results in {save_folder()}"
+    return say("Optimize Sigmas stores its results in {folder}", folder=save_folder())
 
 
 def why_unusable(node: str, name: str) -> str:
@@ -62,11 +63,20 @@ def stored(node: str, name: str, steps: int) -> tuple[StoredSchedules, SearchRec
     schedules = _read(node, name)
     held = schedules.steps()
     if not held:
-        problem = f"{name!r} holds no schedule yet: its search ended before one had run on every pair"
-        raise input_error(node, "name", f"{problem}. Run Optimize Sigmas again to go on from there")
+        problem = say(
+            "{name!r} holds no schedule yet: its search ended before one had run on every pair. Run Optimize Sigmas "
+            "again to go on from there",
+            name=name,
+        )
+        raise input_error(node, "name", problem)
     if steps not in held:
-        problem = f"{name!r} holds {', '.join(map(str, held))} steps, not {steps}"
-        raise input_error(node, "steps", f"{problem}. Enter one of these, or run Optimize Sigmas for another")
+        problem = say(
+            "{name!r} holds {held} steps, not {steps}. Enter one of these, or run Optimize Sigmas for another",
+            name=name,
+            held=", ".join(map(str, held)),
+            steps=steps,
+        )
+        raise input_error(node, "steps", problem)
     return schedules, schedules.searches[steps]
 
 
@@ -81,8 +91,12 @@ class ScheduleFile:
             with blamed_on(NODE, "name"):
                 self.schedules = stored_search.read(path)
             if misfits := self.schedules.misfits(key):
-                problem = f"what is stored as {name!r} does not fit: {'; '.join(misfits)}"
-                raise input_error(NODE, "name", f"{problem}. Give another name, or none to have one made")
+                problem = say(
+                    "what is stored as {name!r} does not fit: {misfits}. Give another name, or none to have one made",
+                    name=name,
+                    misfits="; ".join(misfits),
+                )
+                raise input_error(NODE, "name", problem)
         # A search changes its record as it goes, so what was stored is told by a copy.
         self._seen = {steps: copy(record) for steps, record in self.schedules.searches.items()}
 
@@ -138,11 +152,17 @@ def search_schedule(
 
     _session(calibration, record, steps, objective, dna, save).search(budget - reserved, stored)
     if searches.get(steps) is not record or record.best is None:
-        aim = "hold any against the stored one" if stored else "run even one schedule"
-        more = f", and {reserved} for the solver" if reserved else ""
-        problem = f"{budget} model calls are too few to {aim} on all {calibration.made} pairs{more}"
-        ways_out = f"Raise it to 275 or more per pair{more}, or use fewer prompts or seeds"
-        raise input_error(NODE, "budget", f"{problem}. {ways_out}")
+        aim = say("hold any against the stored one") if stored else say("run even one schedule")
+        more = say(", and {calls} for the solver", calls=reserved) if reserved else ""
+        problem = say(
+            "{budget} model calls are too few to {aim} on all {pairs} pairs{more}. Raise it to 275 or more per "
+            "pair{more}, or use fewer prompts or seeds",
+            budget=budget,
+            aim=aim,
+            pairs=calibration.made,
+            more=more,
+        )
+        raise input_error(NODE, "budget", problem)
 
 
 def check_schedule(calibration: GuiderCalibration, file: ScheduleFile, steps: int) -> None:

@@ -21,6 +21,7 @@ from ...planner.solver_effort import SolverEffort, deciding_pairs
 from ...planner.solver_record import SolverRecord, Stage
 from ...planner.solvers.formulas import Formula, formula_of
 from ...planner.solvers.planned import PlannedSolver
+from ...planner.texts import say
 from ..host.inputs import input_error
 from ..host.planned_sampler import Source, planned_sampler
 from .calibration import NODE, GuiderCalibration
@@ -38,8 +39,13 @@ def formulas_of(sampler: str, alone: bool) -> tuple[Formula, ...]:
     formula = formula_of(sampler)
     if formula is None:
         known = ", ".join(["ddim", "uni_pc_bh2", *FORMULAS[:-1]])
-        problem = f"a solver is fitted from the formula of {known} or adaptive UCGM, and {sampler} has none"
-        raise input_error(NODE, "fit", f"{problem}. Connect one of these samplers, or choose 'sigmas'")
+        problem = say(
+            "a solver is fitted from the formula of {known} or adaptive UCGM, and {sampler} has none. Connect one of "
+            "these samplers, or choose 'sigmas'",
+            known=known,
+            sampler=sampler,
+        )
+        raise input_error(NODE, "fit", problem)
     return (formula,) if alone else (formula, *(other for other in FORMULAS if other != formula))
 
 

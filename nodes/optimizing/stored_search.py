@@ -98,11 +98,11 @@ def write(folder: Path, name: str, schedules: StoredSchedules) -> None:
 
 def read(path: Path) -> StoredSchedules:
     """Read what a file holds and check it whole; ValueError, with what is wrong with it and a way out."""
-    with one_error(path.name, "file of schedules", "Move it away, or give another name"):
+    with one_error(path.name, say("file of schedules"), say("Move it away, or give another name")):
         with opened(path) as file:
             content = parse_json(read_whole(file, MAX_BYTES), MAX_BYTES)
         if content.get("format") != FORMAT:
-            raise ValueError(f"its format is not {FORMAT!r}")
+            raise ValueError(say("its format is not {format!r}", format=FORMAT))
         key = content["key"]
         if not isinstance(key, dict):
             raise ValueError("its key is no table of names and values")

@@ -79,13 +79,17 @@ def hold_against(plan: Plan, sigmas: FloatArray | None = None) -> Comparison:
     top = plan.dna.sigmas[-1]
     if len(sigmas) and is_above(sigmas[0], top):
         raise ValueError(
-            f"its sigmas start at {sigmas[0]:.4g}, but this DNA's model has none above {top:.4g}. "
-            "Connect sigmas that were made for the model that was measured."
+            say(
+                "its sigmas start at {first:.4g}, but this DNA's model has none above {top:.4g}. Connect sigmas that "
+                "were made for the model that was measured.",
+                first=sigmas[0],
+                top=top,
+            )
         )
     try:
         return Comparison(name, sigmas, plan.planner.error(plan.dna, sigmas))
     except ValueError as error:
-        raise ValueError(f"{error}. Connect a whole schedule, down to 0.") from error
+        raise ValueError(say("{error}. Connect a whole schedule, down to 0.", error=error)) from error
 
 
 # (N + 1,) sigmas of KSampler's run of a DNA's model, by scheduler, steps, denoise and sampler; None where not known.

@@ -15,6 +15,10 @@ MOSTLY_WORSE = (
     "such predictions did not hold in this pack's benchmarks: plans by the paper's cost model alone mostly ended "
     "farther off than the default schedule, so compare a run of it with one of the default"
 )
+WITH_A_PROFILE = (
+    "with a trajectory profile the plan would be made for the sampler itself, and Cache Steps could forecast: measure "
+    "a DNA with your model, or let Record DNA keep your runs and take their mean in Predict DNA"
+)
 OTHERS_WORSE = (
     "such predictions did not hold in this pack's benchmarks: plans by {planner} mostly ended farther off than the "
     "default schedule, and 'auto' takes none of them"
@@ -64,14 +68,17 @@ def notes_on(plan: Plan, start: Start, from_image: bool, published: bool) -> Ite
             planner=plan.planner.name,
             better=_better(plan),
         )
+    by_curve_alone = plan.planner.name == "cotj" and plan.dna.profile is None
+    if by_curve_alone and not plan.fell_back:
+        yield say(MOSTLY_WORSE)
     if start == "auto" and starts_worse(plan.dna, plan.begin):
         yield _start(plan, from_image)
-    if plan.planner.name == "cotj" and plan.dna.profile is None and not plan.fell_back:
-        yield say(MOSTLY_WORSE)
     if plan.planner.name in ("gits", "propagated") and not plan.fell_back:
         yield say(OTHERS_WORSE, planner=plan.planner.name)
     if not from_image:
         yield from notes_on_steps(plan.dna, plan.steps)
+    if by_curve_alone:  # last, since it is the longest
+        yield say(WITH_A_PROFILE)
 
 
 def notes_on_steps(dna: DiffusionDNA, steps: int) -> Iterator[str]:

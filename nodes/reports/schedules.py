@@ -72,7 +72,12 @@ def parse_labels(text: str, count: int) -> list[str]:
     """Read a name for each schedule, a line each or between commas; "schedule 1" and so on for the rest."""
     names = split_labels(text)
     if len(names) > count:
-        raise ValueError(f"{len(names)} labels for {count} schedules. Give one to each, in the order of the inputs")
+        told = say(
+            "{labels} labels for {count} schedules. Give one to each, in the order of the inputs",
+            labels=len(names),
+            count=count,
+        )
+        raise ValueError(told)
     names += [""] * (count - len(names))
     return [name or f"schedule {number}" for number, name in enumerate(names, 1)]
 

@@ -50,7 +50,7 @@ def plan_cache(
     schedule = vector("sigmas", sigmas)
     check_options(calls, target_error, steps, rule)
     check_sampler(sampler, steps, rule)
-    check_errors(dna, "a planned cache")
+    check_errors(dna, say("a planned cache"))
     check_schedule(dna, schedule)
     planning = _Planning(dna, schedule, sampler, steps, rule)
     if target_error is not None:
@@ -83,8 +83,10 @@ class _Planning:
         needed = not needs_no_profile(self.steps, self.rule)
         if profile is None and needed:
             raise ValueError(
-                "this DNA has no trajectory profile, which a planned cache is fitted on: measure it again with "
-                "'profile' on, or take steps 'dna' with rule 'hold', which need none"
+                say(
+                    "this DNA has no trajectory profile, which a planned cache is fitted on: measure it again with "
+                    "'profile' on, or take steps 'dna' with rule 'hold', which need none"
+                )
             )
         if profile is None or solver is None:
             return None

@@ -47,7 +47,7 @@ def planner_named(
         return Multistep(sampler)
     if name == "stages":
         return Stages()
-    raise ValueError(f"a planner is one of {', '.join(PLANNER_NAMES)}, not {name!r}")
+    raise ValueError(say("a planner is one of {names}, not {name!r}", names=", ".join(PLANNER_NAMES), name=name))
 
 
 def best_planner(dna: DiffusionDNA, sampler: str) -> tuple[Planner, str]:
@@ -55,11 +55,7 @@ def best_planner(dna: DiffusionDNA, sampler: str) -> tuple[Planner, str]:
     if dna.measure == "uncertainty":
         return Stages(), _uncertain()
     if dna.profile is None:
-        return CoTj(), say(
-            "planner cotj: this DNA has no trajectory profile. With one, the plan would be made for the sampler "
-            "itself, and Cache Steps could forecast: measure a DNA with your model, or let Record DNA keep your runs "
-            "and take their mean in Predict DNA"
-        )
+        return CoTj(), say("planner cotj: this DNA has no trajectory profile")
     best = Smooth(sampler)
     clock, usual = best.clock(dna), best.usual_clock(dna)
     planned_for = solver_of(sampler) and sampler

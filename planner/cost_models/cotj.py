@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ..arrays import FloatArray
 from ..dna import DiffusionDNA, check_errors, flow_to_sigma, schedule_times, sigma_to_flow
 from ..graph import Graph, with_nodes
+from ..texts import say
 
 Lever = Literal["flow", "schedule"]
 
@@ -33,9 +34,9 @@ class CoTj:
 
     def __post_init__(self) -> None:
         if self.lever not in get_args(Lever):
-            raise ValueError(f"lever is one of {get_args(Lever)}, not {self.lever!r}")
+            raise ValueError(say("lever is one of {levers}, not {lever!r}", levers=get_args(Lever), lever=self.lever))
         if self.ancestral and self.lever != "flow":
-            raise ValueError("the lever of an ancestral sampler is known in flow time: use the flow lever")
+            raise ValueError(say("the lever of an ancestral sampler is known in flow time: use the flow lever"))
 
     @property
     def name(self) -> str:
@@ -46,7 +47,7 @@ class CoTj:
 
         Raises ValueError for a DNA of uncertainties, which tell no errors.
         """
-        check_errors(dna, f"the planner {self.name!r}", "plan with 'stages'")
+        self._check(dna)
         dna = with_nodes(dna, nodes)
         shift = dna.shift if self.lever == "schedule" else None
         return Graph(dna.sigmas, dna.kind, self.jump_costs(dna), start=-dna.errors, stop=dna.errors, shift=shift)
@@ -65,10 +66,13 @@ class CoTj:
         sigmas: (k + 1,), descending, last 0; D is read off the grid by `DiffusionDNA.errors_at`.
         Raises ValueError for another order, end or kind of sigma, or where the DNA lacks errors or the lever's times.
         """
-        check_errors(dna, f"the planner {self.name!r}", "plan with 'stages'")
+        self._check(dna)
         flow_times = schedule_times(dna, sigmas)
         times = self._times(dna, flow_times)
         return float(np.sum(dna.errors_at(flow_times) * self._levers(times, np.append(times[1:], 0), dna)))
+
+    def _check(self, dna: DiffusionDNA) -> None:
+        check_errors(dna, say("the planner {planner!r}", planner=self.name), say("plan with 'stages'"))
 
     def _times(self, dna: DiffusionDNA, flow_times: FloatArray) -> FloatArray:
         """Return these flow times in the unit that the lever plans in."""

@@ -18,6 +18,7 @@ from ..graph import Graph
 from ..profile import TrajectoryProfile
 from ..solvers.defects import first_order_defects, second_order_defects, survival
 from ..solvers.formulas import is_multistep, solver_of
+from ..texts import say
 from .profile_nodes import node_times, profile_in
 
 GitsCost = Literal["norm", "deviation"]
@@ -42,9 +43,16 @@ class Gits:
 
     def __post_init__(self) -> None:
         if self.cost not in get_args(GitsCost):
-            raise ValueError(f"the cost of gits is one of {', '.join(get_args(GitsCost))}, not {self.cost!r}")
+            costs = ", ".join(get_args(GitsCost))
+            raise ValueError(say("the cost of gits is one of {costs}, not {cost!r}", costs=costs, cost=self.cost))
         if not 0 < self.coefficient <= MOST:
-            raise ValueError(f"the coefficient of gits is above 0 and at most {MOST:g}, not {self.coefficient}")
+            raise ValueError(
+                say(
+                    "the coefficient of gits is above 0 and at most {most:g}, not {coefficient}",
+                    most=MOST,
+                    coefficient=self.coefficient,
+                )
+            )
 
     @property
     def name(self) -> str:

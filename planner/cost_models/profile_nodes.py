@@ -9,16 +9,21 @@ from ..arrays import FloatArray
 from ..dna import DiffusionDNA
 from ..noise_levels import RESOLUTION
 from ..profile import TrajectoryProfile
+from ..texts import say
 
 
 def profile_in(dna: DiffusionDNA, planner: str) -> TrajectoryProfile:
     """Return the DNA's profile; ValueError, with the way out, where it has none."""
     if dna.profile is None:
-        way_out = "with 'profile' on, or plan with 'cotj'"
+        way_out = say("measure it again with 'profile' on, or plan with 'cotj'")
         if dna.measure == "uncertainty":
-            way_out = "against a long run, or plan with 'stages'"
+            way_out = say("measure it again against a long run, or plan with 'stages'")
         raise ValueError(
-            f"this DNA has no trajectory profile, which the planner {planner!r} needs: measure it again {way_out}"
+            say(
+                "this DNA has no trajectory profile, which the planner {planner!r} needs: {way_out}",
+                planner=planner,
+                way_out=way_out,
+            )
         )
     return dna.profile
 

@@ -20,6 +20,7 @@ from ..graph import Graph
 from ..profile import TrajectoryProfile
 from ..solvers.defects import Weights, first_order_defects, second_order_defects, survival
 from ..solvers.formulas import is_multistep, solver_of
+from ..texts import say
 from .profile_nodes import node_times, profile_in
 
 
@@ -79,7 +80,10 @@ class Multistep:
         _check_weights(self.weights)
         if not is_multistep(self.sampler):
             raise ValueError(
-                f"{self.sampler!r} is no multistep sampler whose steps are known here: use the planner 'auto'"
+                say(
+                    "{sampler!r} is no multistep sampler whose steps are known here: use the planner 'auto'",
+                    sampler=self.sampler,
+                )
             )
 
     @property

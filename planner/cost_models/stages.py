@@ -19,6 +19,7 @@ from ..dna import DiffusionDNA, schedule_times
 from ..graph import Graph, with_nodes
 from ..noise_levels import RESOLUTION
 from ..own_schedule import shares_of_timesteps, times_at_shares
+from ..texts import say
 
 PARTS = 12  # of a stage: into 1, 2, 3, 4, 6 or 12 equal sub-steps it is refined exactly, into others nearly
 MOST_NODES = 600  # of the graph; stages have fewer parts where they would have more nodes
@@ -95,6 +96,8 @@ def _nodes(dna: DiffusionDNA) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
 def _check(dna: DiffusionDNA) -> None:
     if dna.measure != "uncertainty":
         raise ValueError(
-            "the planner 'stages' runs from the uncertainty of the guess, and this DNA holds its error: plan with "
-            "'auto', or measure the DNA as uncertainty"
+            say(
+                "the planner 'stages' runs from the uncertainty of the guess, and this DNA holds its error: plan with "
+                "'auto', or measure the DNA as uncertainty"
+            )
         )

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from ..arrays import FloatArray, vector
 from ..noise_levels import Kind
+from ..texts import say
 from .formulas import Formula, sample
 
 SAME = 1e-4  # relative difference of two sigmas that a host's rounding explains
@@ -136,9 +137,11 @@ def _refusal(run: FloatArray, own: FloatArray) -> str:
     def text(sigmas: FloatArray) -> str:
         return ", ".join(f"{sigma:.4g}" for sigma in sigmas)
 
-    return (
-        f"the planned solver was learned for the sigmas {text(own)} and cannot run {text(run)}: give the sampler the "
-        "SIGMAS that come from the same node, whole or split, or choose another sampler"
+    return say(
+        "the planned solver was learned for the sigmas {own} and cannot run {asked}: give the sampler the "
+        "SIGMAS that come from the same node, whole or split, or choose another sampler",
+        own=text(own),
+        asked=text(run),
     )
 
 

@@ -15,7 +15,7 @@ AWAITED = {
     "CoTjTrainPredictor": "Not trained yet",
 }
 KNOWN_AT_ONCE = ("CoTjKSampler", "CoTjLoadDNA", "CoTjOptimizedSigmas")  # from files, or from the node's own widgets
-VALUES = {"CoTjOptimizedSigmas": {"name": "cotj-demo", "steps": 6}}
+VALUES = {"CoTjOptimizedSigmas": {"name": "cotj-demo"}}
 
 
 @pytest.fixture
@@ -51,3 +51,12 @@ def test_the_ghost_leaves_its_place_to_the_picture_of_the_run(canvas):
     canvas.page.wait_for_function("id => !drive.plan(id) && drive.node(id).imgs?.length", arg=node.id)
     assert canvas.page.evaluate("id => [...drive.node(id).size]", node.id)[1] >= size[1]
     canvas.run()  # with nothing to take off any more
+
+
+def test_a_new_load_plan_asks_for_no_picture_where_there_is_none(canvas):
+    """What the page cannot find, its console reports as an error."""
+    graph = Graph()
+    node = graph.add("CoTjLoadPlan")
+    canvas.build(graph.nodes)
+    canvas.page.wait_for_timeout(1500)
+    assert canvas.drive("value", node.id, "image") == ""

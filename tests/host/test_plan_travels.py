@@ -220,6 +220,7 @@ def test_what_cannot_be_loaded_says_why(server, client):
     refused(server, client, load(image=NO_IMAGE, file="damaged"), words)
     for image in ("gone.png", "../models/cotj/x.png", "a\0.png"):
         refused(server, client, load(image=image), "Load Plan, input 'image': there is no image")
+    refused(server, client, load(image=""), "Load Plan, input 'image': no image is chosen. Upload one")
     with pytest.raises(ValidationError, match="Required input is missing: image$") as failure:
         client.run(load().nodes)
     assert failure.value.inputs() == ["image"]

@@ -11,7 +11,7 @@ import pytest
 from cotj.demo.models import install
 from cotj.demo.training.dna import pooled
 from cotj.demo.training.text import Captions
-from cotj.harness.client import ComfyClient, ComfyError, NodeError
+from cotj.harness.client import ComfyClient, ComfyError, NodeError, ValidationError
 from cotj.harness.server import ComfyServer
 from cotj.planner import DiffusionDNA, dna_file
 from cotj.predictor import DNADataSet, Pair, sent_pair
@@ -227,6 +227,18 @@ def test_measured_dnas_are_added_listed_and_cleared_apart_from_realised_ones(cli
     assert act("clear realised", pairs=2) == [f"{expected[0]}\n{profile}"]
     assert data.load("measured").errors.shape == (1, 6)
     assert act("clear measured", pairs=1) == ["nothing"]
+
+
+@pytest.mark.parametrize(
+    ("node", "inputs"),
+    [("CoTjDataSet", {"action": "list", "pairs": 0}), ("CoTjAtlas", {"names": "", "panel": "all", "threshold": 0.99})],
+)
+def test_a_data_set_that_is_gone_is_refused_before_anything_runs_with_the_way_to_one(client, node, inputs):
+    graph = Graph()
+    graph.add(node, data_set="gone", **inputs)
+    with pytest.raises(ValidationError, match="input 'data_set': there is no 'gone'.*Record DNA") as refused:
+        client.run(graph.nodes)
+    assert refused.value.inputs() == ["data_set"]
 
 
 def test_the_mean_of_long_runs_is_predicted_and_planned_from_without_training(client, server, data):

@@ -9,6 +9,7 @@ import urllib.request
 
 import numpy as np
 import pytest
+from cotj.harness.client import NodeError
 from cotj.nodes.live.plan_request import MAX_BYTES, MAX_ENTRIES, request
 from cotj.nodes.live.shown_dnas import MOST
 from cotj.planner import DiffusionDNA, TimeShift, dna_file, plan_fixed
@@ -62,6 +63,11 @@ def test_it_answers_in_the_language_of_the_page_and_so_do_the_nodes_then(client,
         assert chinese["headline"].startswith("7 步，预测误差比模型自身的调度低 ")
         assert chinese["sigmas"] == english["sigmas"]
         assert client.run(graph.nodes).outputs[node.id]["cotj_plan"][0]["headline"].startswith("11 步，预测误差")
+        _, refused = post(server, sent(start="costed"), **{"Accept-Language": "zh"})
+        assert refused["error"].startswith("规划 CoTj Sigmas：这条 DNA 不知道起点“costed”需要的")
+        graph.nodes[node.id]["inputs"]["start"] = "costed"
+        with server.expect_traceback("这条 DNA 不知道"), pytest.raises(NodeError, match="规划 CoTj Sigmas：这条 DNA"):
+            client.run(graph.nodes)
     finally:
         assert post(server, sent())[1] == english
 

@@ -40,3 +40,34 @@ def test_a_refused_input_alone_is_blamed(root: Path):
 )
 def test_inputs_that_would_be_blamed_together_are_found(inputs: str, found: list[list[str]]):
     assert blamed_together(f"def validate_inputs(cls, {inputs}): ...") == found
+
+
+def unsaid(source: str) -> list[str]:
+    """The problems of inputs that are written out in English alone, where they are made or under their usual name."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "input_error":
+            found += node.args[2:]
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "problem":
+            found.append(node.value)
+    return [ast.unparse(text) for text in found if isinstance(text, ast.Constant | ast.JoinedStr)]
+
+
+def test_a_problem_is_said_in_the_language_of_the_host(root: Path):
+    sources = [path.read_text(encoding="utf-8") for path in sorted((root / "nodes").rglob("*.py"))]
+    assert sum("input_error(" in source for source in sources) > 20
+    assert [text for source in sources for text in unsaid(source)] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ('input_error(NODE, "dna", say("it is odd"))', []),
+        ('input_error(NODE, "dna", "it is odd")', ["'it is odd'"]),
+        ('input_error(NODE, "dna", f"{name} is odd")', ["f'{name} is odd'"]),
+        ('problem = "it is odd"', ["'it is odd'"]),
+        ('problem = say("it is odd")', []),
+    ],
+)
+def test_a_problem_in_english_alone_is_found(line: str, found: list[str]):
+    assert unsaid(line) == found

@@ -9,6 +9,7 @@ import pytest
 from cotj.nodes.host.file_names import choices, free_name, list_files, name_fault
 from cotj.planner import DiffusionDNA, TimeShift, profile_of
 from cotj.planner.dna_file import FORMAT, SUFFIX, VALUES, read, to_parts, write
+from cotj.planner.texts import say, spoken
 from safetensors.numpy import save_file
 
 SIGMAS = np.linspace(0.1, 1, 10)
@@ -172,5 +173,6 @@ def test_the_raw_file_of_these_tests_is_good(tmp_path):
 
 
 def test_a_dropdown_without_files_says_where_they_go():
-    assert choices({"b": 1, "a": 2}, "none yet") == ["b", "a"]
-    assert choices({}, "none yet: they go to models/cotj") == ["none yet: they go to models/cotj"]
+    assert choices({"b": 1, "a": 2}, lambda: "none yet") == ["b", "a"]
+    with spoken({"none yet": "还没有"}):
+        assert choices({}, lambda: say("none yet")) == ["none yet"], "the host compares it with what was chosen"

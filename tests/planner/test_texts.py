@@ -4,7 +4,7 @@ from threading import Thread
 
 import pytest
 from cotj.planner import texts
-from cotj.planner.texts import say, say_count, speak, spoken
+from cotj.planner.texts import name_key, say, say_count, say_name, speak, spoken
 
 CHINESE = {"{number} steps": "{number} 步", "1 step": "一步", "{share:.1%} of {what}": "{what}的 {share:.1%}"}
 
@@ -29,6 +29,14 @@ def test_a_language_puts_the_values_where_it_wants_them():
         assert [say_count(number, "1 step", "{number} steps") for number in (1, 3)] == ["一步", "3 步"]
         assert say("not translated, {why}", why="yet") == "not translated, yet"
     assert say("1 step") == "1 step"
+
+
+def test_nodes_and_inputs_have_the_names_that_the_host_shows():
+    names = {name_key("Load DNA"): "加载 DNA", name_key("name", of="Load DNA"): "名称"}
+    with spoken(names):
+        assert (say_name("Load DNA"), say_name("name", of="Load DNA")) == ("加载 DNA", "名称")
+        assert (say_name("Save DNA"), say_name("name", of="Save DNA")) == ("Save DNA", "name")
+    assert (say_name("Load DNA"), say_name("name", of="Load DNA")) == ("Load DNA", "name")
 
 
 def test_braces_in_a_value_are_left_alone():

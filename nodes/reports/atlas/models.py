@@ -15,6 +15,7 @@ from ....planner.atlas.likeness import Likeness, likeness
 from ....planner.atlas.path_shape import PathShape, path_shape
 from ....planner.atlas.steps_needed import Counts, steps_needed
 from ....planner.scaled_profile import profile_of_prompt
+from ....planner.texts import say
 from ....predictor import Pairs
 from ....predictor.pairs import common_grid
 from ..plan_notes import steps_that_pay
@@ -118,7 +119,7 @@ def _of_one(name: str, dnas: Sequence[DiffusionDNA]) -> AtlasModel:
     try:
         mean = mean_dna(dnas) if len(dnas) > 1 else dnas[0]
     except ValueError as error:
-        raise ValueError(f"{name!r}: {error}. Give them different names") from error
+        raise ValueError(say("{name!r}: {error}. Give them different names", name=name, error=error)) from error
     if mean.profile is None:  # runs of other steps have no mean, so one stands for all
         mean = replace(mean, profile=next((dna.profile for dna in dnas if dna.profile), None))
     return AtlasModel(name, mean, common_grid(dnas)[1], dnas, len(dnas))

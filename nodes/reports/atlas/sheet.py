@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from ....planner.texts import say
 from ..figures import DPI
 from . import curve_panels, likeness_panels, path_panels, step_panels
 from .models import AtlasModel
@@ -28,11 +29,11 @@ NO_PROFILE = "this needs a trajectory profile. Connect DNAs that were measured w
 
 
 class Panel(NamedTuple):
-    """A panel. draw: on axes, of the models, for a threshold. lacks: what is missing for it, for any of the models."""
+    """A panel. draw: on axes, of the models, for a threshold. lacks: says what is missing for it."""
 
     draw: Callable[[Axes, Sequence[AtlasModel], float], None]
     has: Callable[[AtlasModel], bool] = lambda model: True
-    lacks: str = ""
+    lacks: Callable[[], str] = str
 
 
 def _plain(draw: Callable[[Axes, Sequence[AtlasModel]], None]) -> Callable[[Axes, Sequence[AtlasModel], float], None]:
@@ -52,11 +53,11 @@ PANELS = {
     "DNAs": Panel(_plain(curve_panels.draw_dnas)),
     "where steps fall": Panel(step_panels.draw_where_steps_fall),
     "gains": Panel(_plain(curve_panels.draw_gains)),
-    "likeness of DNAs": Panel(_plain(likeness_panels.draw_cosines), likeness_panels.has_pairs, FEW),
-    "likeness and prompts": Panel(_plain(likeness_panels.draw_prompts), _has_prompts, NO_PROMPTS),
-    "norms": Panel(_plain(path_panels.draw_norms), _has_path, NO_PROFILE),
-    "deviation": Panel(_plain(path_panels.draw_deviation), _has_path, NO_PROFILE),
-    "components": Panel(_plain(path_panels.draw_components), _has_path, NO_PROFILE),
+    "likeness of DNAs": Panel(_plain(likeness_panels.draw_cosines), likeness_panels.has_pairs, lambda: say(FEW)),
+    "likeness and prompts": Panel(_plain(likeness_panels.draw_prompts), _has_prompts, lambda: say(NO_PROMPTS)),
+    "norms": Panel(_plain(path_panels.draw_norms), _has_path, lambda: say(NO_PROFILE)),
+    "deviation": Panel(_plain(path_panels.draw_deviation), _has_path, lambda: say(NO_PROFILE)),
+    "components": Panel(_plain(path_panels.draw_components), _has_path, lambda: say(NO_PROFILE)),
 }
 
 
@@ -67,7 +68,7 @@ def figure(models: Sequence[AtlasModel], threshold: float, chosen: str = ALL) ->
     """
     drawable = [name for name, panel in PANELS.items() if any(map(panel.has, models))]
     if chosen != ALL and chosen not in drawable:
-        raise ValueError(PANELS[chosen].lacks)
+        raise ValueError(PANELS[chosen].lacks())
     shown = drawable if chosen == ALL else [chosen]
     columns = ceil(sqrt(len(shown)))
     rows = ceil(len(shown) / columns)

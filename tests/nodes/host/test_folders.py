@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from cotj.planner import DiffusionDNA, dna_file
+from cotj.planner.texts import spoken
 from cotj.planner.writing import write_file
 from cotj.tests.host_modules import import_host
 
@@ -13,6 +14,7 @@ import_host()
 
 import folder_paths  # noqa: E402
 from cotj.nodes.host import file_names, folders, saving  # noqa: E402
+from cotj.nodes.host.languages import texts_for  # noqa: E402
 
 DNA = DiffusionDNA([0.5, 1.0], [0.1, 1.0])
 
@@ -44,10 +46,11 @@ def test_the_first_folder_wins(places, ending, list_them):
 def test_a_damaged_file_is_left_out_until_it_is_mended(places, caplog):
     path = places[0] / "a.safetensors"
     path.write_bytes(b"damaged")
-    for _ in range(3):
-        assert "a" not in folders.list_dnas() and "a" not in folders.list_predictors()
+    for texts in (texts_for("zh"), {}):
+        with spoken(texts):
+            assert "a" not in folders.list_dnas() and "a" not in folders.list_predictors()
     [line] = [record.getMessage() for record in caplog.records]
-    assert line.startswith("CoTj: a.safetensors is left out of the lists: ")
+    assert line.startswith("CoTj: a.safetensors is left out of the lists: its header has "), "the log is in English"
     dna_file.write(places[0], "a", DNA)
     assert "a" in folders.list_dnas()
 

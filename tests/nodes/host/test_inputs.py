@@ -9,7 +9,9 @@ from cotj.tests.host_modules import import_host
 import_host()
 
 from cotj.nodes.host import inputs  # noqa: E402
+from cotj.nodes.host.languages import texts_for  # noqa: E402
 from cotj.planner import NoiseLevels  # noqa: E402
+from cotj.planner.texts import spoken  # noqa: E402
 
 NODE = "Some Node"
 SCHEDULE = torch.tensor([1.0, 0.5, 0.0])
@@ -18,6 +20,13 @@ SCHEDULE = torch.tensor([1.0, 0.5, 0.0])
 @pytest.mark.parametrize("problem", ["it is odd. Connect another", "it is odd. Connect another."])
 def test_an_error_names_node_and_input_and_ends_in_one_full_stop(problem):
     assert str(inputs.input_error(NODE, "dna", problem)) == "Some Node, input 'dna': it is odd. Connect another."
+
+
+@pytest.mark.parametrize("problem", ["太大。请减小", "太大。请减小。"])
+def test_an_error_is_said_in_the_language_of_the_host(problem):
+    with spoken(texts_for("zh")):
+        error = inputs.input_error("Cache Steps", "calls", problem)
+    assert str(error) == "缓存步骤，输入“调用次数”：太大。请减小。"
 
 
 def test_blame_keeps_the_reason_and_leaves_other_errors_alone():

@@ -10,7 +10,7 @@ import_host()
 import folder_paths  # noqa: E402
 from comfy.cli_args import args  # noqa: E402
 from cotj.nodes.host.languages import Languages, texts_for  # noqa: E402
-from cotj.planner.texts import say, spoken  # noqa: E402
+from cotj.planner.texts import say, say_name, spoken  # noqa: E402
 
 
 @pytest.fixture
@@ -41,6 +41,21 @@ def test_chinese_is_spoken_to_pages_that_ask_for_it(accepted):
 @pytest.mark.parametrize("accepted", ["", "en", "en-US,zh;q=0.5", "fr", "*", "../zh", "zhx"])
 def test_english_is_spoken_to_all_others(accepted):
     assert said(texts_for(accepted)) == ENGLISH
+
+
+def test_nodes_and_their_inputs_are_called_as_the_host_calls_them():
+    with spoken(texts_for("zh")):
+        assert say_name("Plan CoTj Sigmas") == "规划 CoTj Sigmas"
+        assert say_name("steps", of="Plan CoTj Sigmas") == "步数"
+        assert say_name("steps", of="Cache Steps") == "步骤"
+        assert say_name("Apply CoTj Plan to Model") == "将 CoTj 规划应用到模型"
+    with spoken(texts_for("en")):
+        assert say_name("steps", of="Plan CoTj Sigmas") == "steps"
+
+
+def test_settings_that_are_too_long_choose_no_language(choose):
+    choose(json.dumps({"Comfy.Locale": "zh", "other": " " * (2 << 20)}))
+    assert said(Languages().of_user()) == ENGLISH
 
 
 def test_a_user_has_the_language_of_the_settings_as_they_are_now(choose):

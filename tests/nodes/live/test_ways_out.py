@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from cotj.nodes.live.plan_from_widgets import ADAPTIVE, FIXED, make_plan
 from cotj.nodes.reports.diagnosis import report
-from cotj.nodes.reports.plan_notes import MOSTLY_WORSE, OTHERS_WORSE
+from cotj.nodes.reports.plan_notes import MOSTLY_WORSE, OTHERS_WORSE, WITH_A_PROFILE
 from cotj.nodes.reports.what_to_pick import what_to_pick
 from cotj.planner import Constraints, DiffusionDNA, TimeShift, TrajectoryProfile, baseline, dna_file
 from cotj.planner.distilled import DISTILLED
@@ -106,7 +106,8 @@ def test_what_a_dna_does_not_say_is_not_said_of_many_steps():
 
 def test_what_plans_by_the_curve_alone_mostly_gave_is_said_of_them_alone():
     plan = make_plan(FIXED, QWEN, VALUES)
-    assert plan.planner.name == "cotj" and MOSTLY_WORSE in plan.reason
+    first, second, *_, last = plan.reason.splitlines()
+    assert (first, second, last) == ("planner cotj: this DNA has no trajectory profile", MOSTLY_WORSE, WITH_A_PROFILE)
     for name, is_warned in (("gits", True), ("propagated", True), ("smooth", False)):
         assert (
             OTHERS_WORSE.format(planner=name) in make_plan(FIXED, PROFILED, VALUES | {"planner": name}).reason
