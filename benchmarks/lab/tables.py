@@ -131,7 +131,7 @@ def summary(cells: Sequence[Cell], references: Sequence[str] = REFERENCES) -> st
 
 
 def beside_default(cells: Sequence[Cell], references: Sequence[str] = REFERENCES) -> str:
-    """Write for this pack's two ways and published CoTj in how many cells they end nearer and farther than the default."""
+    """Write in how many cells this pack's two ways and published CoTj end nearer and farther than the default."""
     names = [name for name in (*OURS, PUBLISHED) if any(name in cell.figures for cell in cells)]
     wide = max(27, 2 + max(len(model) for model, _ in by_model(cells)))
     lines = [f"{'against ' + DEFAULT:<{wide}}{'reference':<11}" + "".join(f"{name:<26}" for name in names)]
