@@ -14,7 +14,9 @@ window.drive = (() => {
     /** A graph in the host's API format onto the canvas, its nodes side by side. */
     async build(nodes) {
       app.canvas.setGraph(drive.root());
+      const { id } = app.graph;
       app.graph.clear();
+      app.graph.id = id; // by which the minimap of frontend 1.44 finds what it puts back when a subgraph is opened
       for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame); // the old nodes leave the page
       const made = {};
       let x = 0;
