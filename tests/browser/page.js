@@ -128,6 +128,9 @@ window.drive = (() => {
       return gallery ? { ...gallery, tiles: gallery.tiles.map(tile) } : null;
     },
 
+    /** How many live widgets are seen on the page. */
+    pictures: () => [...document.querySelectorAll(".cotj-plan")].filter((box) => box.clientWidth).length,
+
     /** How many pixels of its picture have each colour, as #rrggbbaa. */
     colours(id) {
       const { canvas } = drive.plan(id);
