@@ -49,6 +49,7 @@ window.drive = (() => {
 
     input: (node, name) => node.widgets.find((widget) => widget.name === name),
     value: (id, name) => drive.input(drive.node(id), name).value,
+    type: (id) => drive.node(id).type,
     plan: (id) => drive.node(id)?.widgets?.find((widget) => widget.type === "cotj_plan")?.plan,
 
     /** Sets a widget as the frontend does when a person has chosen a value. */
@@ -67,6 +68,35 @@ window.drive = (() => {
     },
 
     ids: (type) => app.graph.nodes.filter((node) => node.type === type).map((node) => node.id),
+
+    /** What the links of a node lead to, by the names of its inputs, and from its first output. */
+    wiring(id) {
+      const { graph, inputs } = drive.node(id);
+      const links = [...graph.links.values()];
+      const isIt = (other) => String(other) === String(id);
+      const end = (other, slot) => `${graph.getNodeById(other)?.type ?? other} ${slot}`;
+      const into = links.filter((link) => isIt(link.target_id));
+      const from = links.filter((link) => isIt(link.origin_id));
+      return {
+        into: Object.fromEntries(into.map((link) => [inputs[link.target_slot].name, end(link.origin_id, link.origin_slot)])),
+        from: from.map((link) => end(link.target_id, link.target_slot)).sort(),
+      };
+    },
+
+    /** Has everything that a loader fed take the demo model, and a small picture. */
+    loadDemo() {
+      const demo = LiteGraph.createNode("CoTjDemoModel");
+      app.graph.add(demo);
+      for (const { origin_id, target_id, target_slot, type } of [...app.graph.links.values()]) {
+        if (!app.graph.getNodeById(origin_id).type.includes("Loader")) continue;
+        demo.connect(demo.outputs.findIndex((output) => output.type === type), app.graph.getNodeById(target_id), target_slot);
+      }
+      for (const node of app.graph.nodes)
+        for (const widget of node.widgets ?? []) if (["width", "height"].includes(widget.name)) widget.value = 256;
+    },
+
+    /** How many pictures the last run of a node saved. */
+    images: (type) => app.nodeOutputs[drive.ids(type)[0]]?.images?.length,
 
     lookAt(id, scale = 0.8) {
       const [x, y] = drive.node(id).pos;
