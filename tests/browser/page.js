@@ -50,6 +50,7 @@ window.drive = (() => {
     input: (node, name) => node.widgets.find((widget) => widget.name === name),
     value: (id, name) => drive.input(drive.node(id), name).value,
     type: (id) => drive.node(id).type,
+    widgets: (id) => drive.node(id).widgets.map((widget) => widget.name),
     plan: (id) => drive.node(id)?.widgets?.find((widget) => widget.type === "cotj_plan")?.plan,
 
     /** Sets a widget as the frontend does when a person has chosen a value. */
