@@ -162,6 +162,19 @@ window.drive = (() => {
     /** How many live widgets are seen on the page. */
     pictures: () => [...document.querySelectorAll(".cotj-plan")].filter((box) => box.clientWidth).length,
 
+    /** The line below pictures side by side, as it is drawn in this width: {texts, lowest, height}. */
+    async drawnVerdict(id, width, verdict) {
+      const { drawTiles, heightOf } = await import("/extensions/comfyui-cotj/js/draw_tiles.js");
+      const tile = { name: "", colour: "text", figure: "", image: null, missing: "" };
+      const gallery = { tiles: [tile, tile], verdict, isStrong: true, isFaint: false };
+      const height = heightOf(gallery, width);
+      const context = new OffscreenCanvas(width, height).getContext("2d");
+      const written = [];
+      context.fillText = (text, x, y) => text && written.push({ text, y });
+      drawTiles(context, drive.plan(id).theme, gallery, { x: 0, y: 0, w: width, h: height });
+      return { texts: written.map(({ text }) => text), lowest: Math.max(...written.map(({ y }) => y)), height };
+    },
+
     /** How many pixels of its picture have each colour, as #rrggbbaa. */
     colours(id) {
       const { canvas } = drive.plan(id);
