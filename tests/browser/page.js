@@ -50,7 +50,6 @@ window.drive = (() => {
     input: (node, name) => node.widgets.find((widget) => widget.name === name),
     value: (id, name) => drive.input(drive.node(id), name).value,
     type: (id) => drive.node(id).type,
-    widgets: (id) => drive.node(id).widgets.map((widget) => widget.name),
     plan: (id) => drive.node(id)?.widgets?.find((widget) => widget.type === "cotj_plan")?.plan,
 
     /** Sets a widget as the frontend does when a person has chosen a value. */
@@ -157,6 +156,20 @@ window.drive = (() => {
         return { name, figure, missing, isStrong, pictured, gone };
       };
       return gallery ? { ...gallery, tiles: gallery.tiles.map(tile) } : null;
+    },
+
+    /** How high the last row of a node in Nodes 2.0 is, and the text in it. */
+    lastRow(id) {
+      const row = [...document.querySelectorAll(`[data-node-id="${id}"] .lg-node-widget`)].at(-1);
+      const texts = document.createTreeWalker(row, NodeFilter.SHOW_TEXT);
+      const rects = [];
+      const range = document.createRange();
+      while (texts.nextNode()) {
+        range.selectNodeContents(texts.currentNode);
+        rects.push(...range.getClientRects());
+      }
+      const text = Math.max(...rects.map((rect) => rect.bottom)) - Math.min(...rects.map((rect) => rect.top));
+      return [row.getBoundingClientRect().height, text];
     },
 
     /** How many live widgets are seen on the page. */
