@@ -30,6 +30,7 @@ from .sampling.known_kind import run_shown
 from .sampling.sample import sample, told, told_of_next
 
 NODE = "CoTj KSampler"
+MOST_CFG_DISTILLED = 2.0  # more than their authors recommend for models that were distilled for few steps
 
 
 class CoTjKSampler(io.ComfyNode):
@@ -202,7 +203,7 @@ class CoTjKSampler(io.ComfyNode):
             if known.make(kept, compare):
                 show()
             lines += known.told(kept)
-        lines += _over_trained(about_files(cls.hidden.prompt, node_id, "model"), way.steps, denoise)
+        lines += _unlike_trained(about_files(cls.hidden.prompt, node_id, "model"), way.steps, cfg, denoise)
         if denoise == 1 and not target_error and not way.stored:
             lines.append(worth_a_search(calls))
         text = "\n".join(filter(None, lines))
@@ -210,8 +211,8 @@ class CoTjKSampler(io.ComfyNode):
         return io.NodeOutput(latent | {"samples": samples}, way.sigmas, way.plan, text)
 
 
-def _over_trained(files: dict[str, list[str]], steps: int, denoise: float) -> Iterator[str]:
-    """Say that a run has more steps than its model was trained for, by the names of its files.
+def _unlike_trained(files: dict[str, list[str]], steps: int, cfg: float, denoise: float) -> Iterator[str]:
+    """Say that a run has more steps or guidance than its model was trained for, by the names of its files.
 
     files: what `about_files` finds. Image to image spends its steps on a part, where more may be wanted.
     """
@@ -222,6 +223,12 @@ def _over_trained(files: dict[str, list[str]], steps: int, denoise: float) -> It
             is_distilled=found.told,
             steps=steps,
             trained=found.steps,
+        )
+    if found and cfg > MOST_CFG_DISTILLED:
+        yield say(
+            "Models that were distilled for few steps are mostly run with a cfg of 1, which also saves half of the "
+            "calls: 'cfg' is {cfg:g}.",
+            cfg=cfg,
         )
 
 

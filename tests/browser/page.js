@@ -14,7 +14,9 @@ window.drive = (() => {
     /** A graph in the host's API format onto the canvas, its nodes side by side. */
     async build(nodes) {
       app.canvas.setGraph(drive.root());
+      const { id } = app.graph;
       app.graph.clear();
+      app.graph.id = id; // by which the minimap of frontend 1.44 finds what it puts back when a subgraph is opened
       for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame); // the old nodes leave the page
       const made = {};
       let x = 0;
@@ -47,6 +49,7 @@ window.drive = (() => {
 
     input: (node, name) => node.widgets.find((widget) => widget.name === name),
     value: (id, name) => drive.input(drive.node(id), name).value,
+    type: (id) => drive.node(id).type,
     plan: (id) => drive.node(id)?.widgets?.find((widget) => widget.type === "cotj_plan")?.plan,
 
     /** Sets a widget as the frontend does when a person has chosen a value. */
@@ -65,6 +68,35 @@ window.drive = (() => {
     },
 
     ids: (type) => app.graph.nodes.filter((node) => node.type === type).map((node) => node.id),
+
+    /** What the links of a node lead to, by the names of its inputs, and from its first output. */
+    wiring(id) {
+      const { graph, inputs } = drive.node(id);
+      const links = [...graph.links.values()];
+      const isIt = (other) => String(other) === String(id);
+      const end = (other, slot) => `${graph.getNodeById(other)?.type ?? other} ${slot}`;
+      const into = links.filter((link) => isIt(link.target_id));
+      const from = links.filter((link) => isIt(link.origin_id));
+      return {
+        into: Object.fromEntries(into.map((link) => [inputs[link.target_slot].name, end(link.origin_id, link.origin_slot)])),
+        from: from.map((link) => end(link.target_id, link.target_slot)).sort(),
+      };
+    },
+
+    /** Has everything that a loader fed take the demo model, and a small picture. */
+    loadDemo() {
+      const demo = LiteGraph.createNode("CoTjDemoModel");
+      app.graph.add(demo);
+      for (const { origin_id, target_id, target_slot, type } of [...app.graph.links.values()]) {
+        if (!app.graph.getNodeById(origin_id).type.includes("Loader")) continue;
+        demo.connect(demo.outputs.findIndex((output) => output.type === type), app.graph.getNodeById(target_id), target_slot);
+      }
+      for (const node of app.graph.nodes)
+        for (const widget of node.widgets ?? []) if (["width", "height"].includes(widget.name)) widget.value = 256;
+    },
+
+    /** How many pictures the last run of a node saved. */
+    images: (type) => app.nodeOutputs[drive.ids(type)[0]]?.images?.length,
 
     lookAt(id, scale = 0.8) {
       const [x, y] = drive.node(id).pos;
@@ -124,6 +156,36 @@ window.drive = (() => {
         return { name, figure, missing, isStrong, pictured, gone };
       };
       return gallery ? { ...gallery, tiles: gallery.tiles.map(tile) } : null;
+    },
+
+    /** How high the last row of a node in Nodes 2.0 is, and the text in it. */
+    lastRow(id) {
+      const row = [...document.querySelectorAll(`[data-node-id="${id}"] .lg-node-widget`)].at(-1);
+      const texts = document.createTreeWalker(row, NodeFilter.SHOW_TEXT);
+      const rects = [];
+      const range = document.createRange();
+      while (texts.nextNode()) {
+        range.selectNodeContents(texts.currentNode);
+        rects.push(...range.getClientRects());
+      }
+      const text = Math.max(...rects.map((rect) => rect.bottom)) - Math.min(...rects.map((rect) => rect.top));
+      return [row.getBoundingClientRect().height, text];
+    },
+
+    /** How many live widgets are seen on the page. */
+    pictures: () => [...document.querySelectorAll(".cotj-plan")].filter((box) => box.clientWidth).length,
+
+    /** The line below pictures side by side, as it is drawn in this width: {texts, lowest, height}. */
+    async drawnVerdict(id, width, verdict) {
+      const { drawTiles, heightOf } = await import("/extensions/comfyui-cotj/js/draw_tiles.js");
+      const tile = { name: "", colour: "text", figure: "", image: null, missing: "" };
+      const gallery = { tiles: [tile, tile], verdict, isStrong: true, isFaint: false };
+      const height = heightOf(gallery, width);
+      const context = new OffscreenCanvas(width, height).getContext("2d");
+      const written = [];
+      context.fillText = (text, x, y) => text && written.push({ text, y });
+      drawTiles(context, drive.plan(id).theme, gallery, { x: 0, y: 0, w: width, h: height });
+      return { texts: written.map(({ text }) => text), lowest: Math.max(...written.map(({ y }) => y)), height };
     },
 
     /** How many pixels of its picture have each colour, as #rrggbbaa. */

@@ -93,6 +93,18 @@ def test_pictures_of_another_prompt_are_said_to_be_ones(canvas, compared):
     wait(canvas, compared.id, lambda found: found["isFaint"])
 
 
+@pytest.mark.parametrize("width", [360, 260])
+def test_a_long_line_below_the_pictures_is_wrapped_and_not_cut_off(canvas, nothing_learned, width):
+    nodes = Sampled().put(canvas)
+    canvas.wait(nodes.id, lambda state: state["state"] == "live")
+    line = "0.631 times the default's error, previews, first of 4, middle frame, seed 18446744073709551615"
+    drawn = canvas.drive("drawnVerdict", nodes.id, width, line)
+    assert len(drawn["texts"]) > 1 and " ".join(drawn["texts"]) == line
+    assert drawn["lowest"] < drawn["height"]
+    short = canvas.drive("drawnVerdict", nodes.id, width, "seed 7")
+    assert short["texts"] == ["seed 7"] and short["height"] < drawn["height"]
+
+
 @pytest.mark.parametrize("palette", ["light", "dark"])
 def test_the_pictures_are_seen_in_the_hosts_themes(canvas, compared, palette):
     canvas.set("Comfy.ColorPalette", palette)

@@ -97,6 +97,18 @@ def test_the_next_run_is_shown_after_the_first_and_is_what_then_runs(canvas, lea
         assert ran["predicted_error"] == pytest.approx(drawn["predicted_error"], rel=1e-6)
 
 
+def test_the_text_of_a_run_leaves_the_picture_its_room(canvas, nodes):
+    """Nodes 2.0 give it what it needs; the classic canvas shares the room of the node evenly among what can grow."""
+    before = canvas.wait(nodes.id, lambda state: state["size"][1] > 100)["size"][1]
+    canvas.run()
+    canvas.page.wait_for_timeout(700)  # the text is laid out after it has come
+    after = canvas.widget(nodes.id)["size"][1]
+    assert 0.5 * before < after < before
+    if canvas.vue:
+        room, text = canvas.drive("lastRow", nodes.id)
+        assert 20 < text < room + 1 < text + 30
+
+
 def test_a_target_error_is_planned_for_at_once(canvas, learned):
     calls = CALLS
     for target in (0.0001, 0.01):

@@ -71,6 +71,27 @@ def test_the_blueprint_draws_when_it_is_put_on_the_canvas_and_when_it_is_loaded_
     canvas.wait(host, lambda state: is_seen(state) and state["title"] == shown["title"])
 
 
+def test_it_draws_in_a_page_that_was_loaded_with_it_and_in_graphs_made_there(canvas, subgraph):
+    canvas.reload(canvas.save())
+    canvas.wait(canvas.drive("subgraphs")[0], is_seen)
+    for _ in range(2):
+        made = Subgraph(canvas)
+        canvas.wait(made.id, is_seen)
+        canvas.drive("open", made.id)
+        canvas.wait(made.fixed.id, is_seen)
+        canvas.drive("open", None)
+        canvas.wait(made.id, is_seen)
+
+
+def test_another_workflow_whose_node_has_the_same_id_shows_its_own_alone(canvas, subgraph):
+    canvas.wait(subgraph.id, is_seen)
+    seen = canvas.drive("pictures")
+    canvas.load(canvas.save())
+    canvas.wait(subgraph.id, is_seen)
+    canvas.page.wait_for_timeout(700)  # the outside is looked at every so often
+    assert canvas.drive("pictures") == seen
+
+
 def test_it_is_hidden_by_the_menu_and_stays_hidden(canvas, subgraph):
     canvas.wait(subgraph.id, is_seen)
     assert canvas.drive("choose", subgraph.id, "Hide CoTj picture")

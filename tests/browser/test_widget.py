@@ -292,7 +292,7 @@ def test_it_keeps_to_the_nodes_size(canvas, ran):
     assert large["size"][0] > normal["size"][0] + 250 and large["size"][1] > normal["size"][1] + 250
     assert large["pixels"] == large["size"]
     small = resize(400, 100)
-    assert 100 < small["size"][1] < normal["size"][1], "a node cannot be made too small for its picture"
+    assert 80 < small["size"][1] < normal["size"][1], "a node cannot be made too small for its picture"
     assert resize(400, 600)["size"] == normal["size"]
 
 

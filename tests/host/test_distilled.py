@@ -34,9 +34,10 @@ def test_the_files_name_limits_the_steps_and_is_said(client, server, demo_models
         denoise=1.0,
     )
     run.graph.add("SaveLatent", samples=sampled[0], filename_prefix="distilled")
-    sampling = {"seed": 1, "sampler_name": "euler", "scheduler": "simple", "cfg": 1.0, "denoise": 1.0}
+    sampling = {"seed": 1, "sampler_name": "euler", "scheduler": "simple", "denoise": 1.0}
     given = {"model": run.model, "positive": run.positive, "negative": run.positive, "latent_image": run.latent}
-    ours = [run.graph.add("CoTjKSampler", calls=4, steps=steps, **sampling, **given) for steps in (4, 6)]
+    asked = ({"steps": 4, "cfg": 1.0}, {"steps": 6, "cfg": 1.0}, {"steps": 4, "cfg": 8.0})
+    ours = [run.graph.add("CoTjKSampler", calls=4, **one, **sampling, **given) for one in asked]
     for one in ours:
         run.graph.add("SaveLatent", samples=one[0], filename_prefix="distilled")
     result = client.run(run.graph.nodes)
@@ -46,7 +47,8 @@ def test_the_files_name_limits_the_steps_and_is_said(client, server, demo_models
     assert told in result.outputs[planned.id]["cotj_plan"][0]["reason"]
     assert f"{told}\nwith 6 it may over-cook" in client.texts[applied.id]
     over = f"T{told[1:]}. With 6 it may over-cook: set 'steps' to 4."
-    assert [over in client.texts[one.id] for one in ours] == [False, True]
+    assert [over in client.texts[one.id] for one in ours] == [False, True, False]
+    assert ["'cfg' is 8" in client.texts[one.id] for one in ours] == [False, False, True]
 
 
 def test_a_connected_distilled_model_limits_the_steps_of_another_models_dna(client, server, demo_models):

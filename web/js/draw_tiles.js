@@ -10,27 +10,31 @@ const GAP = 8; // between tiles
 const SIDE = 8; // left and right of them all
 const NAME = 18; // height of the line of names
 const FIGURE = 17;
-const VERDICT = 20;
+const VERDICT = 20; // of a line of words below them all
 const RADIUS = 5;
 const LINE = 13; // of words in a tile
 const SMALLEST = 40; // a smaller picture tells nothing
 const BREAKS = /(?<= )|(?<=[\u3000-\u9fff\uff00-\uffef])(?![\u3000-\u303f\uff00-\uffef])/; // where a line may end
 
+const ruler = new OffscreenCanvas(1, 1).getContext("2d");
+ruler.font = "600 11px sans-serif";
+
 export const isThere = (image) => Boolean(image?.complete && image.naturalWidth);
 
 /** How high a gallery is whose tiles fill this width in one row, its words included. */
 export function heightOf(gallery, width) {
-  return Math.round(NAME + widthOf(gallery.tiles.length, width) / aspectOf(gallery) + FIGURE + VERDICT);
+  return Math.round(NAME + widthOf(gallery.tiles.length, width) / aspectOf(gallery) + FIGURE + verdictHeight(gallery, width));
 }
 
 /** Where the picture of each tile lies in an area, {x, y, w, h}: in as many rows as make them largest. */
 export function boxes(gallery, area) {
   const { tiles } = gallery;
   const aspect = aspectOf(gallery);
+  const below = verdictHeight(gallery, area.w);
   const fits = tiles.map((_, i) => {
     const columns = tiles.length - i;
     const rows = Math.ceil(tiles.length / columns);
-    const room = Math.max(SMALLEST, (area.h - VERDICT) / rows - NAME - FIGURE);
+    const room = Math.max(SMALLEST, (area.h - below) / rows - NAME - FIGURE);
     return { columns, w: Math.min(widthOf(columns, area.w), room * aspect) };
   });
   const { columns, w } = fits.reduce((best, one) => (one.w > best.w ? one : best));
@@ -56,7 +60,16 @@ export function drawTiles(context, theme, gallery, area) {
   context.globalAlpha = 1;
   const style = { colour: gallery.isStrong ? theme.text : theme.faint, weight: gallery.isStrong ? 600 : 400, align: "center" };
   const below = places.at(-1).y + places.at(-1).h + FIGURE;
-  write(context, theme, gallery.verdict, area.x + area.w / 2, below + 14, area.w - 2 * SIDE, style);
+  const width = area.w - 2 * SIDE;
+  context.font = fontOf(theme, style);
+  linesOf(context, gallery.verdict, width).forEach((line, i) => {
+    write(context, theme, line, area.x + area.w / 2, below + 14 + LINE * i, width, style);
+  });
+}
+
+/** How high the words below the tiles are. Their font, which is known when they are drawn, may be wider than this one. */
+function verdictHeight({ verdict }, width) {
+  return VERDICT + LINE * (linesOf(ruler, verdict, 0.9 * (width - 2 * SIDE)).length - 1);
 }
 
 const widthOf = (columns, width) => (width - 2 * SIDE - (columns - 1) * GAP) / columns;
@@ -102,24 +115,31 @@ function ring(context, { x, y, w, h }) {
 }
 
 function missing(context, theme, words, box) {
-  const lines = [""];
-  context.font = `10px ${theme.font}`;
-  for (const word of words.split(BREAKS)) {
-    const longer = lines.at(-1) + word;
-    if (lines.at(-1) && context.measureText(longer.trim()).width > box.w - 16) lines.push(word);
-    else lines[lines.length - 1] = longer;
-  }
-  const shown = lines.slice(0, Math.floor(box.h / LINE));
-  const top = box.y + (box.h - LINE * shown.length) / 2 + 9;
   const style = { colour: theme.faint, align: "center", size: 10 };
-  shown.forEach((line, i) => write(context, theme, line.trim(), box.x + box.w / 2, top + LINE * i, box.w - 8, style));
+  context.font = fontOf(theme, style);
+  const shown = linesOf(context, words, box.w - 16).slice(0, Math.floor(box.h / LINE));
+  const top = box.y + (box.h - LINE * shown.length) / 2 + 9;
+  shown.forEach((line, i) => write(context, theme, line, box.x + box.w / 2, top + LINE * i, box.w - 8, style));
 }
 
+/** Words as lines of at most this width in the font of a context, where no single word is wider. */
+function linesOf(context, words, width) {
+  const lines = [""];
+  for (const word of words.split(BREAKS)) {
+    const longer = lines.at(-1) + word;
+    if (lines.at(-1) && context.measureText(longer.trim()).width > width) lines.push(word);
+    else lines[lines.length - 1] = longer;
+  }
+  return lines.map((line) => line.trim());
+}
+
+const fontOf = (theme, { weight = 400, size = 11 }) => `${weight} ${size}px ${theme.font}`;
+
 /** Writes a line, cut with an ellipsis where it is wider than `width`. */
-function write(context, theme, text, x, y, width, { colour, weight = 400, align = "left", size = 11 }) {
-  context.font = `${weight} ${size}px ${theme.font}`;
-  context.fillStyle = colour;
-  context.textAlign = align;
+function write(context, theme, text, x, y, width, style) {
+  context.font = fontOf(theme, style);
+  context.fillStyle = style.colour;
+  context.textAlign = style.align ?? "left";
   context.textBaseline = "alphabetic";
   let shown = text;
   for (let end = text.length; end > 0 && context.measureText(shown).width > width; end--) shown = `${text.slice(0, end).trimEnd()}…`;

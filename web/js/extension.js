@@ -6,6 +6,7 @@ import { CacheWidget } from "./cache_widget.js";
 import { ComparisonWidget } from "./comparison_widget.js";
 import { TYPE } from "./picture_widget.js";
 import { PlanWidget } from "./plan_widget.js";
+import { isReplaceable, replaceSampler } from "./replace_sampler.js";
 import { AtlasReport, DiagnosisReport, SearchReport, TrainingReport } from "./report_widgets.js";
 import { SamplerWidget } from "./sampler_widget.js";
 import { LoadedDnaWidget, LoadedScheduleWidget } from "./stored_widgets.js";
@@ -96,6 +97,7 @@ app.registerExtension({
   },
 
   getNodeMenuItems(node) {
+    if (isReplaceable(node)) return [{ content: say("Replace with CoTj KSampler"), callback: () => replaceSampler(node) }];
     if (!node.subgraph || !pictured(node)) return [];
     const hidden = Boolean(node.properties[HIDDEN]);
     const callback = () => {

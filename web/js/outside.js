@@ -20,11 +20,16 @@ export function addWidget(host, type, element, options) {
 
 /** Takes a DOM widget off again. */
 export function removeWidget(host, widget, element) {
-  watched.delete(element);
+  forget(element);
   if (widget.unlist) widget.unlist();
   else host.removeWidget(widget);
-  (element.closest(`.${FRAME}`) ?? element).remove();
   host.setSize([host.size[0], host.computeSize()[1]]);
+}
+
+/** Takes it off the page, with the frame that it has there. */
+function forget(element) {
+  watched.delete(element);
+  (element.closest(`.${FRAME}`) ?? element).remove();
 }
 
 /** Whether the subgraph nodes of this frontend have widgets of their own, beside those that are promoted. */
@@ -44,8 +49,10 @@ function listWidget(host, widget) {
 /** Nodes 2.0 of some frontends draw the promoted widgets of a subgraph alone, those of others what it began with. */
 function putOnPage() {
   for (const [element, host] of watched) {
-    if (!host.graph) watched.delete(element); // it was removed
-    if (!LiteGraph.vueNodesMode || host.graph !== app.canvas?.graph) continue;
+    // It was removed, or another workflow is open, whose node of the same id has the same place on the page.
+    const isGone = host.graph?.getNodeById(host.id) !== host;
+    if (isGone) forget(element);
+    if (isGone || !LiteGraph.vueNodesMode || host.graph !== app.canvas?.graph) continue;
     const body = document.querySelector(`[data-testid="node-body-${host.id}"]`);
     if (!body || body.contains(element)) continue;
     const frame = Object.assign(document.createElement("div"), { className: FRAME });

@@ -6,7 +6,7 @@ import { say } from "./words.js";
 
 const NOTHING_STORED = "none yet: "; // with this begins the one entry of such a list that is empty
 const PLANNER = "CoTjPlanSigmas"; // its output "steps" holds what its widget of that name says
-const SUBGRAPH_INPUT = -10; // the id that links name for what comes from outside a subgraph
+export const SUBGRAPH_INPUT = -10; // the id that links name for what comes from outside a subgraph
 
 /** The node that feeds `input` of a node: {node, slot}, or null where nothing does or it cannot be told. */
 export function source(node, name) {

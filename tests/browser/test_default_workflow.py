@@ -1,0 +1,61 @@
+"""From the workflow that a frontend begins with to a planned picture, in a real browser."""
+
+import itertools
+
+import pytest
+
+SEEDS = itertools.count(9000)  # or the host would give the run of another test
+SETTINGS = ("seed", "steps", "cfg", "sampler_name", "scheduler", "denoise")
+
+
+@pytest.fixture
+def sampler(canvas):
+    """The KSampler of that workflow."""
+    canvas.command("Comfy.LoadDefaultWorkflow")
+    canvas.page.wait_for_function("() => drive.ids('KSampler').length")
+    [node_id] = canvas.drive("ids", "KSampler")
+    return node_id
+
+
+def replace(canvas, node_id):
+    """Choose the entry in the menu of a KSampler; the new node has its id."""
+    assert canvas.drive("choose", node_id, "Replace with CoTj KSampler")
+    assert canvas.drive("type", node_id) == "CoTjKSampler"
+
+
+def test_one_entry_of_a_menu_and_two_runs_away_from_it_is_a_planned_picture(canvas, sampler, nothing_learned):
+    settings = {name: canvas.drive("value", sampler, name) for name in SETTINGS}
+    wired = canvas.drive("wiring", sampler)
+    replace(canvas, sampler)
+    assert {name: canvas.drive("value", sampler, name) for name in SETTINGS} == settings
+    assert canvas.drive("wiring", sampler) == wired
+    steps, calls = settings["steps"], settings["steps"] // 2
+    canvas.drive("lookAt", sampler)
+    canvas.wait(sampler, lambda state: state["title"] == f"First all {steps} steps, then {calls} calls")
+
+    canvas.drive("loadDemo")
+    for seed in (next(SEEDS), next(SEEDS)):
+        canvas.turn(sampler, "seed", seed)
+        canvas.run()
+    claims = canvas.wait(sampler, lambda state: state["claims"]["has_run"])["claims"]
+    assert claims["calls"] == calls
+    assert canvas.drive("images", "SaveImage") == 1
+
+
+def test_it_is_undone_in_one_step(canvas, sampler):
+    wired = canvas.drive("wiring", sampler)
+    replace(canvas, sampler)
+    canvas.command("Comfy.Undo")
+    canvas.page.wait_for_function("() => drive.ids('KSampler').length")
+    assert canvas.drive("wiring", sampler) == wired
+
+
+def test_in_a_subgraph_its_links_to_the_outside_are_kept(canvas, sampler):
+    host = canvas.drive("toSubgraph", [sampler])
+    canvas.drive("open", host)
+    wired, outer = canvas.drive("wiring", sampler), canvas.drive("wiring", host)
+    assert set(wired["into"]) >= {"model", "positive", "negative", "latent_image"}
+    replace(canvas, sampler)
+    assert (canvas.drive("wiring", sampler), canvas.drive("wiring", host)) == (wired, outer)
+    canvas.drive("open", None)
+    canvas.wait(host, lambda state: state["title"].startswith("First all "))

@@ -1,0 +1,67 @@
+// Puts CoTj KSampler in the place of a KSampler: at its place, with its settings and its links.
+
+import { app } from "../../../scripts/app.js";
+import { SUBGRAPH_INPUT, widgetValue } from "./upstream.js";
+
+const SUBGRAPH_OUTPUT = -20; // the id that links name for what leaves a subgraph
+const REPLACED = "KSampler";
+const OURS = "CoTjKSampler";
+const SHARE = 0.5; // of the steps, that are to call the model
+
+export const isReplaceable = (node) => node.constructor.comfyClass === REPLACED;
+
+/** Replaces a KSampler; gives the new node. */
+export function replaceSampler(node) {
+  const { graph } = node;
+  const values = node.widgets.map(({ name }) => [name, widgetValue(node, name)]);
+  const { into, from } = linksOf(node);
+  app.canvas.emitBeforeChange(); // one step to undo
+  const made = LiteGraph.createNode(OURS);
+  graph.remove(node);
+  made.id = node.id; // by which the outside of a subgraph knows its widgets
+  graph.add(made);
+  made.pos = [...node.pos];
+  made.mode = node.mode;
+  for (const link of into) connectInput(graph, link, made);
+  for (const link of from) connectOutput(graph, link, made);
+  for (const [name, value] of values) set(made, name, value);
+  const steps = made.widgets.find(({ name }) => name === "steps").value;
+  set(made, "calls", Math.ceil(steps * SHARE));
+  app.canvas.emitAfterChange();
+  return made;
+}
+
+function set(node, name, value) {
+  const widget = node.widgets.find((one) => one.name === name);
+  if (!widget) return;
+  widget.value = value;
+  widget.callback?.(value, app.canvas, node);
+}
+
+/** The links of a node as they are now: into its inputs, by their names, and from its output. */
+function linksOf(node) {
+  const links = [...node.graph.links.values()];
+  const into = links.filter((link) => link.target_id === node.id);
+  const from = links.filter((link) => link.origin_id === node.id);
+  return {
+    into: into.map((link) => ({ id: link.origin_id, slot: link.origin_slot, name: node.inputs[link.target_slot].name })),
+    from: from.map((link) => ({ id: link.target_id, slot: link.target_slot })),
+  };
+}
+
+function connectInput(graph, { id, slot, name }, node) {
+  const index = node.inputs.findIndex((input) => input.name === name);
+  if (index < 0) return;
+  if (Number(id) !== SUBGRAPH_INPUT) {
+    graph.getNodeById(id).connect(slot, node, index);
+    return;
+  }
+  const input = graph.inputs[slot];
+  if (!input.linkIds.length) input.disconnect(); // or it takes no widget that has other limits than the one before
+  input.connect(node.inputs[index], node);
+}
+
+function connectOutput(graph, { id, slot }, node) {
+  if (Number(id) === SUBGRAPH_OUTPUT) graph.outputs[slot].connect(node.outputs[0], node);
+  else node.connect(0, graph.getNodeById(id), slot);
+}
