@@ -17,12 +17,13 @@ from .refine_schedule import moved
 from .search import SURE, OutOfCalls
 
 FEWEST_PAIRS = 2  # that tell how sure a gain is
-FIRST_PAIRS = 4  # that all candidates run on
+FIRST_PAIRS = 4  # that all candidates run on at least
+FIRST_SHARE = 1 / 8  # of the pairs, that they run on: each halving on twice as many then takes as many runs
 FIRST_MOVE, LAST_MOVE = 0.3, 0.07  # shares of a gap that moves of a node start and end with
 SURE_MOVE = 2.0  # standard errors that the best of many moves must gain: it is lucky on the pairs that it won on
 
 
-@dataclass
+@dataclass(eq=False)
 class ScoredTrial:
     """A schedule, as flow times that descend without the final 0, and the score of its run on each pair."""
 
@@ -76,6 +77,11 @@ class ScoreSearch:
         return range(self.pairs, self.pairs + self.check)
 
     @property
+    def first(self) -> int:
+        """Count the pairs that all candidates run on."""
+        return min(self.pairs, max(FIRST_PAIRS, round(FIRST_SHARE * self.pairs)))
+
+    @property
     def gain(self) -> tuple[float, float]:
         """Give the mean gain of the best over the own schedule on the pairs to check on, and its standard error."""
         assert self.best
@@ -87,6 +93,15 @@ class ScoreSearch:
         assert self.best
         gain, error = self.gain
         return self.best if gain > SURE * error else self.own
+
+    @property
+    def whole(self) -> list[ScoredTrial]:
+        """List the schedules that ran on every pair, from the best to the worst."""
+        assert self.best
+        every = range(self.pairs)
+        trials = [*self.candidates, *([self.best] if self.best not in self.candidates else [])]
+        ran = [trial for trial in trials if trial.scores.keys() >= set(every)]
+        return sorted(ran, key=lambda trial: -trial.on(every).mean())
 
     def rounds(self) -> Iterator[list[Asked]]:
         """Ask for runs, round by round; each has its score in its trial before the next round is asked for.
@@ -110,7 +125,7 @@ class ScoreSearch:
 
         held: what they are to surpass, which runs on every pair. Raises OutOfCalls.
         """
-        racing, done = list(others), min(FIRST_PAIRS, self.pairs)
+        racing, done = list(others), self.first
         while True:
             yield from self._ask([held, *racing], range(done))
             racing.sort(key=lambda trial: -trial.on(range(done)).mean())

@@ -82,7 +82,7 @@ def test_it_asks_for_no_more_runs_than_it_may_and_each_once():
 def test_of_a_race_that_ends_early_the_best_of_its_last_round_is_checked():
     search, _ = searched(noisy(2, 0.0), len(SHIFTS) * FIRST_PAIRS)
     assert search.best is min(search.candidates, key=lambda trial: distance(trial.times))
-    assert set(search.best.scores) == {*range(FIRST_PAIRS), *search.checked}
+    assert set(search.best.scores) == {*range(FIRST_PAIRS), *search.checked} and search.first == FIRST_PAIRS
 
 
 def test_too_few_runs_for_a_first_round_find_nothing():
@@ -105,3 +105,9 @@ def test_any_number_of_pairs_from_two_on_does(pairs):
 def test_pairs_that_tell_nothing_of_how_sure_a_gain_is_are_refused(pairs, check):
     with pytest.raises(ValueError, match="2 pairs or more"):
         ScoreSearch(candidates(), pairs, check, 1000)
+
+
+def test_with_many_pairs_the_first_round_is_an_eighth_of_them():
+    for pairs, first in ((2, 2), (8, FIRST_PAIRS), (64, 8), (100, 12)):
+        _, sizes = searched(lambda times, pair: 0.0, pairs=pairs)
+        assert sizes[0] == first * len(SHIFTS)
