@@ -243,7 +243,7 @@ class DemoChecker(io.ComfyNode):
 class CaptionChecker(io.ComfyNode):
     """The demo's checker for one of its first captions, which leaves a byte in a file for every image.
 
-    gives: what it makes of a score. fails_at: the image, counted by that file, at which it fails; 0 for none.
+    gives: what it makes of a score. fails_at: it fails at every image of this number, counted by that file; 0 for none.
     """
 
     @classmethod
@@ -268,7 +268,7 @@ class CaptionChecker(io.ComfyNode):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "ab") as images:
             images.write(b".")
-        if os.path.getsize(path) == fails_at:
+        if fails_at and os.path.getsize(path) % fails_at == 0:
             raise RuntimeError("the checker has failed")
         load_repository()
         from cotj.demo.training.checker import check
