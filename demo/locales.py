@@ -18,11 +18,17 @@ from ..harness.server import ComfyServer
 from .said import by_nodes, by_widgets
 
 FOLDER = ROOT / "locales"
+HIDDEN = {"CoTjTakeScore"}  # nodes that others put into a graph while it runs
 
 
 def node_defs(object_info: dict[str, Any]) -> dict[str, Any]:
-    """Collect name, description, inputs and outputs of every node of this pack, by its id."""
-    return {name: _node(info) for name, info in sorted(object_info.items()) if name.startswith("CoTj")}
+    """Collect name, description, inputs and outputs of every node of this pack that a person sees, by its id."""
+    return {name: _node(info) for name, info in sorted(listed(object_info).items())}
+
+
+def listed(object_info: dict[str, Any]) -> dict[str, Any]:
+    """Give what the host tells of this pack's nodes, without those that no person puts into a graph."""
+    return {name: info for name, info in object_info.items() if name.startswith("CoTj") and name not in HIDDEN}
 
 
 def _node(info: dict[str, Any]) -> dict[str, Any]:

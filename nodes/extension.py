@@ -19,6 +19,7 @@ from . import (
     diagnostics,
     experts,
     heatmap,
+    image_to_score,
     load_optimized,
     load_plan,
     measure,
@@ -72,6 +73,7 @@ MODULES = (
     experts,
     optimize,
     load_optimized,
+    image_to_score,
     score_schedules,
     demo_model,
 )

@@ -8,6 +8,7 @@ from comfy_api.latest import io, ui
 
 from ..measuring.frequency_bands import FrequencyBands
 from ..planner.search import OBJECTIVES
+from ..planner.search_record import STORED
 from ..planner.texts import say
 from .host.file_names import name_fault
 from .host.images import to_image
@@ -19,10 +20,12 @@ from .host.sampler_behaviour import refuse_unsearchable
 from .host.sampler_names import as_meta
 from .host.sampler_names import fit as fitting
 from .host.steering import unknown_steering
+from .image_to_score import go_on
 from .link_types import DNA
 from .optimizing import asked
 from .optimizing.calibration import NODE, GuiderCalibration
 from .optimizing.order import Order
+from .optimizing.score_rounds import ScoreRounds
 from .optimizing.search import ScheduleFile
 from .optimizing.solver_fit import formulas_of, given
 from .plan import CATEGORY
@@ -181,6 +184,15 @@ class OptimizeSigmas(io.ComfyNode):
                     "'converged solution' to those that more steps would not change any more. 'auto' takes the "
                     "converged solution where a solver is fitted, the aim of a stored solver, and else the long run.",
                 ),
+                io.Float.Input(
+                    "score",
+                    optional=True,
+                    force_input=True,
+                    lazy=True,  # what is behind it runs for every image of the search, and not before
+                    raw_link=True,
+                    tooltip="Connect what comes of Image to Score: a number for an image, of which more is better. The "
+                    "schedule is then the one whose images score best.",
+                ),
             ],
             outputs=[
                 io.Sigmas.Output(
@@ -200,8 +212,9 @@ class OptimizeSigmas(io.ComfyNode):
                     "sampler that is connected. Use it with these SIGMAS alone.",
                 ),
             ],
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id, io.Hidden.dynprompt],
             is_output_node=True,
+            enable_expand=True,
             not_idempotent=True,  # or the host gives one node's sampler, which speaks there, to its twins
         )
 
@@ -230,8 +243,10 @@ class OptimizeSigmas(io.ComfyNode):
         fit=asked.SIGMAS,
         race=asked.ALL,
         aim=asked.AUTO,
+        score=None,
     ) -> io.NodeOutput:
         numbers = {steps, *asked.numbers_of(other_steps)}
+        scorer = asked.scorer_of(score, cls.hidden.dynprompt, fit, other_steps, check) if score is not None else None
         model = measurable(NODE, "guider", guider)
         refuse_unsearchable(NODE, sampler, model.get_model_object("model_sampling"))
         latent = whole_latent(NODE, latent_image, model)
@@ -243,8 +258,9 @@ class OptimizeSigmas(io.ComfyNode):
         found_name = plain_name(NODE, "name", name) if name else asked.name_for(key)
         file = ScheduleFile(found_name, key)
         aim = asked.aim_of(aim, fit, file.schedules.searches.get(steps))
-        order = Order(
-            lambda: GuiderCalibration(
+
+        def make_calibration() -> GuiderCalibration:
+            return GuiderCalibration(
                 guider,
                 conditionings,
                 noise,
@@ -256,7 +272,17 @@ class OptimizeSigmas(io.ComfyNode):
                 aim,
                 file.name,
                 cls.hidden.unique_id,
-            ),
+            )
+
+        if scorer:
+            earlier = file.schedules.searches.get(steps)
+            known = {STORED: earlier.sigmas} if earlier and earlier.sigmas else {}
+            rounds = ScoreRounds(
+                make_calibration(), scorer, key, steps, budget, dna, known, search_again, cls.hidden.unique_id
+            )
+            return go_on(rounds, cls)
+        order = Order(
+            make_calibration,
             budget,
             max(1, len(conditionings)) * seeds,
             reference_steps,

@@ -1,10 +1,15 @@
-"""Confidence intervals of means and of ratios of means, by bootstrap."""
+"""How sure means are: standard errors, and confidence intervals of means and of ratios of means by bootstrap."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from .arrays import FloatArray
+
+
+def mean_and_error(values: FloatArray) -> tuple[float, float]:
+    """Give the mean of values (n,), of which there are two or more, and its standard error."""
+    return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
 def mean_interval(errors: FloatArray, seed: int = 0, draws: int = 2000) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .arrays import FloatArray
+from .intervals import mean_and_error
 from .search import SURE
 from .texts import say
 
@@ -54,8 +55,7 @@ def pick_by_score(names: Sequence[str], scores: Sequence[float], own: str) -> Pi
     half = seeds // 2
     chosen_by = {name: float(of_one[:half].mean()) for name, of_one in found.items()}
     best = max(chosen_by, key=lambda name: (chosen_by[name], name == own))
-    gains = found[best][half:] - found[own][half:]
-    gain, deviation = float(gains.mean()), float(gains.std(ddof=1) / np.sqrt(len(gains)))
+    gain, deviation = mean_and_error(found[best][half:] - found[own][half:])
     checked = {name: float(found[name][half:].mean()) for name in (best, own)}
     taken = best if gain > SURE * deviation else own
     return Pick(taken, best, chosen_by, checked, gain, deviation, seeds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .arrays import FloatArray
+from .intervals import mean_and_error
 from .search import SURE, TINY, Ends, Progress, Runner, Trial, beats, run
 
 PROBE = 0.05  # share of the smaller neighbouring gap by which a node is moved to take a derivative
@@ -86,10 +87,7 @@ def _coordinate_moves(runner: Runner, best: Trial, found: Progress, sure: float)
         helped = False
         for node in reversed(range(1, len(best.times))):
             for way in (ways[node], -ways[node]):
-                times = best.times.copy()
-                neighbour = times[node - 1] if way > 0 else (times[node + 1] if node + 1 < len(times) else 0.0)
-                times[node] += share * (neighbour - times[node])
-                trial = best.changed(times)
+                trial = best.changed(moved(best.times, node, way, share))
                 hardest = sorted(range(runner.pairs), key=lambda pair: -best.cost(pair))
                 if beats(runner, trial, best, hardest, _untold) and _gains(trial, best, sure):
                     runner.keep()
@@ -104,11 +102,22 @@ def _coordinate_moves(runner: Runner, best: Trial, found: Progress, sure: float)
 def _gains(trial: Trial, best: Trial, sure: float) -> bool:
     """Tell whether a better trial's mean gain over the items is that many of its standard errors."""
     gains = np.concatenate([best.costs(pair) - trial.costs(pair) for pair in best.errors])
-    return len(gains) < 2 or bool(gains.mean() >= sure * gains.std(ddof=1) / np.sqrt(len(gains)))
+    if len(gains) < 2:
+        return True
+    gain, error = mean_and_error(gains)
+    return gain >= sure * error
 
 
 def _untold(_: Trial) -> None:
     """Ignore a trial: refining tells only of what it takes."""
+
+
+def moved(times: FloatArray, node: int, way: float, share: float) -> FloatArray:
+    """Move a node by a share of the gap to its neighbour: up where `way` is above 0, and else down."""
+    changed = times.copy()
+    neighbour = times[node - 1] if way > 0 else (times[node + 1] if node + 1 < len(times) else 0.0)
+    changed[node] += share * (neighbour - times[node])
+    return changed
 
 
 def smaller_gaps(times: FloatArray) -> FloatArray:

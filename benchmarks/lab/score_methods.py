@@ -16,7 +16,7 @@ from cotj.planner.search_record import SearchRecord
 from cotj.planner.solvers.planned import PlannedSolver
 from torch import Tensor
 
-from . import host, search
+from . import host, score_search, search
 from .cache_runs import CacheRuns
 from .caches import PlannedCache
 from .models import Items
@@ -61,6 +61,11 @@ def methods(runs: Runs) -> dict[str, Method]:
             ways.search_key,
             lambda calls, items: runs.final("euler", ways.searched(calls), items),
             most=REFERENCE_STEPS // 2,
+        ),
+        f"euler, {score_search.NAME}": Method(
+            partial(score_search.key_of, runs),
+            lambda calls, items: runs.final("euler", score_search.found_by_score(runs, calls), items),
+            most=10,
         ),
         "dpmpp_2m, simple": ways.scheduled("dpmpp_2m", ways.simple),
         "ucgm, simple": ways.scheduled("ucgm", ways.simple),

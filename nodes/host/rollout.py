@@ -59,6 +59,7 @@ class Rollout:
         answers.
         """
         self._memory, self._on_state = memory, on_state
+        self._latent = latent
         if memory is not None:
             memory.begin()
         try:
@@ -82,7 +83,8 @@ class Rollout:
         denoised = executor(x, timestep, model_options or {}, seed)
         if memory is not None:
             memory.store(key, denoised)
-        self.after_call(comfy.utils.unpack_latents(denoised, self.guider.inner_model.latent_shapes)[0])
+        shapes = [part.shape for part in parts(self._latent)]  # which ComfyUI 0.23 does not keep on the model
+        self.after_call(comfy.utils.unpack_latents(denoised, shapes)[0])
         return denoised
 
 

@@ -27,12 +27,12 @@ def fingerprint_of_what_follows(node_id: str) -> str | float:
 
 def what_follows(prompt: Prompt, node_id: str) -> set[str]:
     """Name the nodes of a prompt that depend on this one, and all nodes that those depend on, itself left out."""
-    sources = {name: _sources(node) for name, node in prompt.items()}
+    sources = {name: sources_of(node) for name, node in prompt.items()}
     users: dict[str, set[str]] = {name: set() for name in prompt}
     for name, found in sources.items():
         for source in found & users.keys():
             users[source].add(name)
-    return _reached(sources, _reached(users, users[node_id])) - {node_id}
+    return reached(sources, reached(users, users[node_id])) - {node_id}
 
 
 def depends_on(prompt: DynamicPrompt, node_id: str, source: str) -> bool:
@@ -44,19 +44,21 @@ def depends_on(prompt: DynamicPrompt, node_id: str, source: str) -> bool:
     while inner is not None:
         givers.add(inner)
         inner = prompt.get_parent_node_id(inner)
-    sources = {name: _sources(prompt.get_node(name)) for name in prompt.all_node_ids()}
-    return not givers.isdisjoint(_reached(sources, sources[node_id]))
+    sources = {name: sources_of(prompt.get_node(name)) for name in prompt.all_node_ids()}
+    return not givers.isdisjoint(reached(sources, sources[node_id]))
 
 
-def _sources(node: Prompt) -> set[str]:
+def sources_of(node: Prompt) -> set[str]:
+    """Name the nodes that a node of a prompt is linked to."""
     return {value[0] for value in node["inputs"].values() if is_link(value)}
 
 
-def _reached(edges: dict[str, set[str]], begin: set[str]) -> set[str]:
-    reached, waiting = set[str](), list(begin)
+def reached(edges: dict[str, set[str]], begin: set[str]) -> set[str]:
+    """Name what can be reached from some nodes along the edges, these included."""
+    found, waiting = set[str](), list(begin)
     while waiting:
         name = waiting.pop()
-        if name not in reached:
-            reached.add(name)
+        if name not in found:
+            found.add(name)
             waiting += edges.get(name, set())
-    return reached
+    return found

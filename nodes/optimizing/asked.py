@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+from comfy_execution.graph import DynamicPrompt
+from comfy_execution.graph_utils import is_link
+
+from ...planner.score_search import FEWEST_PAIRS
 from ...planner.search_record import Aim, SearchRecord
 from ...planner.solver_record import Entrants
 from ...planner.texts import say
 from ..host.fingerprint import digest_of
-from ..host.inputs import input_error
+from ..host.inputs import blamed_on, input_error
 from .calibration import NODE
+from .scorer_graph import BEGIN, ScorerGraph
 
 FIT = "fit"
 SIGMAS, SOLVER, REFINED = "sigmas", "sigmas and solver", "sigmas and solver, refined"
@@ -44,3 +49,19 @@ def numbers_of(text: str) -> list[int]:
         problem = say("{text!r} is no list of numbers from 2 to 50, such as 4, 6, 12", text=text)
         raise input_error(NODE, "other_steps", problem)
     return numbers
+
+
+def scorer_of(score: Any, prompt: DynamicPrompt, fit: str, other_steps: str, check: int) -> ScorerGraph:
+    """Find the graph that a score comes of; ValueError where it is none, or more is asked for than scores can tell."""
+    if not is_link(score):
+        raise input_error(NODE, "score", f"it is {score!r}, the same for every image. Connect what comes of {BEGIN}")
+    if fit != SIGMAS:
+        raise input_error(NODE, FIT, f"a solver cannot be fitted to a score. Set it to {SIGMAS!r}, or disconnect score")
+    if other_steps.strip():
+        problem = "a search by score finds a schedule of one number of steps. Empty it, or disconnect score"
+        raise input_error(NODE, "other_steps", problem)
+    if check < FEWEST_PAIRS:
+        problem = f"without a check, what scores well by chance would be taken. Set it to {FEWEST_PAIRS} or more"
+        raise input_error(NODE, "check", problem)
+    with blamed_on(NODE, "score", "Connect a graph that begins there"):
+        return ScorerGraph(prompt, score)

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import comfy.samplers
 import numpy as np
 import torch
-from comfy.model_patcher import ModelPatcher
 
 from ...measuring.straying import Path, spread
 from ...planner import FloatArray, flow_to_sigma
@@ -26,12 +25,12 @@ from ..host.folders import save_folder
 from ..host.guidance import controlnets
 from ..host.inputs import blamed_on, higher_precision, input_error
 from ..host.model import noise_levels, parts, simple_sigmas
-from ..host.progress import CallProgress
 from ..host.rollout import Memory, Rollout, in_model_space, packed, with_positive
 from ..host.sampler_behaviour import observe
 from ..host.sampler_names import sampler_name
 from ..host.steering import hooks_of
 from . import stored_search
+from .shown_budget import ShownBudget
 from .students import GuiderStudents
 
 NODE = "Optimize Sigmas"
@@ -263,6 +262,11 @@ class GuiderCalibration:
         sigmas = flow_to_sigma(np.append(times, 0), self.levels.kind).clip(max=self.levels.top)
         return torch.from_numpy(sigmas).float()
 
+    def latent_of(self, times: FloatArray, pair: int) -> torch.Tensor:
+        """Run a pair along flow times to the latent that SamplerCustomAdvanced would give."""
+        sigmas, seed = self._sigmas(times), self.first_seed + pair
+        return self.rollouts[pair].final(self.noises[pair], self.latent, self.sampler, sigmas, seed)
+
     def final(
         self,
         sampler: comfy.samplers.Sampler,
@@ -279,25 +283,6 @@ class GuiderCalibration:
         seed = self.first_seed + pair if seed is None else seed
         final = self.rollouts[pair].final(self.noises[pair], self.latent, sampler, sigmas, seed, memory, on_state)
         return in_model_space(self.guider, final).cpu()
-
-
-class ShownBudget(CallBudget):
-    """A budget whose calls are shown on a node as they are made. It is started before any call."""
-
-    progress: CallProgress
-
-    def __init__(self, node_id: str, model: ModelPatcher) -> None:
-        super().__init__()
-        self.node_id, self.model = node_id, model
-
-    def start(self, spent: int, limit: float, expected: int) -> None:
-        """Count on from `spent` up to `limit`, with a progress bar of the calls that are expected."""
-        super().start(spent, limit, expected)
-        self.progress = CallProgress(expected, self.node_id, self.model)
-
-    def call_done(self, guess: torch.Tensor) -> None:
-        """Show that a call was made, and what it answered."""
-        self.progress.call_done(guess)
 
 
 def _noises(noise: Any, latent: dict[str, Any], count: int, apart: int = 0) -> list[torch.Tensor]:

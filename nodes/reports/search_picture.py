@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from ...planner import FloatArray
 from .figures import COMPARED, DPI, MEASURED, PLANNED, pixels
 from .search_summary import SearchSummary
 from .trial_figures import Distance
@@ -56,12 +59,13 @@ def _draw_errors(axes: Axes, found: SearchSummary, shown: list[Distance]) -> Non
     for row, (name, one) in enumerate(rows):
         colour = COMPARED if row else PLANNED
         apart = APART if name in elsewhere else 0
-        _draw_mean(axes, row - apart, one, colour, colour, "error")
+        draw_mean(axes, row - apart, one.mean, (one.low, one.high), colour, colour, "error")
         if apart:
-            _draw_mean(axes, row + apart, elsewhere[name], colour, "white", "check")
+            other = elsewhere[name]
+            draw_mean(axes, row + apart, other.mean, (other.low, other.high), colour, "white", "check")
     labels = [name for name, _ in rows]
     if solver:  # it has no mark of images that it was fitted on
-        _draw_mean(axes, len(rows), solver, PLANNED, "white", "solver")
+        draw_mean(axes, len(rows), solver.mean, (solver.low, solver.high), PLANNED, "white", "solver")
         labels.append("planned solver")
     if found.check or solver:
         axes.plot([], [], "o", color=COMPARED, label="images searched on")
@@ -74,17 +78,26 @@ def _draw_errors(axes: Axes, found: SearchSummary, shown: list[Distance]) -> Non
         axes.axhline(row - 0.5, color="0.9", linewidth=0.8)
 
 
-def _draw_mean(axes: Axes, height: float, one: Distance, colour: str, fill: str, what: str) -> None:
-    axes.plot([one.low, one.high], [height, height], color=MEASURED, linewidth=1.5)
-    axes.plot(one.mean, height, "o", color=colour, markerfacecolor=fill, gid=what)
+def draw_mean(
+    axes: Axes, height: float, mean: float, interval: tuple[float, float], colour: str, fill: str, what: str
+) -> None:
+    """Draw a mean in a row, with its interval. what: the mark's name in the picture."""
+    axes.plot(interval, [height, height], color=MEASURED, linewidth=1.5)
+    axes.plot(mean, height, "o", color=colour, markerfacecolor=fill, gid=what)
 
 
 def _draw_schedules(axes: Axes, found: SearchSummary) -> None:
-    steps = np.arange(found.steps + 1)
     rivals = dict.fromkeys([found.distances[0].name, found.own.name])
-    for name, line, colour in zip(rivals, ("o--", "o:"), (COMPARED, "0.5")):
-        axes.plot(steps, np.append(found.candidate_times[name], 0), line, color=colour, markersize=4, label=name)
-    axes.plot(steps, np.append(found.times, 0), "o-", color=PLANNED, markersize=4, label="optimized", gid="optimized")
+    styles = zip(rivals, ("o--", "o:"), (COMPARED, "0.5"))
+    shown = {name: (found.candidate_times[name], line, colour) for name, line, colour in styles}
+    draw_schedules(axes, shown | {"optimized": (found.times, "o-", PLANNED)})
+
+
+def draw_schedules(axes: Axes, shown: Mapping[str, tuple[Sequence[float] | FloatArray, str, str]]) -> None:
+    """Draw flow times by step, of schedules by name, each with its line and colour."""
+    for name, (times, line, colour) in shown.items():
+        levels = np.append(times, 0)
+        axes.plot(np.arange(len(levels)), levels, line, color=colour, markersize=4, label=name, gid=name)
     axes.set(xlabel="step", ylabel="flow time", ylim=(0, None))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from cotj.nodes.optimizing import stored_search
+from cotj.nodes.optimizing import stored_scores, stored_search
 from cotj.nodes.optimizing.stored_search import StoredSchedules
 from cotj.planner import CoTj, DiffusionDNA, Plan, TimeShift, TrajectoryProfile, dna_file, plan_file
 from cotj.planner.fit_solver import Fitted
@@ -244,6 +244,9 @@ def _long_runs(path: Path) -> list[dict[str, np.ndarray]]:
     ]
 
 
+SCORES = {(1.0, 0.75, 0.5): {0: 0.875, 1: -2.0, 40: 0.0}, (1.0, 0.5, 0.25): {0: 1.5}}
+
+
 def kept_files() -> list[Kept]:
     """List the files of this version of every format."""
     schedules, runs = f"cotj-schedules-1{stored_search.SUFFIX}", f"cotj-schedules-1{stored_search.LONG_RUNS}"
@@ -272,6 +275,12 @@ def kept_files() -> list[Kept]:
             ),
             _long_runs,
             LONG_RUNS,
+        ),
+        Kept(
+            f"cotj-scores-1{stored_scores.SUFFIX}",
+            lambda path: stored_scores.write(path, CALIBRATION, SCORES),
+            lambda path: stored_scores.read(path, CALIBRATION),
+            SCORES,
         ),
         Kept("cotj-predictor-1.safetensors", lambda path: files.write(path, predictor()), files.read, predictor()),
         Kept("data-set-1.sqlite", _append, _data_set, _loaded()),

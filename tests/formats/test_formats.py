@@ -88,7 +88,7 @@ def spelling(found) -> set[str]:
     return names_in(found)
 
 
-COPIED = {"key", "meta", "learned_on", "card", "errors", "forking", "searches", "pending", "starts"}
+COPIED = {"key", "meta", "learned_on", "card", "errors", "forking", "searches", "pending", "starts", "scores"}
 
 
 def names_in(value) -> set[str]:

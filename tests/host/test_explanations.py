@@ -6,7 +6,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from cotj.demo.locales import FOLDER, node_defs
+from cotj.demo.locales import FOLDER, listed, node_defs
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 LANGUAGES = ("en", "zh")
@@ -14,7 +14,7 @@ LANGUAGES = ("en", "zh")
 
 @pytest.fixture
 def ours(client):
-    return {name: info for name, info in client.object_info().items() if name.startswith("CoTj")}
+    return listed(client.object_info())
 
 
 def read(language, name="nodeDefs"):

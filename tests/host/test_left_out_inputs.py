@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from cotj.demo.models import VAE
 from cotj.harness.client import ComfyClient, NodeError
 from cotj.planner import DiffusionDNA, TimeShift, dna_file, plan_file, plan_fixed
 from cotj.planner.plan_record import PlanRecord
@@ -26,6 +27,7 @@ MORE = {
     "CoTjApplyPlan": {},
     "CoTjSavePlan": {},
     "CoTjPickByScore": {},  # for which one score is too few
+    "CoTjImageToScore": {},  # which Optimize Sigmas alone gives an image
 }
 
 
@@ -72,6 +74,7 @@ class Sources:
             "COTJ_PLAN": plan(graph, dna)[2],
             "STRING": graph.add("PrimitiveString", value=NAME)[0],
             "FLOAT": graph.add("PrimitiveFloat", value=0.5)[0],
+            "VAE": graph.add("VAELoader", vae_name=VAE)[0],
         }
         return found[kind]
 

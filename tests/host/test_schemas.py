@@ -3,6 +3,7 @@
 import urllib.request
 
 import pytest
+from cotj.demo.locales import HIDDEN, listed
 
 NODES = {
     "CoTjMeasureDNA": "Measure DNA",
@@ -35,6 +36,7 @@ NODES = {
     "CoTjPlannedSampler": "Planned Sampler",
     "CoTjOptimizeSigmas": "Optimize Sigmas",
     "CoTjOptimizedSigmas": "Load Optimized Sigmas",
+    "CoTjImageToScore": "Image to Score",
     "CoTjListCandidates": "List Candidate Sigmas",
     "CoTjPickByScore": "Pick Sigmas by Score",
     "CoTjSavePlan": "Save Plan",
@@ -56,8 +58,10 @@ def inputs_of(info):
 
 
 def test_all_nodes_are_listed_and_no_others(client):
-    listed = {name: info["display_name"] for name, info in client.object_info().items() if name.startswith("CoTj")}
-    assert listed == NODES
+    info = client.object_info()
+    assert {name: node["display_name"] for name, node in listed(info).items()} == NODES
+    assert {name for name in info if name.startswith("CoTj")} - NODES.keys() == HIDDEN
+    assert all(info[name]["dev_only"] for name in HIDDEN)
 
 
 @pytest.mark.parametrize("name", NODES)

@@ -1,5 +1,6 @@
-"""Test-only nodes: the demo's checker of pictures, text as embeddings of any width, an empty audio latent, call counts,
-run times, models of any class of the host, models and samplers of which the best is known."""
+"""Test-only nodes: the demo's checker of pictures for one scene and for captions, text as embeddings of any width, an
+empty audio latent, call counts, run times, models of any class of the host, models and samplers of which the best is
+known."""
 
 import hashlib
 import os
@@ -240,6 +241,48 @@ class DemoChecker(io.ComfyNode):
         return io.NodeOutput(float(np.mean(found)))
 
 
+class CaptionChecker(io.ComfyNode):
+    """The demo's checker for one of its first captions, which leaves a byte in a file for every image.
+
+    gives: what it makes of a score. fails_at: it fails at every image of this number, counted by that file; 0 for none.
+    """
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SmallModelsCaptionChecker",
+            display_name="Caption Checker",
+            category="testing",
+            inputs=[
+                io.Image.Input("image"),
+                io.String.Input("caption"),
+                io.String.Input("file"),
+                io.Int.Input("fails_at", default=0, min=0, max=10_000),
+                io.Combo.Input("gives", options=["score", "nan", "list", "text"]),
+            ],
+            outputs=[io.Float.Output(is_output_list=True)],
+        )
+
+    @classmethod
+    def execute(cls, image, caption, file, fails_at, gives) -> io.NodeOutput:
+        path = os.path.join(folder_paths.get_output_directory(), file)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "ab") as images:
+            images.write(b".")
+        if fails_at and os.path.getsize(path) % fails_at == 0:
+            raise RuntimeError("the checker has failed")
+        load_repository()
+        from cotj.demo.training.checker import check
+        from cotj.demo.training.scenes import random_scene
+
+        scenes = (random_scene(np.random.default_rng(number), held_out=True) for number in range(100))
+        wanted = next(scene for scene in scenes if scene.caption == caption)
+        [picture] = image[:, ::8, ::8].double().cpu().numpy()
+        score = float(np.mean(list(check(picture, wanted).values())))
+        made = {"score": [score], "nan": [float("nan")], "list": [score, score], "text": ["good"]}
+        return io.NodeOutput(made[gives])
+
+
 def lab_mixture():
     """The benchmarks' module of that name."""
     load_repository()
@@ -265,6 +308,7 @@ class SmallModelsExtension(ComfyExtension):
             ExactMixture,
             MixturePrompt,
             DemoChecker,
+            CaptionChecker,
             HostClass,
         ]
 

@@ -1,0 +1,80 @@
+"""A search by scores on a subject's calibration prompts: its images are judged by an automatic checker."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import torch
+from cotj.planner import flow_to_sigma
+from cotj.planner.score_search import ScoredTrial, ScoreSearch
+from torch import Tensor
+
+from . import host
+from .models import Items
+from .runs import FloatArray, Runs
+from .task_scores import CLAIMS, TaskScores
+
+NAME = "search by score"
+CALLS = 200  # of a search, for each prompt, as one by distance has beside its long runs; its check comes on top
+SEEDS = 4  # of every prompt to search on, and as many to check on
+APART = 10_000  # from a seed of a prompt to the next
+FORMAT = 2  # of what is kept; to be raised where a search goes another way
+
+
+def key_of(runs: Runs, steps: int) -> str:
+    """Tell searches apart by what they start from and spend."""
+    digest = hashlib.blake2b(digest_size=8)
+    for times in _candidates(runs, steps).values():
+        digest.update(times.tobytes())
+    searched = f"{SEEDS} seeds of {runs.subject.calibration}, {digest.hexdigest()}"
+    return f"{NAME} {FORMAT}, {steps} steps, {CALLS} calls, {searched}"
+
+
+def found_by_score(runs: Runs, steps: int) -> Tensor:
+    """Find the sigmas of Euler whose images have the largest share of claims right, or read them where they were kept.
+
+    ValueError where the calls do not allow for the first round.
+    """
+    keys = runs.keys(key_of(runs, steps), runs.subject.calibration[:1])
+    (known,) = runs.store.read(keys)
+    if known is None:
+        known = _sigmas(runs, _searched(runs, steps).taken.times).double().numpy()
+        runs.store.write(keys, [known])
+    return torch.from_numpy(known.copy()).float()
+
+
+def _searched(runs: Runs, steps: int) -> ScoreSearch:
+    prompts = runs.subject.calibration
+    trials = [ScoredTrial(name, times) for name, times in _candidates(runs, steps).items()]
+    count = SEEDS * len(prompts)
+    search = ScoreSearch(trials, count, count, CALLS * len(prompts) // steps)
+    seeds = tuple(seed + APART * number for number in range(2 * SEEDS) for seed in prompts.seeds)
+    pairs = Items(prompts.prompts * (2 * SEEDS), seeds)
+    for asked in search.rounds():
+        for trial in dict.fromkeys(trial for trial, _ in asked):
+            rows = [pair for one, pair in asked if one is trial]
+            for pair, score in zip(rows, _scores(runs, trial, pairs[rows])):
+                trial.scores[pair] = float(score)
+    if search.best is None:
+        raise ValueError(f"{CALLS} calls a prompt are too few for {len(trials)} candidates of {steps} steps")
+    return search
+
+
+def _scores(runs: Runs, trial: ScoredTrial, items: Items) -> FloatArray:
+    """Give the (items,) shares of claims that hold, which tell more of an image than whether all of them do."""
+    sigmas = _sigmas(runs, trial.times)
+    key = f"euler {sigmas.numpy().astype(np.float32).tobytes().hex()}"
+    found = TaskScores(runs, items).measure(key, lambda part: runs.final("euler", sigmas, part))
+    claims = found[:, [number for number, claim in enumerate(CLAIMS) if claim != "everything"]]
+    return np.asarray(np.nanmean(claims, axis=1))
+
+
+def _sigmas(runs: Runs, times: FloatArray) -> Tensor:
+    sampling = runs.subject.sampling
+    sigmas = flow_to_sigma(np.append(times, 0), runs.subject.kind).clip(max=float(sampling.sigma_max))
+    return torch.from_numpy(sigmas).float()
+
+
+def _candidates(runs: Runs, steps: int) -> dict[str, FloatArray]:
+    return host.candidates(runs.subject.sampling, steps, "euler", None, {})

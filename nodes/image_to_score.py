@@ -1,0 +1,112 @@
+"""Where a graph begins that scores images for Optimize Sigmas, and what takes their scores and goes on with it."""
+
+from __future__ import annotations
+
+import torch
+from comfy_api.latest import io, ui
+
+from ..planner.texts import say
+from .host.images import to_image
+from .host.inputs import input_error
+from .host.model import parts
+from .host.progress import show_text
+from .host.sampler_names import sampler_name
+from .host.saving import why_not_stored
+from .optimizing.score_rounds import TAKE_ID, ScoreRounds, prompt_of
+from .optimizing.scorer_graph import BEGIN, BEGIN_ID
+from .plan import CATEGORY
+from .reports.score_picture import draw
+from .reports.score_text import describe_scores
+
+OUTPUTS = 5  # of Optimize Sigmas, which Take Score gives in its place
+
+
+class ImageToScore(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id=BEGIN_ID,
+            display_name=BEGIN,
+            category=CATEGORY,
+            description="Begins a graph that gives an image a number, for the score of Optimize Sigmas, which runs it "
+            "for every image of its search.",
+            search_aliases=["reward", "aesthetic score", "preference", "objective", "CoTj"],
+            inputs=[
+                io.Vae.Input("vae", tooltip="Connect the VAE that the images are decoded with."),
+                io.String.Input(
+                    "prompts",
+                    default="",
+                    multiline=True,
+                    optional=True,
+                    tooltip="Give the text of each prompt of Optimize Sigmas a line, in their order. Leave it empty "
+                    "where the score asks for no prompt.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output("image", display_name="IMAGE", tooltip="Connect it to what scores an image."),
+                io.String.Output("prompt", tooltip="This is the text of the prompt that the image was made by."),
+            ],
+            accept_all_inputs=True,  # for the image, which no link gives
+        )
+
+    @classmethod
+    def execute(cls, vae, prompts="", image_run=None) -> io.NodeOutput:
+        if image_run is None:
+            problem = "there is an image to decode only while Optimize Sigmas scores one"
+            raise input_error(BEGIN, "vae", f"{problem}. Connect what comes of it to that node's score alone")
+        image = vae.decode(parts(image_run.samples)[0])
+        if image.ndim == 5:  # a video, whose frames the host takes for images
+            image = image.flatten(0, 1)
+        return io.NodeOutput(image, prompt_of(prompts, image_run.prompt, image_run.prompts))
+
+
+class TakeScore(io.ComfyNode):
+    """What Optimize Sigmas becomes while it runs: takes the score of an image, and after the last one goes on."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id=TAKE_ID,
+            display_name="Take Score",
+            category=CATEGORY,
+            description="Takes the score of an image for Optimize Sigmas, which puts this node into the graph itself.",
+            inputs=[],
+            outputs=[
+                io.Sigmas.Output("sigmas"),
+                io.Int.Output("steps"),
+                io.Image.Output("report"),
+                io.String.Output("text"),
+                io.Sampler.Output("sampler"),
+            ],
+            is_input_list=True,  # to tell one score from several
+            is_dev_only=True,
+            enable_expand=True,
+            accept_all_inputs=True,
+        )
+
+    @classmethod
+    def execute(cls, rounds, image_run, score, goes_on, after=()) -> io.NodeOutput:
+        rounds[0].take(image_run[0], score)
+        if goes_on[0]:
+            return go_on(rounds[0], cls)
+        return io.NodeOutput(*[None] * OUTPUTS)
+
+
+def go_on(rounds: ScoreRounds, cls: type[io.ComfyNode]) -> io.NodeOutput:
+    """Give the host the graph of the next round, and after the last one what Optimize Sigmas gives."""
+    if following := rounds.next_graph():
+        graph, last = following
+        return io.NodeOutput(*([last, output] for output in range(OUTPUTS)), expand=graph)
+    search, sampler = rounds.search, rounds.calibration.sampler
+    sigmas = rounds.calibration.sigmas(search.taken.times)
+    text = describe_scores(search, sigmas, rounds.calls, rounds.stored.path.name)
+    if fault := rounds.stored.fault:
+        text = "\n".join([say("NOT STORED: {fault}", fault=why_not_stored(fault)), text])
+    show_text(text, rounds.node_id)
+    image = to_image(draw(search, sampler_name(sampler)))
+    shown = ui.PreviewImage(image, cls=cls).as_dict() | {"text": [text]}
+    levels = torch.tensor(sigmas, dtype=torch.float32)
+    return io.NodeOutput(levels, len(sigmas) - 1, image, text, sampler, ui=shown)
+
+
+NODES = [ImageToScore, TakeScore]
