@@ -5,13 +5,14 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import io, ui
 
-from ..planner.texts import say
+from ..planner.texts import say, say_name
 from .host.images import to_image
 from .host.inputs import input_error
 from .host.model import parts
 from .host.progress import show_text
 from .host.sampler_names import sampler_name
 from .host.saving import why_not_stored
+from .optimizing.calibration import NODE
 from .optimizing.score_rounds import TAKE_ID, ScoreRounds, prompt_of
 from .optimizing.scorer_graph import BEGIN, BEGIN_ID
 from .plan import CATEGORY
@@ -52,8 +53,13 @@ class ImageToScore(io.ComfyNode):
     @classmethod
     def execute(cls, vae, prompts="", image_run=None) -> io.NodeOutput:
         if image_run is None:
-            problem = "there is an image to decode only while Optimize Sigmas scores one"
-            raise input_error(BEGIN, "vae", f"{problem}. Connect what comes of it to that node's score alone")
+            problem = say(
+                "there is an image to decode only while {node} scores one. Connect what comes of it to that node's "
+                "'{score}' alone",
+                node=say_name(NODE),
+                score=say_name("score", of=NODE),
+            )
+            raise input_error(BEGIN, "vae", problem)
         image = vae.decode(parts(image_run.samples)[0])
         if image.ndim == 5:  # a video, whose frames the host takes for images
             image = image.flatten(0, 1)

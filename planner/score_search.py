@@ -15,6 +15,7 @@ from .arrays import FloatArray
 from .intervals import mean_and_error
 from .refine_schedule import moved
 from .search import SURE, OutOfCalls
+from .texts import say
 
 FEWEST_PAIRS = 2  # that tell how sure a gain is
 FIRST_PAIRS = 4  # that all candidates run on at least
@@ -64,7 +65,9 @@ class ScoreSearch:
     def __post_init__(self) -> None:
         """Raise ValueError where a gain would have no standard error."""
         if min(self.pairs, self.check) < FEWEST_PAIRS:
-            raise ValueError(f"{FEWEST_PAIRS} pairs or more are needed to search on, and as many to check on")
+            raise ValueError(
+                say("{fewest} pairs or more are needed to search on, and as many to check on", fewest=FEWEST_PAIRS)
+            )
 
     @property
     def own(self) -> ScoredTrial:

@@ -10,7 +10,7 @@ from comfy_execution.graph_utils import is_link
 from ...planner.score_search import FEWEST_PAIRS
 from ...planner.search_record import Aim, SearchRecord
 from ...planner.solver_record import Entrants
-from ...planner.texts import say
+from ...planner.texts import say, say_name
 from ..host.fingerprint import digest_of
 from ..host.inputs import blamed_on, input_error
 from .calibration import NODE
@@ -54,14 +54,30 @@ def numbers_of(text: str) -> list[int]:
 def scorer_of(score: Any, prompt: DynamicPrompt, fit: str, other_steps: str, check: int) -> ScorerGraph:
     """Find the graph that a score comes of; ValueError where it is none, or more is asked for than scores can tell."""
     if not is_link(score):
-        raise input_error(NODE, "score", f"it is {score!r}, the same for every image. Connect what comes of {BEGIN}")
+        problem = say(
+            "it is {score!r}, the same for every image. Connect what comes of {begin}",
+            score=score,
+            begin=say_name(BEGIN),
+        )
+        raise input_error(NODE, "score", problem)
     if fit != SIGMAS:
-        raise input_error(NODE, FIT, f"a solver cannot be fitted to a score. Set it to {SIGMAS!r}, or disconnect score")
+        problem = say(
+            "a solver cannot be fitted to a score. Set it to {sigmas!r}, or disconnect {score}",
+            sigmas=SIGMAS,
+            score=say_name("score", of=NODE),
+        )
+        raise input_error(NODE, FIT, problem)
     if other_steps.strip():
-        problem = "a search by score finds a schedule of one number of steps. Empty it, or disconnect score"
+        problem = say(
+            "a search by score finds a schedule of one number of steps. Empty it, or disconnect {score}",
+            score=say_name("score", of=NODE),
+        )
         raise input_error(NODE, "other_steps", problem)
     if check < FEWEST_PAIRS:
-        problem = f"without a check, what scores well by chance would be taken. Set it to {FEWEST_PAIRS} or more"
+        problem = say(
+            "without a check, what scores well by chance would be taken. Set it to {fewest} or more",
+            fewest=FEWEST_PAIRS,
+        )
         raise input_error(NODE, "check", problem)
-    with blamed_on(NODE, "score", "Connect a graph that begins there"):
+    with blamed_on(NODE, "score", say("Connect a graph that begins there")):
         return ScorerGraph(prompt, score)

@@ -20,7 +20,7 @@ from comfy_execution.graph_utils import GraphBuilder
 from ...planner import DiffusionDNA
 from ...planner.score_search import Asked, ScoredTrial, ScoreSearch
 from ...planner.solvers.behaviour import calls_of
-from ...planner.texts import say
+from ...planner.texts import say, say_name
 from ..host.fingerprint import digest_of
 from ..host.folders import save_folder
 from ..host.inputs import blamed_on, input_error
@@ -76,7 +76,7 @@ class ScoreRounds:
         found = candidates(calibration.model_sampling, steps, name, dna, known)
         self.calls = calls_of(name, steps)  # of a run
         trials = [ScoredTrial(name, times) for name, times in found.items()]
-        with blamed_on(NODE, "seeds", "Raise it"):
+        with blamed_on(NODE, "seeds", say("Raise it")):
             self.search = ScoreSearch(trials, calibration.made, len(calibration.check_pairs), budget // self.calls)
         for text in scorer.prompts():
             prompt_of(text, 0, calibration.about.prompts)
@@ -101,20 +101,31 @@ class ScoreRounds:
         if self.search.best is None:
             count = len(self.search.candidates)
             least = self.search.first * count * self.calls
-            problem = f"{self.budget} model calls are too few to run {count} candidates on {self.search.first} pairs"
-            raise input_error(NODE, "budget", f"{problem}. Raise it to {least} or more")
+            problem = say(
+                "{budget} model calls are too few to run {count} candidates on {pairs} pairs. Raise it to {least} or "
+                "more",
+                budget=self.budget,
+                count=count,
+                pairs=self.search.first,
+                least=least,
+            )
+            raise input_error(NODE, "budget", problem)
         return None
 
     def take(self, image: ImageRun, scores: Sequence[Any]) -> None:
         """Take the score of an image. Raises ValueError unless it is one finite number."""
         if len(scores) != 1:
-            raise input_error(NODE, "score", f"{len(scores)} scores came for one image. Give each image one number")
+            problem = say("{count} scores came for one image. Give each image one number", count=len(scores))
+            raise input_error(NODE, "score", problem)
         try:
             score = float(scores[0])
         except (TypeError, ValueError):
             score = math.nan
         if not math.isfinite(score):
-            problem = f"the score of an image is {scores[0]!r}. Connect a node that gives each image a finite number"
+            problem = say(
+                "the score of an image is {score!r}. Connect a node that gives each image a finite number",
+                score=scores[0],
+            )
             raise input_error(NODE, "score", problem)
         self._scores.append(score)
         image.samples = None
@@ -185,6 +196,11 @@ def prompt_of(text: str, number: int, count: int) -> str:
     if count == 1 or not lines:
         return text.strip()
     if len(lines) != count:
-        problem = f"it has {len(lines)} lines, and {NODE} runs {count} prompts. Give a line to each, in their order"
+        problem = say(
+            "it has {lines} lines, and {node} runs {count} prompts. Give a line to each, in their order",
+            lines=len(lines),
+            node=say_name(NODE),
+            count=count,
+        )
         raise input_error(BEGIN, "prompts", problem)
     return lines[number]

@@ -7,6 +7,7 @@ from typing import Any
 from comfy_execution.graph import DynamicPrompt
 from comfy_execution.graph_utils import is_link
 
+from ...planner.texts import say, say_name
 from ..host.fingerprint import digest_of
 from ..host.running_prompt import reached, sources_of
 
@@ -28,7 +29,7 @@ class ScorerGraph:
         self._add(prompt, end[0])
         self.begins = {name for name, node in self._nodes.items() if node["class_type"] == BEGIN_ID}
         if not self.begins:
-            raise ValueError(f"what is connected does not begin at {BEGIN}")
+            raise ValueError(say("what is connected does not begin at {begin}", begin=say_name(BEGIN)))
         # What does not depend on the image runs once, where it stands: the copies link to it.
         sources = {name: sources_of(node) for name, node in self._nodes.items()}
         self._copied = [name for name in self._nodes if self.begins & reached(sources, {name})]
