@@ -25,7 +25,7 @@ from .lab.task_scores import CLAIMS, TaskScores
 CALLS = (4, 6, 8, 3, 5, 2, 10, 17, 25, 50)  # the most telling first, for a benchmark that is stopped
 GUIDANCE = 3.0
 PICTURED_CALLS = 4
-PICTURED = {DEFAULT: "4 calls by default", PLANNED_SAMPLER: "4 calls, planned"}
+PICTURED = {DEFAULT: "4 calls by default", PLANNED_SAMPLER: "4 calls, Planned Sampler"}
 RESULTS = Path(__file__).parent / "results" / "scores"
 
 

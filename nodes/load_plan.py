@@ -120,7 +120,7 @@ def _path(image: str, file: str) -> tuple[str, Path]:
     if found := image_path(image):
         return "image", found
     problem = say("there is no image {image!r}", image=image) if image else say("no image is chosen")
-    way_out = say("Upload one that was saved after Save Plan")
+    way_out = say("Upload one that was saved after Save Plan, or choose a 'file'")
     raise input_error(NODE, "image", say("{problem}. {way_out}", problem=problem, way_out=way_out))
 
 

@@ -167,7 +167,7 @@ def _check_options(steps: int, start: Start, denoise: float) -> None:
     if steps < 1:
         raise ValueError(say("a plan has at least 1 step, not {steps}", steps=steps))
     if start not in get_args(Start):
-        raise ValueError(say("start is one of {starts}, not {start!r}", starts=get_args(Start), start=start))
+        raise ValueError(say("start is one of {starts}, not {start!r}", starts=", ".join(get_args(Start)), start=start))
     if not 0 <= denoise <= 1:
         raise ValueError(say("denoise must lie between 0 and 1, not {denoise}", denoise=denoise))
 

@@ -183,7 +183,16 @@ def test_the_readmes_grades_of_trust_are_those_of_the_results():
     judged = [row for block in blocks for row in map(CELL.match, block.splitlines()) if row]
     assert len(judged) == cells
     farther = sum(float(row["cotj"]) > float(row["default"]) for row in judged)
-    assert f"farther off than the default in {farther} of {cells} cells" in text
+    others = text_of(RESULTS / "others" / "reachability.txt")
+    beside = re.findall(
+        r"^galaxygrad .+ own( +\d+ / +\d+ / +\d+ +[\d.]+){2} +(\d+) / +(\d+) / +(\d+) ", others, flags=re.M
+    )
+    of_others = sum(int(count) for row in beside for count in row[1:])
+    told = f"in {farther} of {cells} cells, and in {sum(int(row[3]) for row in beside)} of {of_others}."
+    assert f"farther off than the default {told}" in text
+    rows = list(summaries(RESULTS, "Optimize Sigmas", ["others"]))
+    better, worse = (sum(int(row[count]) for row in rows) for count in ("better", "worse"))
+    assert f"in {better} of {of_others}, worse in {worse}" in text
 
 
 def test_the_table_of_reachability_is_that_of_the_results():
@@ -191,7 +200,7 @@ def test_the_table_of_reachability_is_that_of_the_results():
     results = "\n".join(text_of(path) for path in RESULTS.glob("**/reachability.txt"))
     stored = {" ".join(line.split()) for line in results.splitlines()}
     shown = [line for line in text_of(ROOT / "docs" / "benchmarks.md").splitlines() if SUMMARY.match(line)]
-    assert len(shown) == 32
+    assert len(shown) == 36
     assert [line for line in shown if " ".join(line.split()) not in stored] == []
 
 

@@ -15,7 +15,7 @@ from .tables import by_model, ratio_over_cells, ratio_text
 WIDTHS = {"cells": 6, "calls": 9, "prompts": 9, "auto": 8, "search": 8, "of best": 9, "worst": 7}
 HEAD = f"{'model, guidance':<36}" + "".join(f"{name:>{width}}" for name, width in WIDTHS.items())
 LEGEND = f"""Ratios of mean squared distances from a long run, geometric means over cells; below 1 is better.
-auto, search: Plan CoTj Sigmas with auto, and Optimize Sigmas, to the schedule {DEFAULT}. of best, worst: the latter,
+auto, search: Plan CoTj Sigmas with auto, and Optimize Sigmas, to the schedule {DEFAULT}. of best, worst: search,
 to the best of the host's schedulers, plain shifts and tables of each cell in hindsight; the worst cell."""
 
 

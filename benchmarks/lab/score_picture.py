@@ -44,9 +44,16 @@ def draw(path: Path, walls: Sequence[Wall]) -> None:
         axes = figure.add_axes((left, FOOT / height, COLUMNS * TILE / width, ROWS * TILE / height))
         _hang(axes, decoder(wall.latents[:SHOWN]).clamp(0, 1).permute(0, 2, 3, 1), wall.right)
         top = 1 - (HEAD - 0.13) / height
-        figure.text(left, top, f"{wall.name}: {wall.right.mean():.0%} right", color=TEXT, fontsize=15, weight="bold")
-    about = f"The demo model. The first {SHOWN} of {len(walls[0].right)} captions that it was not trained on, each "
-    about += "from the same noise. Red frames: what the caption says is not in the image."
+        figure.text(
+            left,
+            top,
+            f"{wall.name}: {wall.right.mean():.0%} of {len(wall.right)} right",
+            color=TEXT,
+            fontsize=15,
+            weight="bold",
+        )
+    about = f"The demo model: the first {SHOWN} of {len(walls[0].right)} captions that it was not trained on, from the "
+    about += "same noise. Red frames: what the caption says is not in the image."
     figure.text(GAP / width, 0.12 / height, about, color=QUIET, fontsize=9)
     figure.savefig(path, facecolor=GROUND)
 

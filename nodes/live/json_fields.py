@@ -9,7 +9,7 @@ import numpy as np
 
 from ...planner.texts import say, say_name
 
-MAX_TEXT = 200  # characters of a value or a name
+MAX_TEXT = 2000  # characters of a value or a name: a list of sigmas is the longest
 
 
 def object_of(value: Any, name: str, needed: set[str], optional: set[str]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ NUMBERS: dict[str, type[int] | type[float]] = {
 }
 TEXTS = ("sampler_name", "scheduler", "learn")
 KIND = ("steps", "cfg", "sampler_name", "scheduler", "denoise")  # what makes a run one of another kind
-MOST_STEPS = 200  # of a run; no widget gives more
+MOST_CALLS, MOST_STEPS = 100, 200  # of a run; no widget gives more
 Content = TypeVar("Content")
 
 
@@ -208,11 +208,17 @@ def _values(value: Any) -> dict[str, Any]:
     found |= {name: text(fields[name], name) for name in TEXTS}
     if found["learn"] not in LEARN:
         raise ValueError(f"'learn' is one of {', '.join(LEARN)}")
-    limits = (("calls", 1, MOST_STEPS), ("steps", 1, MOST_STEPS), ("denoise", 0, 1), ("target_error", 0, 100))
+    limits = (("calls", 1, MOST_CALLS), ("steps", 1, MOST_STEPS), ("denoise", 0, 1), ("target_error", 0, 100))
     for name, least, most in limits:
         if not least <= found[name] <= most:
             raise ValueError(
-                say("'{name}' lies between {least} and {most}", name=say_name(name, of=NAME), least=least, most=most)
+                say(
+                    "{node}: '{name}' lies between {least} and {most}. Enter such a number.",
+                    node=say_name(NAME),
+                    name=say_name(name, of=NAME),
+                    least=least,
+                    most=most,
+                )
             )
     return found
 

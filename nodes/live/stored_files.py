@@ -59,7 +59,13 @@ def _newest(read: Callable[[Path, int], Content], what: str, name: str, files: M
     try:
         return read(path, path.stat().st_mtime_ns)
     except OSError as error:
-        raise ValueError(say("{name} cannot be read: {why}", name=path.name, why=error.strerror)) from error
+        raise ValueError(
+            say(
+                "{name} cannot be read: {why}. Choose another, or press R to have the list made anew",
+                name=path.name,
+                why=error.strerror,
+            )
+        ) from error
 
 
 @lru_cache(KEPT)

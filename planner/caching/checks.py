@@ -29,7 +29,7 @@ def check_options(calls: int | None, target_error: float | None, steps: Steps, r
     if steps not in get_args(Steps):
         raise ValueError(say("steps are one of {ways}, not {steps!r}", ways=get_args(Steps), steps=steps))
     if rule not in get_args(Rule):
-        raise ValueError(say("rule is one of {rules}, not {rule!r}", rules=get_args(Rule), rule=rule))
+        raise ValueError(say("rule is one of {rules}, not {rule!r}", rules=", ".join(get_args(Rule)), rule=rule))
     if (calls is None) == (target_error is None):
         raise ValueError("a cache plan has either a number of calls or a target error: give one of the two")
     if calls is not None and calls < 1:

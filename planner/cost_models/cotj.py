@@ -34,7 +34,8 @@ class CoTj:
 
     def __post_init__(self) -> None:
         if self.lever not in get_args(Lever):
-            raise ValueError(say("lever is one of {levers}, not {lever!r}", levers=get_args(Lever), lever=self.lever))
+            levers = ", ".join(get_args(Lever))
+            raise ValueError(say("lever is one of {levers}, not {lever!r}", levers=levers, lever=self.lever))
         if self.ancestral and self.lever != "flow":
             raise ValueError(say("the lever of an ancestral sampler is known in flow time: use the flow lever"))
 

@@ -224,6 +224,24 @@ window.drive = (() => {
     },
 
     /** Makes a subgraph of these nodes; gives the id of its node. */
+    /** Feeds widgets of a node, by name, by primitives of these values. */
+    givePrimitives(id, values) {
+      const node = drive.node(id);
+      for (const [name, value] of Object.entries(values)) {
+        const primitive = LiteGraph.createNode("PrimitiveNode");
+        app.graph.add(primitive);
+        primitive.connect(0, node, node.inputs.findIndex((input) => input.name === name));
+        primitive.widgets[0].value = value;
+      }
+    },
+    /** What primitives give a node, by the names of its widgets. */
+    primitives(id) {
+      const node = drive.node(id);
+      const fed = node.inputs.map(({ name }, index) => [name, node.getInputNode(index)]);
+      return Object.fromEntries(fed.filter(([, from]) => from?.type === "PrimitiveNode").map(([name, from]) => [name, from.widgets[0].value]));
+    },
+    look: (id, looks) => void Object.assign(drive.node(id), looks),
+    looks: (id, names) => Object.fromEntries(names.map((name) => [name, drive.node(id)[name]])),
     toSubgraph: (ids) => String(app.graph.convertToSubgraph(new Set(ids.map((id) => drive.node(id)))).node.id),
 
     intoSubgraph(ids) {

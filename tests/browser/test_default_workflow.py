@@ -59,3 +59,20 @@ def test_in_a_subgraph_its_links_to_the_outside_are_kept(canvas, sampler):
     assert (canvas.drive("wiring", sampler), canvas.drive("wiring", host)) == (wired, outer)
     canvas.drive("open", None)
     canvas.wait(host, lambda state: state["title"].startswith("First all "))
+
+
+def test_what_primitives_give_is_kept(canvas, sampler):
+    """A primitive takes the value of the widget that it is linked to."""
+    given = {"seed": 123456, "steps": 36}
+    canvas.drive("givePrimitives", sampler, given)
+    replace(canvas, sampler)
+    assert canvas.drive("primitives", sampler) == given
+    assert canvas.drive("value", sampler, "calls") == 18
+
+
+def test_looks_are_kept_and_no_number_is_beyond_the_widget(canvas, sampler):
+    canvas.drive("look", sampler, {"title": "Mine", "color": "#223344"})
+    canvas.turn(sampler, "steps", 300)
+    replace(canvas, sampler)
+    assert canvas.drive("looks", sampler, ["title", "color"]) == {"title": "Mine", "color": "#223344"}
+    assert (canvas.drive("value", sampler, "steps"), canvas.drive("value", sampler, "calls")) == (200, 100)

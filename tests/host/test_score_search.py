@@ -174,5 +174,5 @@ def test_image_to_score_by_itself_says_what_it_is_for(server, client):
     graph = Graph()
     vae = graph.add("VAELoader", vae_name=VAE)[0]
     graph.show(graph.add("CoTjImageToScore", vae=vae, prompts="")[1])
-    with server.expect_traceback("Image to Score"), pytest.raises(NodeError, match="that node's score alone"):
+    with server.expect_traceback("Image to Score"), pytest.raises(NodeError, match="that node's 'score' alone"):
         client.run(graph.nodes)

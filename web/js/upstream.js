@@ -21,8 +21,13 @@ export function loadedDna(node, input) {
 
 /** What is chosen in a list of stored files; null where that is not known, or nothing is stored. */
 export function chosen(node, name) {
-  const value = isLinked(node, name) ? linkedValue(node, name) : widgetValue(node, name);
+  const value = nextValue(node, name);
   return typeof value !== "string" || value.startsWith(NOTHING_STORED) ? null : value;
+}
+
+/** The value that a widget will have in the next run, as far as it is known: not where a link's is computed. */
+export function nextValue(node, name) {
+  return isLinked(node, name) ? linkedValue(node, name) : widgetValue(node, name);
 }
 
 /** Whether a widget's value comes through a link. */

@@ -191,5 +191,3 @@ def test_each_error_is_said_in_the_language_of_the_page(stored, requests, least)
     assert [said for said in found if SIGN.search(said)] == []
     own = {said: said.replace(os.strerror(errno.ENOENT), "") for said in found.values()}  # what the system says
     assert [said for said, text in own.items() if not SIGN.search(text) or SENTENCE.search(text)] == []
-    print(len(found))
-    [print(a, "\n  ", b) for a, b in found.items()]

@@ -204,7 +204,7 @@ def change(path, value):
         (change(["values", "denoise"], "nan"), "'denoise' is 'nan', and ComfyUI takes only a number"),
         (change(["values", "planner"], None), "'planner' is a text"),
         (lambda body: json.dumps(body | {"compare": [[]] * 20_000}), "at most 10000 values"),
-        (change(["values", "sampler"], "x" * 300), "at most 200 characters"),
+        (change(["values", "sampler"], "x" * 3000), "at most 2000 characters"),
         (change(["values", "denoise"], 1.5), "denoise"),
         (change(["values", "lever"], "crowbar"), "lever"),
         (change(["values", "gits_cost"], "l1"), "the cost of gits is one of norm, deviation"),

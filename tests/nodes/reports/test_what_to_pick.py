@@ -77,8 +77,10 @@ def of_cache():
                     r"planned cache +planned cache, 1 run .*best plain shift  predicted: cache +plan$", line
                 )
             elif own and re.match(r"\w+ +50 ", line):
-                sampler, _, k, _, learned, *_, shift, _, _ = re.split(r"\s{2,}", line.strip())
-                means = [float(one.split(" / ")[0]) for one in (learned, shift)]
+                sampler, _, k = line.split()[:3]
+                # Columns that are full are one space apart, so that they are told by what stands in them.
+                _, learned, *_, shift = re.findall(r"(\S+) / \S+", line)
+                means = [float(learned), float(shift)]
                 ratios[model, (sampler, int(k))].append(means[0] / means[1])
     return ranges(ratios)
 
