@@ -3,7 +3,7 @@
 import { PictureWidget } from "./picture_widget.js";
 import { PlanClient } from "./plan_client.js";
 import { keep, recall } from "./store.js";
-import { fingerprint, isLinked, linkedValue, widgetValue } from "./upstream.js";
+import { fingerprint, nextValue } from "./upstream.js";
 import { list, say } from "./words.js";
 
 const PROPERTY = "cotj_plan"; // of the node: {record, upstream, request}, saved with the workflow
@@ -49,7 +49,7 @@ export class LiveWidget extends PictureWidget {
   valuesOf(node, names, otherwise = {}) {
     const linked = [];
     const known = (name) => {
-      const value = isLinked(node, name) ? linkedValue(node, name) : widgetValue(node, name);
+      const value = nextValue(node, name);
       if (value !== undefined) return value;
       linked.push(name);
       return otherwise[name] ?? node.widgets?.find((widget) => widget.name === name)?.value;
