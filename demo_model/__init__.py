@@ -8,6 +8,5 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 WEIGHTS = FOLDER / "cotj-demo.safetensors"
-DECODER = FOLDER / "cotj-demo-decoder.safetensors"
 FITTED = "cotj-demo"  # what Load Optimized Sigmas calls the result of `python demo fit`
 SCHEDULES = FOLDER / f"{FITTED}.schedules.json"

@@ -5,10 +5,12 @@ The encoder is set by hand, an exact 8 x 8 average. The decoder is trained to dr
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from safetensors.torch import load_file
 
-from . import DECODER
+DECODER = Path(__file__).with_name("cotj-demo-decoder.safetensors")
 
 LATENT_CHANNELS = 16
 SCALE, SHIFT = 1.5305, 0.0609  # of SD3's latents, as the host has them: it keeps x / SCALE + SHIFT for the model's x

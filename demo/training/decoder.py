@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ...demo_model import DECODER
+from ...demo_model.vae import DECODER
 from .mmdit import CHANNELS
 
 PIXELS = 8  # a side of the square that is drawn of each latent pixel

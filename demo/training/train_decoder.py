@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ...demo_model import DECODER
+from ...demo_model.vae import DECODER
 from .decoder import PIXELS, Decoder
 from .render import render
 from .scenes import random_scene

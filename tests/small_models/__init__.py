@@ -21,7 +21,8 @@ from cotj.harness.find import find_comfyui
 from cotj.harness.server import link
 
 HERE = Path(__file__).resolve().parent
-SOURCES = [HERE / "architectures.py", HERE / "weights.py", *(HERE.parents[1] / "demo_model").glob("*.py")]
+DEMO = HERE.parents[1] / "demo_model"
+SOURCES = [HERE / "architectures.py", HERE / "weights.py", *DEMO.glob("*.py"), *DEMO.glob("*decoder.safetensors")]
 
 # By kind: the folder of `models` that it belongs into.
 KINDS = {
