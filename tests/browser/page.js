@@ -240,8 +240,8 @@ window.drive = (() => {
       const fed = node.inputs.map(({ name }, index) => [name, node.getInputNode(index)]);
       return Object.fromEntries(fed.filter(([, from]) => from?.type === "PrimitiveNode").map(([name, from]) => [name, from.widgets[0].value]));
     },
-    look: (id, looks) => void Object.assign(drive.node(id), looks),
-    looks: (id, names) => Object.fromEntries(names.map((name) => [name, drive.node(id)[name]])),
+    adorn: (id, looks) => void Object.assign(drive.node(id), looks),
+    adorned: (id, names) => Object.fromEntries(names.map((name) => [name, drive.node(id)[name]])),
     toSubgraph: (ids) => String(app.graph.convertToSubgraph(new Set(ids.map((id) => drive.node(id)))).node.id),
 
     intoSubgraph(ids) {

@@ -71,8 +71,8 @@ def test_what_primitives_give_is_kept(canvas, sampler):
 
 
 def test_looks_are_kept_and_no_number_is_beyond_the_widget(canvas, sampler):
-    canvas.drive("look", sampler, {"title": "Mine", "color": "#223344"})
+    canvas.drive("adorn", sampler, {"title": "Mine", "color": "#223344"})
     canvas.turn(sampler, "steps", 300)
     replace(canvas, sampler)
-    assert canvas.drive("looks", sampler, ["title", "color"]) == {"title": "Mine", "color": "#223344"}
+    assert canvas.drive("adorned", sampler, ["title", "color"]) == {"title": "Mine", "color": "#223344"}
     assert (canvas.drive("value", sampler, "steps"), canvas.drive("value", sampler, "calls")) == (200, 100)
