@@ -10,6 +10,7 @@ from cotj.benchmarks.lab import cell_files, host, rank_correlations, served_prom
 from cotj.benchmarks.lab.models import Demo, Items, demo_captions
 from cotj.benchmarks.lab.runs import Runs, Store
 from cotj.demo.models import DIFFUSION_MODEL, TEXT_ENCODER, VAE
+from cotj.demo.training.decoder import Decoder
 from cotj.tests.host.workflows import DemoRun, Graph
 
 pytestmark = pytest.mark.usefixtures("demo_models")
@@ -82,6 +83,13 @@ def test_a_users_model_is_measured_over_http(client, tmp_path, capsys, monkeypat
     assert ended.value.code == 0 and capsys.readouterr().out == told.partition("\n")[0] + "\n"
 
 
+class Drawn(Demo):
+    """The demo model with the pictures of its VAE, which is what a server measures."""
+
+    def image(self, latents):
+        return Decoder.shipped()(latents.float()).clamp(0, 1).permute(0, 2, 3, 1)
+
+
 def test_http_figures_are_those_of_this_process(client, tmp_path):
     """One prompt, by both ways: the error of the model's own schedule against its own long run."""
     number = 1001
@@ -94,7 +102,7 @@ def test_http_figures_are_those_of_this_process(client, tmp_path):
     sigmas = graph.link("BasicScheduler", model=loaded, scheduler="simple", steps=6, denoise=1.0)
     node = served.compare(graph, demo_captions()[number], 5, "dpmpp_2m", {"simple": sigmas}, "own")
     found = served_prompt.figures_of(client.run(graph.nodes).outputs, [(["simple"], [node])], 6)["simple"][0]
-    runs = Runs(Demo(1.0), Store(tmp_path / "kept.sqlite"))
+    runs = Runs(Drawn(1.0), Store(tmp_path / "kept.sqlite"))
     schedule = host.scheduler_sigmas(runs.subject.sampling, "simple", 6)
     expected = runs.figures("dpmpp_2m", schedule, Items((number,), (5,)))[0, 0]
     assert found[0] == pytest.approx(expected[0] * 3 / 16, rel=0.02)  # over all channels, of which 13 agree
