@@ -8,7 +8,7 @@ from cotj.harness.client import ComfyClient
 from cotj.harness.server import ComfyServer
 from cotj.tests.host.conftest import TRACEBACK
 from cotj.tests.host.test_route import post, sent
-from cotj.tests.host.test_schemas import NODES
+from cotj.tests.host.test_schemas import HIDDEN, NODES
 
 
 def test_two_copies_start_and_one_stands_back(root, published, tmp_path):
@@ -18,7 +18,7 @@ def test_two_copies_start_and_one_stands_back(root, published, tmp_path):
         shutil.copyfile(root / path, copy / path)
     with ComfyServer(tmp_path / "base") as server:
         with ComfyClient(server.url) as client:
-            assert {name for name in client.object_info() if name.startswith("CoTj")} == set(NODES)
+            assert {name for name in client.object_info() if name.startswith("CoTj")} == {*NODES, *HIDDEN}
         with urllib.request.urlopen(f"{server.url}/extensions") as reply:
             scripts = [path for path in json.load(reply) if path.endswith("/js/extension.js") and "cotj" in path]
         assert post(server, sent())[0] == 200
