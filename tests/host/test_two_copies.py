@@ -4,11 +4,12 @@ import json
 import shutil
 import urllib.request
 
+from cotj.demo.locales import HIDDEN
 from cotj.harness.client import ComfyClient
 from cotj.harness.server import ComfyServer
 from cotj.tests.host.conftest import TRACEBACK
 from cotj.tests.host.test_route import post, sent
-from cotj.tests.host.test_schemas import HIDDEN, NODES
+from cotj.tests.host.test_schemas import NODES
 
 
 def test_two_copies_start_and_one_stands_back(root, published, tmp_path):
