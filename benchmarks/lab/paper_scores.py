@@ -14,7 +14,7 @@ from .runs import FloatArray, Runs
 from .score_methods import DEFAULT, methods
 from .score_tables import Scores
 from .statistics import difference, share_interval
-from .task_scores import CLAIMS, TaskScores
+from .task_scores import CLAIMS, TaskScores, all_right
 
 COTJ, UCGM, BOTH = "euler, CoTj as published", "ucgm, simple", "ucgm, CoTj as published"
 SPENT = {DEFAULT: (4, 5, 10, 50), COTJ: (4, 5, 10, 50), UCGM: (5, 10), BOTH: (5, 7, 10)}
@@ -123,7 +123,7 @@ def _points(scores: Scores) -> Lines:
     """Give the share of right images with its interval, by method."""
     found: dict[str, list[tuple[float, ...]]] = {}
     for name, calls in sorted(scores, key=lambda key: list(NAMES).index(key[0])):
-        right = _right(scores[name, calls])
+        right = all_right(scores[name, calls])
         interval = share_interval(int(right.sum()), len(right))
         found.setdefault(NAMES[name], []).append((calls, float(right.mean()), *interval))
     return found
@@ -133,24 +133,19 @@ EXPECTED = {"better": {"better"}, "worse": {"worse"}, "as good": {"better", "sam
 
 
 def _verdict(scores: Scores, one: tuple[str, int], other: tuple[str, int]) -> str:
-    return difference(_right(scores[one]), _right(scores[other])).verdict
+    return difference(all_right(scores[one]), all_right(scores[other])).verdict
 
 
 def _compared(told: str, scores: Scores, one: tuple[str, int], other: tuple[str, int]) -> str:
-    ours, theirs = _right(scores[one]), _right(scores[other])
+    ours, theirs = all_right(scores[one]), all_right(scores[other])
     found = difference(ours, theirs)
     interval = f"95 % interval of the difference {found.low:+.3f} to {found.high:+.3f}"
     return f"{told}: {ours.mean():.3f} against {theirs.mean():.3f}, {interval}"
 
 
-def _right(scores: FloatArray) -> FloatArray:
-    """Give (items,) whether everything is right."""
-    return scores[:, CLAIMS.index("everything")]
-
-
 def _lines(scores: Scores) -> Iterator[tuple[str, ...]]:
     for (name, calls), found in sorted(scores.items(), key=lambda item: (item[0][1], list(SPENT).index(item[0][0]))):
-        low, high = share_interval(int(_right(found).sum()), len(found))
+        low, high = share_interval(int(all_right(found).sum()), len(found))
         columns = {claim: found[:, CLAIMS.index(claim)] for claim in JUDGED}
         shares = [_share(values[np.isfinite(values)]) for values in columns.values()]
         yield name, f"{calls}", f"{low:.2f}-{high:.2f}", *shares

@@ -17,7 +17,7 @@ from cotj.measuring.fidelity import fidelity
 from cotj.measuring.profile_sketch import TrajectorySketch
 from cotj.measuring.straying import Path as StatePath
 from cotj.measuring.straying import spread
-from cotj.planner import Kind, TrajectoryProfile, converged
+from cotj.planner import Kind, TrajectoryProfile, converged, flow_to_sigma
 from cotj.planner.converged import CONVERGED_SAMPLER
 from torch import Tensor
 
@@ -167,6 +167,12 @@ class Runs:
     def convergence(self, items: Items) -> FloatArray:
         """Measure how far (items,) the converged reference still is from a run of half its steps."""
         return self.mse(CONVERGED_SAMPLER, self._dense(CONVERGED_STEPS // 2), items, "converged")
+
+    def sigmas(self, times: FloatArray) -> Tensor:
+        """Give the (steps + 1,) sigmas that run for flow times (steps,), with the final 0."""
+        # Converting to flow time and back may round above the top.
+        top = float(self.subject.sampling.sigma_max)
+        return torch.from_numpy(flow_to_sigma(np.append(times, 0), self.subject.kind).clip(max=top)).float()
 
     def _dense(self, steps: int) -> Tensor:
         return dense_sigmas(self.subject.kind, float(self.subject.sampling.sigma_max), steps)

@@ -49,7 +49,7 @@ def draw(path: Path, walls: Sequence[Wall]) -> None:
             top,
             f"{wall.name}: {wall.right.mean():.0%} of {len(wall.right)} right",
             color=TEXT,
-            fontsize=15,
+            fontsize=14,
             weight="bold",
         )
     about = f"The demo model: the first {SHOWN} of {len(walls[0].right)} captions that it was not trained on, from the "

@@ -6,7 +6,6 @@ import hashlib
 
 import numpy as np
 import torch
-from cotj.planner import flow_to_sigma
 from cotj.planner.score_search import ScoredTrial, ScoreSearch
 from torch import Tensor
 
@@ -39,7 +38,7 @@ def found_by_score(runs: Runs, steps: int) -> Tensor:
     keys = runs.keys(key_of(runs, steps), runs.subject.calibration[:1])
     (known,) = runs.store.read(keys)
     if known is None:
-        known = _sigmas(runs, _searched(runs, steps).taken.times).double().numpy()
+        known = runs.sigmas(_searched(runs, steps).taken.times).double().numpy()
         runs.store.write(keys, [known])
     return torch.from_numpy(known.copy()).float()
 
@@ -63,17 +62,11 @@ def _searched(runs: Runs, steps: int) -> ScoreSearch:
 
 def _scores(runs: Runs, trial: ScoredTrial, items: Items) -> FloatArray:
     """Give the (items,) shares of claims that hold, which tell more of an image than whether all of them do."""
-    sigmas = _sigmas(runs, trial.times)
+    sigmas = runs.sigmas(trial.times)
     key = f"euler {sigmas.numpy().astype(np.float32).tobytes().hex()}"
     found = TaskScores(runs, items).measure(key, lambda part: runs.final("euler", sigmas, part))
     claims = found[:, [number for number, claim in enumerate(CLAIMS) if claim != "everything"]]
     return np.asarray(np.nanmean(claims, axis=1))
-
-
-def _sigmas(runs: Runs, times: FloatArray) -> Tensor:
-    sampling = runs.subject.sampling
-    sigmas = flow_to_sigma(np.append(times, 0), runs.subject.kind).clip(max=float(sampling.sigma_max))
-    return torch.from_numpy(sigmas).float()
 
 
 def _candidates(runs: Runs, steps: int) -> dict[str, FloatArray]:

@@ -9,7 +9,7 @@ import numpy as np
 from .runs import FloatArray
 from .score_methods import DEFAULT, PLANNED_SAMPLER
 from .statistics import Difference, difference, share_interval
-from .task_scores import CLAIMS
+from .task_scores import CLAIMS, all_right
 
 Scores = Mapping[tuple[str, int], FloatArray]  # (items, claims) by method and calls
 
@@ -18,11 +18,6 @@ GOAL_TIMES = 1.5  # as many calls may the best other method spend
 LEGEND = """Share of captions for which everything that they claim holds in the image, with Wilson's interval of 95 %.
 + and -: surely more or less than the default with as many calls, by the 95 % interval of the mean difference over the
 same captions and noises. In the tables by claim a share is of the captions that make the claim."""
-
-
-def _whole(scores: FloatArray) -> FloatArray:
-    """Give (items,) whether everything is right."""
-    return scores[:, CLAIMS.index("everything")]
 
 
 def overview(scores: Scores, names: Sequence[str], calls: Sequence[int]) -> str:
@@ -40,11 +35,11 @@ def overview(scores: Scores, names: Sequence[str], calls: Sequence[int]) -> str:
 def _share(scores: Scores, name: str, calls: int) -> str:
     if (name, calls) not in scores:
         return "-  "
-    right, default = _whole(scores[name, calls]), scores.get((DEFAULT, calls))
+    right, default = all_right(scores[name, calls]), scores.get((DEFAULT, calls))
     low, high = share_interval(int(right.sum()), len(right))
     mark = " "
     if name != DEFAULT and default is not None:
-        mark = {"better": "+", "worse": "-", "same": " "}[difference(right, _whole(default)).verdict]
+        mark = {"better": "+", "worse": "-", "same": " "}[difference(right, all_right(default)).verdict]
     return f"{right.mean():.3f} {low:.2f}-{high:.2f} {mark}"
 
 
@@ -70,8 +65,8 @@ def goal(scores: Scores, names: Sequence[str], calls: Sequence[int]) -> str:
         others = [name for name in names if name != PLANNED_SAMPLER and (name, more) in scores]
         if (PLANNED_SAMPLER, k) not in scores or more is None or not others:
             continue
-        best = max(others, key=lambda name: _whole(scores[name, more]).mean())
-        ours, theirs = _whole(scores[PLANNED_SAMPLER, k]), _whole(scores[best, more])
+        best = max(others, key=lambda name: all_right(scores[name, more]).mean())
+        ours, theirs = all_right(scores[PLANNED_SAMPLER, k]), all_right(scores[best, more])
         lines.append(
             f"{k} calls: {ours.mean():.3f}; with {more}, {best}: {theirs.mean():.3f}; "
             f"difference {_verdict(difference(ours, theirs))}"

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from cotj.measuring.straying import Path, sketch_long_runs, sketch_states
-from cotj.planner import DiffusionDNA, flow_to_sigma
+from cotj.planner import DiffusionDNA
 from cotj.planner.search import OBJECTIVES, OPTIMAL_STEPS_SHARE, SURE, Ends, bounded
 from cotj.planner.search_record import PairsOfSearch, SearchRecord
 from cotj.planner.search_session import CallBudget, SearchSession
@@ -79,17 +79,12 @@ class SubjectCalibration:
         """Spend nothing, as the node does on samplers that it knows; none of the samplers here adds noise."""
 
     def sigmas(self, times: FloatArray) -> list[float]:
-        return self._sigmas(times).tolist()
-
-    def _sigmas(self, times: FloatArray) -> Tensor:
-        subject = self.runs.subject
-        sigmas = flow_to_sigma(np.append(times, 0), subject.kind).clip(max=float(subject.sampling.sigma_max))
-        return torch.from_numpy(sigmas).float()
+        return self.runs.sigmas(times).tolist()
 
     def run(self, times: FloatArray, pair: int) -> Ends:
         pair = self.searched[pair]
         items, path = self.items[[pair]], Path(self.runs.subject.kind)
-        final = self._final(self._sigmas(times), pair, path)
+        final = self._final(self.runs.sigmas(times), pair, path)
         reference = self.runs.references(items)[REFERENCES.index(REFERENCE)]
         deviations = (final - reference.to(final.dtype)).flatten(1).double().numpy()
         return Ends(bounded(deviations), bounded(path.strays(self.runs.path(items)) * self.spread))

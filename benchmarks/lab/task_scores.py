@@ -17,6 +17,11 @@ CLAIMS = ("everything", "background", "count", "colour", "shape", "size", "posit
 FORMAT = 1  # of kept scores; it is raised when the same key would mean another score
 
 
+def all_right(scores: FloatArray) -> FloatArray:
+    """Give (items,) whether everything is right, of (items, claims)."""
+    return scores[:, CLAIMS.index("everything")]
+
+
 @dataclass
 class TaskScores:
     """The scores of the runs of one method, each made only once."""

@@ -7,6 +7,8 @@ left out are zero there: the identity on what a ReLU has passed.
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -80,6 +82,7 @@ class Decoder(nn.Module):
         return {key: value.half().contiguous() for key, value in self.layers.state_dict().items()}
 
     @classmethod
+    @cache
     def shipped(cls) -> Decoder:
         """Give the decoder that comes with the pack, in float32."""
         decoder = cls().requires_grad_(False)

@@ -44,9 +44,9 @@ def batch(captions: Captions, size: int, seed: int, step: int) -> tuple[Tensor, 
     return images, captions(words), torch.from_numpy(times).float()
 
 
-def rate(step: int, steps: int) -> float:
+def rate(step: int, steps: int, warm_up: int = WARM_UP, decay_share: float = DECAY_SHARE) -> float:
     """Return the learning rate's factor: warm-up, constant, linear fall."""
-    return min(1.0, (step + 1) / WARM_UP, (steps - step) / (DECAY_SHARE * steps))
+    return min(1.0, (step + 1) / warm_up, (steps - step) / (decay_share * steps))
 
 
 def optimisers(model: MMDiT, learning_rate: float) -> list[torch.optim.Optimizer]:

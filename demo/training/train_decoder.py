@@ -17,7 +17,7 @@ from ...demo_model.vae import DECODER
 from .decoder import PIXELS, Decoder
 from .render import render
 from .scenes import random_scene
-from .train import save
+from .train import rate, save
 
 # What a model samples is not as clean as what is drawn, so that at most so much is done to the latents:
 NOISE = 0.03  # added, in latents
@@ -50,11 +50,6 @@ def bent(latents: Tensor, offsets: Tensor) -> Tensor:
     return F.grid_sample(latents, moved, padding_mode="border", align_corners=False)
 
 
-def rate(step: int, steps: int) -> float:
-    """Return the learning rate's factor: warm-up, constant, linear fall."""
-    return min(1.0, (step + 1) / WARM_UP, (steps - step) / (DECAY_SHARE * steps))
-
-
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="train-decoder", description=__doc__)
     parser.add_argument("--run", type=Path, required=True, help="folder of the checkpoint and the result")
@@ -66,8 +61,11 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     decoder = Decoder().to(memory_format=torch.channels_last)
+    print(f"{sum(values.numel() for values in decoder.parameters()):,} weights", flush=True)
     stepper = torch.optim.AdamW(decoder.parameters(), args.rate, weight_decay=0)
-    schedule = torch.optim.lr_scheduler.LambdaLR(stepper, partial(rate, steps=args.steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        stepper, partial(rate, steps=args.steps, warm_up=WARM_UP, decay_share=DECAY_SHARE)
+    )
     args.run.mkdir(parents=True, exist_ok=True)
     checkpoint, first = args.run / "decoder.pt", 0
     if checkpoint.exists():
