@@ -111,7 +111,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--runs", type=int, default=50, help="runs over which memory is watched")
     given = parser.parse_args(argv)
     memory = f"{f'{given.runs} runs':>12}{'without it':>12}"
-    print(f"{'':<20}{'measuring':>22}{'planning':>10}{'a run':>20}{'the pack':>10}{memory}", flush=True)
+    print(f"{'':<20}{'measuring':>22}{'planning':>10}{'a run':>20}{'the pack':>17}{memory}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         install_nodes(Path(folder) / "custom_nodes")
         for name in given.kinds:
@@ -132,5 +132,6 @@ def report(client: ComfyClient, host: psutil.Process, output: Path, name: str, r
     growth, without = (architecture.growth(min(steps, 2), runs, planned) for planned in (True, False))
     measuring = f"{calls} calls, {seconds:.2f} s"
     ran = f"{steps} steps, {run:.2f} s"
+    pack = f"{1000 * added * run:.1f} ms, {added:.2%}"
     memory = f"{growth:>+9.1f} MB{without:>+9.1f} MB"
-    print(f"{name:<20}{measuring:>22}{planning:>7.0f} ms{ran:>20}{added:>10.2%}{memory}", flush=True)
+    print(f"{name:<20}{measuring:>22}{planning:>7.0f} ms{ran:>20}{pack:>17}{memory}", flush=True)

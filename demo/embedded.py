@@ -254,7 +254,7 @@ def _host_latents(latents: Tensor) -> np.ndarray:
 @torch.inference_mode()
 def _images(latents: Tensor) -> list[np.ndarray]:
     """Decode as the VAE does."""
-    pictures = Decoder.shipped()(latents[:, :CHANNELS]).clamp(0, 1).permute(0, 2, 3, 1)
+    pictures = Decoder.shipped().pictures(latents[:, :CHANNELS])
     return list((255 * pictures).to(torch.uint8).numpy())
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from cotj.demo.training.decoder import Decoder
 from cotj.nodes.reports.atlas.axes import across_noise
 from cotj.nodes.reports.atlas.models import AtlasModel
 from cotj.nodes.reports.figures import COMPARED, DPI, MEASURED, PLANNED
@@ -33,13 +34,13 @@ class Way:
     """What is kept of the runs along a schedule.
 
     sigmas: (k + 1,) from 1 to 0. norms, strays: (k + 1,) root mean squares per value of the states, and of what they
-    are off the long run's path at the same sigma. images: (SHOWN, side, side, 3) in 0..1.
+    are off the long run's path at the same sigma. ends: (SHOWN, channels, side, side), the final latents of the first.
     """
 
     sigmas: FloatArray
     norms: FloatArray
     strays: FloatArray
-    images: FloatArray
+    ends: FloatArray
 
 
 def figure_10(model: AtlasModel, runs: Runs) -> Part:
@@ -92,8 +93,9 @@ def _off(way: Way, long: Way) -> tuple[float, float]:
 
 def _followed(runs: Runs, items: Items, schedules: Mapping[str, Tensor]) -> dict[str, Way]:
     """Run Euler along each schedule, unless that was kept."""
-    side = runs.subject.noise(items[:1]).shape[-1]
-    texts = {name: f"followed, {len(items)}, {sigmas.numpy().tobytes().hex()}" for name, sigmas in schedules.items()}
+    shape = runs.subject.noise(items[:SHOWN]).shape
+    told = f"followed to latents, {len(items)}"
+    texts = {name: f"{told}, {sigmas.numpy().tobytes().hex()}" for name, sigmas in schedules.items()}
     keys = {name: runs.keys(text, items[:1])[0] for name, text in texts.items()}
     known = dict(zip(keys, runs.store.read(list(keys.values()))))
     if any(found is None for found in known.values()):
@@ -103,16 +105,14 @@ def _followed(runs: Runs, items: Items, schedules: Mapping[str, Tensor]) -> dict
             states = _states(runs, items, sigmas)
             norms = states.square().mean((1, 2, 3, 4)).sqrt()
             strays = (states - along(path, long, sigmas)).square().mean((1, 2, 3, 4)).sqrt()
-            images = runs.subject.image(states[-1, :SHOWN])
-            assert images is not None
-            known[name] = torch.cat([norms, strays, images.flatten()]).double().numpy()
+            known[name] = torch.cat([norms, strays, states[-1, :SHOWN].flatten()]).double().numpy()
         runs.store.write(list(keys.values()), [found for found in known.values() if found is not None])
     ways = {}
     for name, sigmas in schedules.items():
         found, count = known[name], len(sigmas)
         assert found is not None
-        images = found[2 * count :].reshape(SHOWN, side, side, 3)
-        ways[name] = Way(sigmas.double().numpy(), found[:count], found[count : 2 * count], images)
+        ends = found[2 * count :].reshape(shape)
+        ways[name] = Way(sigmas.double().numpy(), found[:count], found[count : 2 * count], ends)
     return ways
 
 
@@ -166,9 +166,9 @@ def _draw_images(fig: SubFigure, ways: Mapping[str, Way], captions: list[str]) -
     """Draw the shown images, a row for each caption and a column for each schedule."""
     grid: list[list[Axes]] = fig.subplots(len(captions), len(ways), squeeze=False).tolist()
     for column, (name, way) in enumerate(ways.items()):
-        for row, image in enumerate(way.images):
+        for row, picture in enumerate(Decoder.shipped().pictures(torch.from_numpy(way.ends).float())):
             axes = grid[row][column]
-            axes.imshow(image, interpolation="nearest", vmin=0, vmax=1)
+            axes.imshow(picture.numpy())
             axes.set(xticks=[], yticks=[])
         kind, _, calls = name.partition(", ")
         grid[0][column].set_title(f"{kind}\n{calls} calls" if calls else kind, fontsize=9.5)

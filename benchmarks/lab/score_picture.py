@@ -38,11 +38,10 @@ def draw(path: Path, walls: Sequence[Wall]) -> None:
     height = HEAD + ROWS * TILE + FOOT
     figure = Figure((width, height), dpi=150, facecolor=GROUND)
     FigureCanvasAgg(figure)
-    decoder = Decoder.shipped()
     for place, wall in enumerate(walls):
         left = (GAP + place * (COLUMNS * TILE + GAP)) / width
         axes = figure.add_axes((left, FOOT / height, COLUMNS * TILE / width, ROWS * TILE / height))
-        _hang(axes, decoder(wall.latents[:SHOWN]).clamp(0, 1).permute(0, 2, 3, 1), wall.right)
+        _hang(axes, Decoder.shipped().pictures(wall.latents[:SHOWN]), wall.right)
         top = 1 - (HEAD - 0.13) / height
         figure.text(
             left,

@@ -98,3 +98,7 @@ class Decoder(nn.Module):
             if int(name) == ENTRY:
                 x = x.relu()
         return x
+
+    def pictures(self, latents: Tensor) -> Tensor:
+        """Draw latents (B, 3, H, W) as images (B, 8 H, 8 W, 3), as the host's VAE nodes give them."""
+        return self(latents).clamp(0, 1).permute(0, 2, 3, 1)

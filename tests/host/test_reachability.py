@@ -87,7 +87,7 @@ class Drawn(Demo):
     """The demo model with the pictures of its VAE, which is what a server measures."""
 
     def image(self, latents):
-        return Decoder.shipped()(latents.float()).clamp(0, 1).permute(0, 2, 3, 1)
+        return Decoder.shipped().pictures(latents.float())
 
 
 def test_http_figures_are_those_of_this_process(client, tmp_path):
