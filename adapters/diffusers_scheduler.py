@@ -110,7 +110,7 @@ class Planned:
         x = sample.float()
         guess = self._guess(model_output.float(), x, sigma)
         x = step(x, below / sigma, guess, self._guesses, self._weights[:, i - self._begun], self._bands)
-        self._guesses = [guess, *self._guesses][: self._weights.shape[2]]
+        self._guesses = [guess, *self._guesses][: self._weights.shape[2] - 1]
         self._step_index = i + 1
         found = x.to(model_output.dtype)
         return self._output(found, guess) if return_dict else (found,)

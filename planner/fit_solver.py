@@ -15,7 +15,7 @@ import numpy as np
 
 from .arrays import FloatArray
 from .search import SURE, TINY
-from .solvers.planned import Bands, PlannedSolver, step
+from .solvers.planned import ZERO, Bands, PlannedSolver, step
 
 REWEIGHTINGS = 3  # rounds in which items are weighed by what the weights of the round before leave of them
 
@@ -43,11 +43,11 @@ class Students(Protocol):
 class Settings:
     """The settings of a pass.
 
-    guesses: how many a step combines at most, from 2 on; its weights add up to 1, so that one less are free, and
-    further weights of the solver that the pass starts from stay as they are. by_band: whether each band has weights of
-    its own, held to those of all bands together. power: of an item's squared error in what is minimised; below 1 one
-    item that ends elsewhere counts less. ridge: how strongly weights are held to the formula's, relative to what the
-    runs say; infinite for the formula.
+    guesses: how many a step combines at most, from 2 on; with that of the zero latent their weights add up to 1, so
+    that as many are free, and further weights of the solver that the pass starts from stay as they are. by_band:
+    whether each band has weights of its own, held to those of all bands together. power: of an item's squared error in
+    what is minimised; below 1 one item that ends elsewhere counts less. ridge: how strongly weights are held to the
+    formula's, relative to what the runs say of each; infinite for the formula.
     """
 
     guesses: int = 3
@@ -166,25 +166,24 @@ def _pass(students: Students, start: PlannedSolver, settings: Settings | None) -
     """Run all students step by step, and where there are settings fit each step's weights before taking it."""
     sigmas, bands = start.sigmas, students.bands
     weights = np.array(start.weights)
-    batches = range(students.batches)
+    batches, most = range(students.batches), settings.guesses if settings else 0
     states = [students.start(batch, float(sigmas[0])) for batch in batches]
     older: list[list[Any]] = [[] for _ in batches]
     for i in range(start.steps):
         sigma, ratio = float(sigmas[i]), float(sigmas[i + 1] / sigmas[i])
         guesses = [students.guess(batch, states[batch], sigma) for batch in batches]
-        free = min(settings.guesses - 1, i) if settings else 0
-        if settings and free:
-            grams = []
+        if settings:
+            free, grams = min(settings.guesses, i + 1), []
             for batch in batches:
                 plain = step(states[batch], ratio, guesses[batch], [], weights[:, i, :0], bands)
                 left = students.long_run(batch, float(sigmas[i + 1])) - plain
-                slopes = [(1 - ratio) * (past - guesses[batch]) for past in older[batch]]
+                slopes = [(1 - ratio) * (other - guesses[batch]) for other in (ZERO, *older[batch])]
                 grams.append(bands.gram([left, *slopes]))
             weights = _widened(weights, len(grams[0]), free)
             weights[:, i] = fitted_weights(np.concatenate(grams, axis=1), weights[:, i], free, settings)
         for batch in batches:
             states[batch] = step(states[batch], ratio, guesses[batch], older[batch], weights[:, i], bands)
-            older[batch] = [guesses[batch], *older[batch]][: max(weights.shape[2], settings.guesses if settings else 0)]
+            older[batch] = [guesses[batch], *older[batch]][: max(weights.shape[2], most) - 1]
     ends = [bands.gram([states[batch] - students.long_run(batch, 0.0)])[:, :, 0, 0].sum(0) for batch in batches]
     sizes = [np.prod(states[batch].shape[1:]) for batch in batches]
     errors = np.concatenate([end / size for end, size in zip(ends, sizes)])
@@ -192,19 +191,19 @@ def _pass(students: Students, start: PlannedSolver, settings: Settings | None) -
     return Fitted(solver, errors)
 
 
-def _widened(weights: FloatArray, bands: int, lags: int) -> FloatArray:
-    """Repeat weights for every band, and append lags of weight 0: (bands, k, lags or more)."""
-    missing = max(0, lags - weights.shape[2])
+def _widened(weights: FloatArray, bands: int, columns: int) -> FloatArray:
+    """Repeat weights for every band, and append columns of weight 0: (bands, k, columns or more)."""
+    missing = max(0, columns - weights.shape[2])
     wide = np.pad(weights, ((0, 0), (0, 0), (0, missing)))
     return np.repeat(wide, bands, axis=0) if len(wide) < bands else wide
 
 
 def fitted_weights(gram: FloatArray, prior: FloatArray, free: int, settings: Settings) -> FloatArray:
-    """Fit the (bands, lags) weights of one step that bring states nearest to the long runs' next states.
+    """Fit the (bands, 1 + lags) weights of one step that bring states nearest to the long runs' next states.
 
-    gram: (bands, items, 1 + n, 1 + n) inner products of what an Euler step leaves and of what the n older guesses add
-    to it, the newest first. prior: (bands, lags), what the weights are held to. free: how many of them are fitted, the
-    newest first.
+    gram: (bands, items, 1 + n, 1 + n) inner products of what an Euler step leaves and of what n others add to it: the
+    zero latent and the older guesses, the newest first. prior: (bands, 1 + lags), what the weights are held to. free:
+    how many of them are fitted, the first ones.
     """
     known = min(gram.shape[2] - 1, prior.shape[1])
     gram, found = gram[:, :, : 1 + known, : 1 + known], prior.copy()
@@ -223,14 +222,15 @@ def fitted_weights(gram: FloatArray, prior: FloatArray, free: int, settings: Set
 def _ridge(gram: FloatArray, emphasis: FloatArray, prior: FloatArray, free: int, ridge: float) -> FloatArray:
     """Fit (n,) weights, of which the first are free, by ridge regression to a prior (n,).
 
-    gram: (items, 1 + n, 1 + n).
+    gram: (items, 1 + n, 1 + n). The ridge is relative to each weight's own curvature, since a whole guess, which the
+    zero latent's weight takes off, is far larger than the difference of two.
     """
     total = np.einsum("i,imn->mn", emphasis, gram)
     normal, slope = total[1:, 1:], total[1:, 0] - total[1:, 1:] @ prior
-    scale = np.trace(normal[:free, :free]) / free
+    normal, scale = normal[:free, :free], normal.diagonal()[:free]
     found = prior.copy()
-    if scale > 0:
-        found[:free] += np.linalg.solve(normal[:free, :free] / ridge + scale * np.eye(free), slope[:free] / ridge)
+    if (scale > 0).all():
+        found[:free] += np.linalg.solve(normal / ridge + np.diag(scale), slope[:free] / ridge)
     return found
 
 

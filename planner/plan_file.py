@@ -16,7 +16,8 @@ from .texts import say
 from .writing import write_file
 
 SUFFIX = ".plan.json"
-FORMAT = "cotj-plan-1"
+FORMAT = "cotj-plan-2"
+READABLE = {"cotj-plan-1", FORMAT}  # earlier solvers weighed no zero latent
 KEY = "cotj_plan"  # what an image calls its plan
 MAX_BYTES = MAX_HEADER  # of a plan, whether it is a file or within an image
 
@@ -35,7 +36,7 @@ def from_json(data: bytes) -> PlanRecord:
         content = _parsed(data)
     except (UnicodeDecodeError, json.JSONDecodeError) as error:  # whose texts are Python's
         raise ValueError(say("its plan is no JSON, or only a part of it")) from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    if not isinstance(content, dict) or content.get("format") not in READABLE:
         raise ValueError(say("its format is not {format!r}", format=FORMAT))
     return PlanRecord.from_dict(content)
 

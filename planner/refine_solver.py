@@ -17,7 +17,7 @@ from .fit_solver import Fitted, Settings, Students, better, costs, run
 from .noise_levels import flow_to_sigma, sigma_to_flow
 from .refine_schedule import PROBE, smaller_gaps, stepped
 from .search import SURE, TINY
-from .solvers.planned import PlannedSolver, formula_weights, step
+from .solvers.planned import ZERO, PlannedSolver, formula_weights, step
 
 WEIGHT_PROBE = 0.05  # the change of a weight by which a derivative is taken
 DAMPINGS = (0.03, 0.3, 3.0)  # of a step, relative to the diagonal
@@ -38,7 +38,7 @@ def refine(
 
     start: a solver with its errors on these students. sure: by how many standard errors, see `fit_solver.better`.
     found: told of every improvement. rounds: at most, see `round_calls`. ridge: how strongly a round pulls weights to
-    those of the solver's formula on its sigmas, relative to the mean curvature of the objective by a weight.
+    those of the solver's formula on its sigmas, relative to the curvature of the objective by each.
     """
     best = start
     for _ in range(rounds):
@@ -66,7 +66,7 @@ def refine(
 def round_calls(steps: int, bands: int, guesses: int) -> int:
     """Count the calls an item that a round of `refine` makes at most: derivatives, and a run for each damping."""
     nodes = sum(steps - node for node in range(1, steps))
-    weights = bands * sum(min(guesses - 1, i) * (steps - 1 - i) for i in range(1, steps))
+    weights = bands * sum(min(guesses, i + 1) * (steps - 1 - i) for i in range(steps))
     return steps + nodes + weights + len(DAMPINGS) * steps
 
 
@@ -76,27 +76,27 @@ def _pull(solver: PlannedSolver, settings: Settings, total: FloatArray, ridge: f
     pull, off = np.zeros(nodes + len(free)), np.zeros(nodes + len(free))
     if ridge and free:
         formula = formula_weights(solver.formula, solver.sigmas, solver.kind)
-        pull[nodes:] = ridge * total.diagonal()[1 + nodes :].mean()
-        off[nodes:] = [solver.weights[one.band, one.step, one.lag] - formula[one.step, one.lag] for one in free]
+        pull[nodes:] = ridge * total.diagonal()[1 + nodes :]
+        off[nodes:] = [solver.weights[one.band, one.step, one.column] - formula[one.step, one.column] for one in free]
     return pull, total[1:, 0] + pull * off
 
 
 @dataclass(frozen=True)
 class _Weight:
-    """One free weight of a solver: its step, the lag of the older guess that it weighs, and its band."""
+    """One free weight of a solver: its step, its column, and its band."""
 
     step: int
-    lag: int
+    column: int
     band: int
 
 
 def _weights(solver: PlannedSolver, settings: Settings) -> list[_Weight]:
-    """List the free weights of a solver."""
-    bands, steps, lags = solver.weights.shape
+    """List the weights that a pass fits."""
+    bands, steps, columns = solver.weights.shape
     return [
-        _Weight(i, lag, band)
-        for i in range(1, steps)
-        for lag in range(min(settings.guesses - 1, i, lags))
+        _Weight(i, column, band)
+        for i in range(steps)
+        for column in range(min(settings.guesses, i + 1, columns))
         for band in range(bands)
     ]
 
@@ -108,7 +108,7 @@ def _moved(solver: PlannedSolver, settings: Settings, move: FloatArray) -> Plann
     sigmas = np.append(flow_to_sigma(stepped(times, move[:nodes]), solver.kind), 0) if nodes else solver.sigmas
     weights = np.array(solver.weights)
     for weight, change in zip(_weights(solver, settings), move[nodes:]):
-        weights[weight.band, weight.step, weight.lag] += change
+        weights[weight.band, weight.step, weight.column] += change
     return replace(solver, sigmas=np.append(solver.sigmas[0], sigmas[1:]), weights=weights)
 
 
@@ -133,7 +133,8 @@ def _gram(students: Students, batch: int, solver: PlannedSolver, settings: Setti
         columns.append((end - ends[-1]) / lengths[node])
     for weight in _weights(solver, settings):
         i, one = weight.step, np.eye(len(solver.weights))[weight.band]
-        slope = (1 - float(sigmas[i + 1] / sigmas[i])) * bands.weigh(guesses[i - 1 - weight.lag] - guesses[i], one)
+        other = guesses[i - weight.column] if weight.column else ZERO
+        slope = (1 - float(sigmas[i + 1] / sigmas[i])) * bands.weigh(other - guesses[i], one)
         there = states[i + 1] + WEIGHT_PROBE * slope
         ends, _ = _run_on(students, batch, solver, there, guesses[: i + 1])
         columns.append((ends[-1] - end) / WEIGHT_PROBE)

@@ -25,7 +25,8 @@ from .stored_trial import trial_of, trial_to_dict
 
 SUFFIX = ".schedules.json"
 LONG_RUNS = ".references"  # safetensors; not listed as a DNA, and free to be deleted
-FORMAT = "cotj-schedules-1"
+FORMAT = "cotj-schedules-2"
+READABLE = {"cotj-schedules-1", FORMAT}  # earlier solvers weighed no zero latent
 LONG_RUN = frozenset({"finals", "times", "states"})  # the arrays of each
 MAX_BYTES = 64 << 20  # of a file of schedules
 MAX_LONG_RUNS = 32 << 30  # bytes
@@ -101,7 +102,7 @@ def read(path: Path) -> StoredSchedules:
     with one_error(path.name, say("file of schedules"), say("Move it away, or give another name")):
         with opened(path) as file:
             content = parse_json(read_whole(file, MAX_BYTES), MAX_BYTES)
-        if content.get("format") != FORMAT:
+        if content.get("format") not in READABLE:
             raise ValueError(say("its format is not {format!r}", format=FORMAT))
         key = content["key"]
         if not isinstance(key, dict):

@@ -91,7 +91,7 @@ def summarise_solver(record: SearchRecord, sampler: str) -> SolverSummary | None
     assert first is not None
     return SolverSummary(
         pairs=learned.pairs,
-        guesses=1 + int(np.flatnonzero(fitted.weights.any(axis=(0, 1))).max(initial=-1) + 1),
+        guesses=1 + int(np.flatnonzero(fitted.weights.any(axis=(0, 1))).max(initial=0)),
         bands=len(fitted.weights),
         images=len(learned.fitted.trial.all_errors()),
         raced=learned.entrants == "all samplers",

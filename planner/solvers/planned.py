@@ -1,8 +1,9 @@
 """The planned solver: a linear multistep solver whose weights belong to its schedule. On NumPy arrays and on tensors.
 
-A step goes from sigma to the next lower one by `x' = r x + (1 - r) (D_i + sum_j c_ij (D_(i-j) - D_i))`, where r is the
-ratio of the two sigmas, D_i the guess of step i and j = 1, 2, ... counts guesses back. So the weights of all guesses
-add up to 1. The samplers of `formulas` are special cases, see `formula_weights`.
+A step goes from sigma to the next lower one by `x' = r x + (1 - r) (D_i - z_i D_i + sum_j c_ij (D_(i-j) - D_i))`, where
+r is the ratio of the two sigmas, D_i the guess of step i and j = 1, 2, ... counts guesses back. So the weights of all
+guesses add up to 1 - z_i, and z_i is that of the zero latent: a guess at high noise says too much, above all with
+guidance, and a long run follows it only in part. The samplers of `formulas` are special cases, see `formula_weights`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ..noise_levels import Kind
 from ..texts import say
 from .formulas import Formula, sample
 
+ZERO = 0.0  # the latent that the first weight of a step is of
 SAME = 1e-4  # relative difference of two sigmas that a host's rounding explains
 
 
@@ -47,8 +49,8 @@ class OneBand:
 class PlannedSolver:
     """A schedule with the weights of its steps; arrays are read-only.
 
-    sigmas: (k + 1,) strictly descending, last 0. weights: (bands, k, lags), `[b, i, j - 1]` of the guess j calls before
-        that of step i, in band b; 0 where there is no such guess.
+    sigmas: (k + 1,) strictly descending, last 0. weights: (bands, k, 1 + lags), in band b `[b, i, j]` of the guess j
+        calls before that of step i, 0 where there is no such guess, and `[b, i, 0]` of the zero latent.
     formula: whose weights a step takes that lacks guesses its own weights need, as the first ones of a slice do.
     kind: what sigma means.
     Raises ValueError where these do not fit together.
@@ -64,8 +66,8 @@ class PlannedSolver:
         weights = np.array(self.weights, dtype=np.float64)
         if len(sigmas) < 2 or (np.diff(sigmas) >= 0).any() or sigmas[-1] != 0:
             raise ValueError(f"the sigmas of a planned solver must descend strictly to 0: {sigmas}")
-        if weights.ndim != 3 or not len(weights) or weights.shape[1] != len(sigmas) - 1:
-            raise ValueError(f"weights {weights.shape} are not (bands, {len(sigmas) - 1} steps, lags)")
+        if weights.ndim != 3 or not weights.size or weights.shape[1] != len(sigmas) - 1:
+            raise ValueError(f"weights {weights.shape} are not (bands, {len(sigmas) - 1} steps, 1 + lags)")
         if not np.isfinite(weights).all() or (weights[:, ~_reachable(*weights.shape[1:])] != 0).any():
             raise ValueError("weights of a planned solver must be finite, and 0 for guesses from before the first step")
         weights.setflags(write=False)
@@ -85,7 +87,7 @@ class PlannedSolver:
         """Return plain values for JSON; `from_dict` reads them back, to the last bit."""
         return {
             "sigmas": self.sigmas.tolist(),
-            "weights": self.weights.tolist(),
+            "weights_from_zero": self.weights.tolist(),
             "formula": self.formula,
             "kind": self.kind,
         }
@@ -94,12 +96,16 @@ class PlannedSolver:
     def from_dict(cls, values: dict[str, Any]) -> PlannedSolver:
         """Read the solver that `to_dict` wrote, beside whatever else; KeyError, TypeError or ValueError for another."""
         formula, kind = values["formula"], values["kind"]
+        if "weights_from_zero" in values:
+            weights = np.array(values["weights_from_zero"], dtype=np.float64)
+        else:  # files had weights of guesses alone before
+            weights = np.pad(np.array(values["weights"], dtype=np.float64), ((0, 0), (0, 0), (1, 0)))
         if formula not in get_args(Formula) or kind not in get_args(Kind):
             raise ValueError(f"a solver of formula {formula!r} and kind {kind!r} is not known")
-        return cls(values["sigmas"], np.array(values["weights"], dtype=np.float64), formula, kind)
+        return cls(values["sigmas"], weights, formula, kind)
 
     def weights_along(self, sigmas: npt.ArrayLike) -> FloatArray:
-        """(bands, n, lags) for a run along n + 1 of its sigmas: all of them, or a slice.
+        """(bands, n, 1 + lags) for a run along n + 1 of its sigmas: all of them, or a slice.
 
         A slice may start and end between two of its sigmas, as image to image and samplers that hand over do, and may
         be told to end at 0. Steps that are none of its own, and steps whose guesses from before the slice are missing,
@@ -121,16 +127,16 @@ class PlannedSolver:
         found[:, :, : formula.shape[1]] = formula
         for i in range(len(run) - 1):
             learned = self.weights[:, first + i]
-            oldest = int(np.flatnonzero(learned.any(axis=0)).max(initial=-1)) + 1  # calls that it looks back
+            oldest = int(np.flatnonzero(learned.any(axis=0)).max(initial=0))  # calls that it looks back
             if oldest <= i and known[[i - oldest, i, i + 1]].all():
                 found[:, i] = 0
                 found[:, i, : learned.shape[1]] = learned
         return found
 
 
-def _reachable(steps: int, lags: int) -> npt.NDArray[np.bool_]:
-    """(steps, lags) whether a run has made the call so many calls before each step."""
-    return np.arange(1, lags + 1) <= np.arange(steps)[:, None]
+def _reachable(steps: int, columns: int) -> npt.NDArray[np.bool_]:
+    """(steps, columns) whether a step has what a column weighs: the zero latent, and guesses that calls have made."""
+    return np.arange(columns) <= np.arange(steps)[:, None]
 
 
 def _refusal(run: FloatArray, own: FloatArray) -> str:
@@ -146,7 +152,7 @@ def _refusal(run: FloatArray, own: FloatArray) -> str:
 
 
 def formula_weights(solver: Formula, sigmas: npt.ArrayLike, kind: Kind = "flow") -> FloatArray:
-    """(k, k - 1) weights `[i, j - 1]` with which a sampler's run of k steps is a planned solver's, for any first state.
+    """(k, k) weights `[i, j]` with which a sampler's run of k steps is a planned solver's, for any first state.
 
     Found by running the sampler on unit vectors, in coordinates where the first state and every guess are one each. So
     they are exact for every sampler of `formulas`, those that correct a state afterwards and those that keep older
@@ -154,8 +160,9 @@ def formula_weights(solver: Formula, sigmas: npt.ArrayLike, kind: Kind = "flow")
     """
     schedule = np.asarray(sigmas, dtype=np.float64)
     steps = max(len(schedule) - 1, 0)
+    weights = np.zeros((steps, steps))
     if steps < 2:
-        return np.zeros((steps, 0))
+        return weights
     units = np.eye(steps + 1)
     states: list[FloatArray] = []
 
@@ -164,11 +171,10 @@ def formula_weights(solver: Formula, sigmas: npt.ArrayLike, kind: Kind = "flow")
         return units[[len(states)]]
 
     states.append(np.asarray(sample(solver, guess, units[[0]], schedule, kind)[0]))
-    weights = np.zeros((steps, steps - 1))
     for i in range(1, steps):
         ratio = schedule[i + 1] / schedule[i]
         mean = (states[i + 1] - ratio * states[i]) / (1 - ratio)
-        weights[i, :i] = mean[i:0:-1]
+        weights[i, 1 : i + 1] = mean[i:0:-1]
     return weights
 
 
@@ -183,7 +189,7 @@ def integrate(
 ) -> Any:
     """Run a planned solver from x at the first of k + 1 sigmas: one model call a step.
 
-    denoise: x and its sigma to the clean guess. weights: (bands, k, lags), as `PlannedSolver.weights_along` gives them.
+    denoise: x and its sigma to the clean guess. weights: (bands, k, 1 + lags), of `PlannedSolver.weights_along`.
     after_call: given step, x and guess. steps: 0 to k - 1, for whoever shows the progress.
     """
     guesses: list[Any] = []  # the newest first
@@ -192,14 +198,14 @@ def integrate(
         if after_call:
             after_call(i, x, guess)
         x = step(x, float(sigmas[i + 1]) / float(sigmas[i]), guess, guesses, weights[:, i], bands)
-        guesses = [guess, *guesses][: weights.shape[2]]
+        guesses = [guess, *guesses][: weights.shape[2] - 1]  # all but the zero latent's
     return x
 
 
 def step(x: Any, ratio: float, guess: Any, older: Sequence[Any], weights: FloatArray, bands: Bands) -> Any:
-    """One step to `ratio` times its sigma. older: guesses, the newest first. weights: (bands, lags)."""
+    """One step to `ratio` times its sigma. older: guesses, the newest first. weights: (bands, 1 + lags)."""
     mean = guess
-    for past, weight in zip(older, weights.T):
+    for other, weight in zip((ZERO, *older), weights.T):
         if weight.any():
-            mean = mean + bands.weigh(past - guess, weight)
+            mean = mean + bands.weigh(other - guess, weight)
     return ratio * x + (1 - ratio) * mean

@@ -253,8 +253,8 @@ def test_a_scheduler_that_was_saved_says_that_its_plan_is_missing(tmp_path):
 
 def test_a_planned_solver_takes_its_own_weights_band_by_band_and_is_refused_at_another_size():
     pipe, inputs = flow_pipeline()
-    weights = np.zeros((2, 6, 2))
-    weights[0, 1:, 0], weights[1, 2:, 1] = -0.4, 0.2
+    weights = np.zeros((2, 6, 3))
+    weights[0, 1:, 1], weights[1, 2:, 2], weights[0, :2, 0] = -0.4, 0.2, 0.3
     solver = PlannedSolver(FLOW, weights)
     pipe.scheduler = planned_scheduler(pipe.scheduler, solver)
     learned = end_of(pipe, inputs)

@@ -81,8 +81,14 @@ LEARNED = DiffusionDNA(
     },
 )
 SIGMAS = np.array([1.0, 0.5, 0.25, 0.0])
-WEIGHTS = np.array([[[0.0, 0.0], [-0.5, 0.0], [0.25, -0.125]], [[0.0, 0.0], [-0.25, 0.0], [0.5, 0.0625]]])
+WEIGHTS = np.array(
+    [
+        [[0.5, 0.0, 0.0], [0.25, -0.5, 0.0], [0.0, 0.25, -0.125]],
+        [[0.75, 0.0, 0.0], [0.125, -0.25, 0.0], [0.0625, 0.5, 0.0625]],
+    ]
+)
 SOLVER = PlannedSolver(SIGMAS, WEIGHTS, "dpmpp_2m", "flow")
+EARLIER = PlannedSolver(SIGMAS, WEIGHTS * [0, 1, 1], "dpmpp_2m", "flow")  # of the first versions of plans and searches
 PLAN = Plan(
     dna=DNA,
     graph=CoTj().graph(DNA),
@@ -101,7 +107,7 @@ PLAN = Plan(
     fell_back=False,
     sampler="dpmpp_2m",
 )
-RECORD = PlanRecord(PLAN, SOLVER, META, "what is known of the solver")
+RECORD, EARLIER_RECORD = (PlanRecord(PLAN, one, META, "what is known of the solver") for one in (SOLVER, EARLIER))
 
 
 def trial(name: str, errors: dict[int, list[float]], forking: bool = True) -> Trial:
@@ -111,42 +117,49 @@ def trial(name: str, errors: dict[int, list[float]], forking: bool = True) -> Tr
 
 
 DECIDING, CHECKED = {2: [0.25, 0.125], 3: [0.5, 0.25]}, {4: [0.125, 0.25]}
-SEARCH = SearchRecord(
-    calibration="calibration of the pairs",
-    pairs=PairsOfSearch(prompts=1, seeds=2, items=2, reference_steps=50, first_seed=7, aim="converged solution"),
-    own="simple",
-    candidates={name: trial(name, {0: [0.5, 0.25], 1: [0.25, 0.125]}) for name in ("simple", "beta")},
-    left_out=[(1, 1)],
-    student_calls=12,
-    student_pairs=1,
-    best=trial("refined", {0: [0.25, 0.125], 1: [0.125, 0.0625]}),
-    sigmas=SIGMAS.tolist(),
-    found_at="2026-11-27T10:00:00+00:00",
-    calls=500,
-    finished=True,
-    check=Check(trial("refined", CHECKED), {"simple": trial("simple", CHECKED)}),
-    check_calls=70,
-    solver=SolverRecord(
-        pairs=2,
-        own=trial("refined", DECIDING),
-        fitted=Stage(SOLVER, trial("planned solver", DECIDING)),
-        entrants="all samplers",
-        starts={"dpmpp_2m": SOLVER},
-        raced=Stage(SOLVER, trial("dpmpp_2m", DECIDING)),
-        refined=Stage(SOLVER, trial("refined solver", DECIDING)),
-        check=trial("planned solver", CHECKED),
+
+
+def search(solver: PlannedSolver) -> SearchRecord:
+    """Make a search that has come to a solver."""
+    return SearchRecord(
         calibration="calibration of the pairs",
-        rounds=2,
-        refining=Fitted(SOLVER, np.array([0.25, 0.125])),
-        settled=True,
-        former=Stage(SOLVER, trial("former solver", DECIDING)),
-    ),
-    fitting=SolverRecord(pairs=2, own=trial("refined", {})),
-    solver_calls=300,
-    pack_version="0.1.0",
-)
+        pairs=PairsOfSearch(prompts=1, seeds=2, items=2, reference_steps=50, first_seed=7, aim="converged solution"),
+        own="simple",
+        candidates={name: trial(name, {0: [0.5, 0.25], 1: [0.25, 0.125]}) for name in ("simple", "beta")},
+        left_out=[(1, 1)],
+        student_calls=12,
+        student_pairs=1,
+        best=trial("refined", {0: [0.25, 0.125], 1: [0.125, 0.0625]}),
+        sigmas=SIGMAS.tolist(),
+        found_at="2026-11-27T10:00:00+00:00",
+        calls=500,
+        finished=True,
+        check=Check(trial("refined", CHECKED), {"simple": trial("simple", CHECKED)}),
+        check_calls=70,
+        solver=SolverRecord(
+            pairs=2,
+            own=trial("refined", DECIDING),
+            fitted=Stage(solver, trial("planned solver", DECIDING)),
+            entrants="all samplers",
+            starts={"dpmpp_2m": solver},
+            raced=Stage(solver, trial("dpmpp_2m", DECIDING)),
+            refined=Stage(solver, trial("refined solver", DECIDING)),
+            check=trial("planned solver", CHECKED),
+            calibration="calibration of the pairs",
+            rounds=2,
+            refining=Fitted(solver, np.array([0.25, 0.125])),
+            settled=True,
+            former=Stage(solver, trial("former solver", DECIDING)),
+        ),
+        fitting=SolverRecord(pairs=2, own=trial("refined", {})),
+        solver_calls=300,
+        pack_version="0.1.0",
+    )
+
+
 PENDING = SearchRecord("another", PairsOfSearch(1, 1, 1, 50), candidates={"simple": trial("simple", {0: [0.5]}, False)})
-SCHEDULES = StoredSchedules({**META, "sampler": "dpmpp_2m", "latent_shape": [[16, 32, 32]]}, {3: SEARCH}, {3: PENDING})
+KEY = {**META, "sampler": "dpmpp_2m", "latent_shape": [[16, 32, 32]]}
+SCHEDULES, EARLIER_SCHEDULES = (StoredSchedules(KEY, {3: search(one)}, {3: PENDING}) for one in (SOLVER, EARLIER))
 LONG_RUNS = [
     {
         "finals": np.full((2, 1, 4), 0.5 * (pair + 1), np.float32),
@@ -181,10 +194,13 @@ PAIRS = [pair(0, "measured"), pair(1, "measured"), pair(2, "realised")]
 
 
 class Kept(NamedTuple):
-    """A file that is kept. write, read: today's writer and reader. holds: what it must hold."""
+    """A file that is kept.
+
+    write, read: today's writer and reader; no writer for an earlier version. holds: what it must hold.
+    """
 
     name: str
-    write: Callable[[Path], object]
+    write: Callable[[Path], object] | None
     read: Callable[[Path], Any]
     holds: Any
 
@@ -248,23 +264,27 @@ SCORES = {(1.0, 0.75, 0.5): {0: 0.875, 1: -2.0, 40: 0.0}, (1.0, 0.5, 0.25): {0: 
 
 
 def kept_files() -> list[Kept]:
-    """List the files of this version of every format."""
-    schedules, runs = f"cotj-schedules-1{stored_search.SUFFIX}", f"cotj-schedules-1{stored_search.LONG_RUNS}"
+    """List the files of every version of every format."""
+    plan, schedules, runs = plan_file.SUFFIX, stored_search.SUFFIX, f"cotj-schedules-1{stored_search.LONG_RUNS}"
     return [
         _dna("cotj-dna-1.safetensors", DNA),
         _dna("cotj-dna-1-uncertainty.safetensors", UNCERTAINTY),
         _dna("cotj-dna-1-learned.safetensors", LEARNED),
+        Kept(f"cotj-plan-1{plan}", None, plan_file.read, EARLIER_RECORD),
+        Kept("cotj-plan-1.png", None, plan_file.read, EARLIER_RECORD),
+        Kept("cotj-plan-1.webp", None, plan_file.read, EARLIER_RECORD),
         Kept(
-            f"cotj-plan-1{plan_file.SUFFIX}",
-            lambda path: plan_file.write(path.parent, path.name.removesuffix(plan_file.SUFFIX), RECORD),
+            f"cotj-plan-2{plan}",
+            lambda path: plan_file.write(path.parent, path.name.removesuffix(plan), RECORD),
             plan_file.read,
             RECORD,
         ),
-        _image("cotj-plan-1.png"),
-        _image("cotj-plan-1.webp"),
+        _image("cotj-plan-2.png"),
+        _image("cotj-plan-2.webp"),
+        Kept(f"cotj-schedules-1{schedules}", None, stored_search.read, EARLIER_SCHEDULES),
         Kept(
-            schedules,
-            lambda path: stored_search.write(path.parent, path.name.removesuffix(stored_search.SUFFIX), SCHEDULES),
+            f"cotj-schedules-2{schedules}",
+            lambda path: stored_search.write(path.parent, path.name.removesuffix(schedules), SCHEDULES),
             stored_search.read,
             SCHEDULES,
         ),

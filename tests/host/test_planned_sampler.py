@@ -43,10 +43,10 @@ def put(server, name, solver, gains=True, **fits):
 
 
 def learned(sigmas=FLOW, bands=4, kind="flow"):
-    """Weights of two guesses back, others in every band."""
+    """Weights of the zero latent and of two guesses back, others in every band."""
     steps = len(sigmas) - 1
-    weights = np.random.default_rng(0).uniform(-0.4, 0.4, (bands, steps, 2))
-    weights[:, 0], weights[:, 1, 1] = 0, 0
+    weights = np.random.default_rng(0).uniform(-0.4, 0.4, (bands, steps, 3))
+    weights[:, 0, 1:], weights[:, 1, 2] = 0, 0
     return PlannedSolver(sigmas, weights, "dpmpp_2m", kind)
 
 
@@ -108,9 +108,9 @@ def test_weights_act_on_their_frequency_bands_alone(client, server, model, bands
     """The last of two steps ends in the guesses themselves, so that what a weight adds is seen there."""
     runs = Runs(model_run(server, model))
     for number, amount in enumerate((None, 0, 1)):
-        weights = np.zeros((bands, 2, 1))
+        weights = np.zeros((bands, 2, 2))
         if amount is not None:
-            weights[amount, 1] = 0.5
+            weights[amount, 1, 1] = 0.5
         name = put(server, f"bands {model} {number}", PlannedSolver(TWO, weights))
         runs.save(runs.sample(runs.planned(name, 2), runs.manual(TWO)))
     without, finest, next_one = runs.ends(client)

@@ -78,8 +78,8 @@ PLANS = {
 
 def solver_for(sigmas, kind="flow"):
     steps = len(sigmas) - 1
-    weights = np.random.default_rng(1).uniform(-0.4, 0.4, (3, steps, 2))
-    weights[:, 0], weights[:, 1, 1] = 0, 0
+    weights = np.random.default_rng(1).uniform(-0.4, 0.4, (3, steps, 3))
+    weights[:, 0, 1:], weights[:, 1, 2] = 0, 0
     return PlannedSolver(sigmas, weights, "res_multistep", kind)
 
 
@@ -185,7 +185,7 @@ def content(**changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": "cotj-plan-2"}, f"its format is not '{FORMAT}'"),
+        ({"format": "cotj-plan-3"}, f"its format is not '{FORMAT}'"),
         ({"plan": None, "solver": None}, "neither a plan nor a planned solver"),
         ({"plan__dna": "AAAA"}, "."),
         ({"plan__sigmas": [1.0, 0.5, 0.0]}, "3 sigmas and 6 nodes"),
@@ -203,7 +203,7 @@ def content(**changes):
         ({"plan__reason": ["x"]}, "its reason is no text"),
         ({"plan__fell_back": 1}, "whether it is the model's own"),
         ({"solver__formula": "dpm_2"}, "formula 'dpm_2'"),
-        ({"solver__sigmas": [1.0, 0.0], "solver__weights": [[[0.0]]]}, "cannot run"),
+        ({"solver__sigmas": [1.0, 0.0], "solver__weights_from_zero": [[[0.0]]]}, "cannot run"),
         ({"solver__learned_on": []}, "no table of names and values"),
         ({"solver__learned_on": {"sources": [1]}}, "source that is no dict"),
         ({"solver__text": None}, "its text is no text"),

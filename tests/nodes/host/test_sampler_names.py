@@ -47,7 +47,7 @@ def test_many_options_are_named_by_a_fingerprint():
     assert re.fullmatch(r"euler \(options \w{8}\)", name) and name == named(**many)
     assert len({name, named(**many | {"option_3": 0.5}), named(curve=[1.0, 2.0]), named(curve=[1.0, 3.0])}) == 4
     solvers = [
-        PlannedSolver(np.array([1.0, 0.5, 0.0]), np.array([[[0.0], [share]]]), "euler", "flow") for share in (0, 0.1)
+        PlannedSolver(np.array([1.0, 0.5, 0.0]), np.array([[[share], [0.0]]]), "euler", "flow") for share in (0, 0.1)
     ]
     assert sampler_with_options(planned_sampler(solvers[0])) != sampler_with_options(planned_sampler(solvers[1]))
 

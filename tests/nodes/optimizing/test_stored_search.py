@@ -164,7 +164,7 @@ def test_a_key_with_the_former_name_of_a_sampler_fits_the_sampler(tmp_path, form
 
 
 def planned(record, seed):
-    weights = np.tril(np.random.default_rng(seed).uniform(-1, 1, (2, 3, 2)), -1)
+    weights = np.tril(np.random.default_rng(seed).uniform(-1, 1, (2, 3, 3)))
     return PlannedSolver(np.array(record.sigmas), weights, "res_multistep", "ve")
 
 
@@ -237,7 +237,8 @@ def test_a_solver_from_before_samplers_raced_for_it_is_read(record, tmp_path):
     found = stored_search.read(path).searches[3].solver
     assert found.pairs == 2 and found.entrants == "connected sampler" and found.fitted.trial.name == "planned solver"
     assert found.is_fitted("connected sampler", 0) and not found.starts and found.refined is None
-    np.testing.assert_array_equal(found.fitted.solver.weights, weights)
+    np.testing.assert_array_equal(found.fitted.solver.weights[:, :, 1:], weights)
+    assert not found.fitted.solver.weights[:, :, 0].any()
     same(found.own, record.best)
 
 
@@ -246,7 +247,7 @@ def test_a_solver_whose_weights_do_not_fit_its_sigmas_is_refused(record, tmp_pat
     stored_search.write(tmp_path, "a", StoredSchedules(KEY, {3: record}))
     path = tmp_path / f"a{stored_search.SUFFIX}"
     content = json.loads(path.read_text())
-    content["searches"]["3"]["solver"]["stages"]["fitted"]["weights"] = [[[1.0]]]
+    content["searches"]["3"]["solver"]["stages"]["fitted"]["weights_from_zero"] = [[[1.0]]]
     path.write_text(json.dumps(content))
     with pytest.raises(ValueError, match="no readable file of schedules: weights"):
         stored_search.read(path)

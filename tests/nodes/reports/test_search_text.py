@@ -208,7 +208,7 @@ def _row(axes, line):
 def add_solver(search, error, **stages):
     """One whose distance on the pairs that decide is so many times that of euler; stages: the same of others."""
     weights = np.zeros((3, 3, 2))
-    weights[:, 1:, 0] = -0.3
+    weights[:, 1:, 1] = -0.3
     solver = PlannedSolver(np.array([1.0, 0.6, 0.3, 0.0]), weights, "euler")
     found = {"fitted": Stage(solver, trial("planned solver", 1.3 * error, range(6)))}
     for name, times in stages.items():
