@@ -1,5 +1,7 @@
 """Learning a solver on the exact mixture, judged on noise and prompts that it was not learned on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from cotj.benchmarks.lab.mixture import mixture
@@ -93,6 +95,27 @@ def test_learned_in_one_pass_it_beats_the_formulas_on_other_noise(students, held
     for name in ("euler", "dpmpp_2m", "res_multistep", "uni_pc"):
         other = run(held_out, formula(name)).errors
         assert found.mean() < 0.9 * other.mean() and np.median(found) < 0.9 * np.median(other), name
+
+
+def test_a_first_guess_that_says_too_much_is_taken_back_in_part(students, held_out):
+    """A run of two calls: all that the first can do better is to follow its guess less far."""
+    few = PlannedSolver.of_formula("euler", [1.0, 0.4, 0.0])
+    learned = fit(students, few).solver
+    assert (learned.weights[:, 0, 0] > 0.1).all()
+    without = replace(learned, weights=learned.weights * [0, *np.ones(learned.weights.shape[2] - 1)])
+    found, other = (run(held_out, solver).errors for solver in (learned, without))
+    assert found.mean() < 0.8 * other.mean() and np.median(found) < 0.8 * np.median(other)
+
+
+def test_a_ridge_holds_each_weight_by_its_own_curvature():
+    """A whole guess is far larger than the difference of two, and must not hold the weight of that."""
+    rng = np.random.default_rng(0)
+    slopes = rng.standard_normal((4, 30, 2)) * [100, 1]
+    left = slopes @ [0.001, -0.4]
+    vectors = np.concatenate([left[..., None], slopes], 2)
+    gram = (vectors.swapaxes(1, 2) @ vectors)[None]
+    found = fitted_weights(gram, np.zeros((1, 2)), 2, Settings(power=1.0, ridge=0.01))
+    np.testing.assert_allclose(found[0], [0.001, -0.4], rtol=0.05)
 
 
 def test_bands_of_their_own_serve_better_than_shared_weights(students, held_out):
