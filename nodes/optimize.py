@@ -162,8 +162,8 @@ class OptimizeSigmas(io.ComfyNode):
                     default=asked.SIGMAS,
                     optional=True,  # so that graphs that were saved before it existed still run
                     tooltip="'sigmas and solver' also learns how each step combines its guess with those before it, "
-                    "and keeps that where it surely gains on seeds of its own; plan 350 calls per pair. 'refined' then "
-                    "moves its sigmas and weights together; plan 1,700 calls per pair, and 64 pairs or more.",
+                    "and keeps that where it surely gains on seeds of its own; plan 500 calls per pair. 'refined' then "
+                    "moves its sigmas and weights together; plan 1,800 calls per pair, and 64 pairs or more.",
                 ),
                 io.Combo.Input(
                     "race",

@@ -8,7 +8,7 @@ reached, which is not the long run's. A pass takes the calls of a single run on 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -43,17 +43,18 @@ class Students(Protocol):
 class Settings:
     """The settings of a pass.
 
-    guesses: how many a step combines at most, from 2 on; with that of the zero latent their weights add up to 1, so
-    that as many are free, and further weights of the solver that the pass starts from stay as they are. by_band:
-    whether each band has weights of its own, held to those of all bands together. power: of an item's squared error in
-    what is minimised; below 1 one item that ends elsewhere counts less. ridge: how strongly weights are held to the
-    formula's, relative to what the runs say of each; infinite for the formula.
+    guesses: how many a step combines at most, from 2 on; with that of the zero latent their weights add up to 1, and
+    further weights of the solver that the pass starts from stay as they are. by_band: whether each band has weights of
+    its own, held to those of all bands together. power: of an item's squared error in what is minimised; below 1 one
+    item that ends elsewhere counts less. ridge: how strongly weights are held to the formula's, relative to what the
+    runs say of each; infinite for the formula. from_zero: whether the zero latent has a weight.
     """
 
     guesses: int = 3
     by_band: bool = True
     power: float = 0.75
     ridge: float = 1e-2
+    from_zero: bool = True
 
     def __post_init__(self) -> None:
         if self.guesses < 2 or not 0 < self.power <= 1 or not self.ridge > 0:
@@ -96,32 +97,38 @@ def learn(
     found: Callable[[Fitted], None] = lambda _: None,
     refining: Refining | None = None,
 ) -> Learned:
-    """Fit one pass along each candidate, and take the best fit if it surely gains on checks of its own.
+    """Fit passes along each candidate, and take the best fit if it surely gains on checks of its own.
 
     students: that weights are fitted on. checks: others, that nothing was fitted or raced on. candidates: the best of a
-    race first, on which a fit must gain. sure: by how many standard errors, see `better`. found: told of every fit that
-    is the best so far. refining: `refine_solver.refine` to go on from the best fit; where the refined solver is not
-    surely better than the first candidate, the best fit is tried.
-    Costs a run of each student for each candidate, what refining costs, and two or three runs of each check. Raises
+    race first, on which a fit must gain. sure: by how many standard errors, see `better`. found: told of every round of
+    refining. refining: `refine_solver.refine` to go on from the best fit; where the refined solver is not surely better
+    than the first candidate, the best fit is tried.
+    Costs two runs of each student for each candidate, what refining costs, and three or four runs of each check. Raises
     ValueError without a candidate.
     """
-    best: Fitted | None = None
-    for candidate in candidates:
-        fitted = fit(students, candidate, settings)
-        if best is None or costs(fitted, settings).sum() < costs(best, settings).sum():
-            best = fitted
-            found(best)
-    if best is None:
+    if not candidates:
         raise ValueError("a solver is learned from at least one candidate")
-    trials = [best]
-    if refining:
-        trials.insert(0, refining(students, best, settings, sure, found))
+    fits = best_fits(students, candidates, settings)
+    on_checks = [run(checks, one.solver) for one in fits]
+    best, learned = next(zip(fits, on_checks) if better(*on_checks, settings, sure) else zip(fits[1:], on_checks[1:]))
     first = run(checks, candidates[0])
-    for trial in trials:
-        learned = run(checks, trial.solver)
-        if better(learned, first, settings, sure):
-            return Learned(learned, first, True)
-    return Learned(learned, first, False)
+    if refining:
+        refined = run(checks, refining(students, best, settings, sure, found).solver)
+        if better(refined, first, settings, sure):
+            return Learned(refined, first, True)
+    return Learned(learned, first, better(learned, first, settings, sure))
+
+
+def best_fits(students: Students, starts: Sequence[PlannedSolver], settings: Settings) -> tuple[Fitted, Fitted]:
+    """Fit a pass along each start with a weight of the zero latent, and one without, and give the best of either.
+
+    Which of the two serves better is for other runs to say: where images are of very different strength, what takes
+    back the same share of all of them makes the strongest ones worse.
+    """
+    ways = (settings, replace(settings, from_zero=False))
+    passes = ([fit(students, start, way) for start in starts] for way in ways)
+    with_zero, without = (min(some, key=lambda one: float(costs(one, settings).sum())) for some in passes)
+    return with_zero, without
 
 
 def better(trial: Fitted, other: Fitted, settings: Settings, sure: float) -> bool:
@@ -173,14 +180,16 @@ def _pass(students: Students, start: PlannedSolver, settings: Settings | None) -
         sigma, ratio = float(sigmas[i]), float(sigmas[i + 1] / sigmas[i])
         guesses = [students.guess(batch, states[batch], sigma) for batch in batches]
         if settings:
-            free, grams = min(settings.guesses, i + 1), []
+            first, columns, grams = 0 if settings.from_zero else 1, min(settings.guesses, i + 1), []
             for batch in batches:
                 plain = step(states[batch], ratio, guesses[batch], [], weights[:, i, :0], bands)
                 left = students.long_run(batch, float(sigmas[i + 1])) - plain
-                slopes = [(1 - ratio) * (other - guesses[batch]) for other in (ZERO, *older[batch])]
-                grams.append(bands.gram([left, *slopes]))
-            weights = _widened(weights, len(grams[0]), free)
-            weights[:, i] = fitted_weights(np.concatenate(grams, axis=1), weights[:, i], free, settings)
+                others = (ZERO, *older[batch])[first:]
+                grams.append(bands.gram([left, *((1 - ratio) * (other - guesses[batch]) for other in others)]))
+            weights = _widened(weights, len(grams[0]), columns)
+            if columns > first:
+                known = weights[:, i, first:]
+                weights[:, i, first:] = fitted_weights(np.concatenate(grams, axis=1), known, columns - first, settings)
         for batch in batches:
             states[batch] = step(states[batch], ratio, guesses[batch], older[batch], weights[:, i], bands)
             older[batch] = [guesses[batch], *older[batch]][: max(weights.shape[2], most) - 1]

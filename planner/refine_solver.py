@@ -91,12 +91,13 @@ class _Weight:
 
 
 def _weights(solver: PlannedSolver, settings: Settings) -> list[_Weight]:
-    """List the weights that a pass fits."""
+    """List the weights that a pass fits, and those of the zero latent alone where it has any."""
     bands, steps, columns = solver.weights.shape
+    first = 0 if solver.weights[:, :, 0].any() else 1
     return [
         _Weight(i, column, band)
         for i in range(steps)
-        for column in range(min(settings.guesses, i + 1, columns))
+        for column in range(first, min(settings.guesses, i + 1, columns))
         for band in range(bands)
     ]
 

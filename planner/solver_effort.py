@@ -48,9 +48,10 @@ class SolverEffort:
 
     @property
     def fit_calls(self) -> int:
-        """Count the long runs' states, the passes, and the runs that decide: of own, fitted and winner of the race."""
-        deciding = self.reference_steps + self.steps * (3 if self.entrants else 2)
-        return self.pairs * (self.reference_steps + self.starts * self.steps) + deciding_pairs(self.pairs) * deciding
+        """Count the long runs' states, the passes, and the runs that decide: of own, both fits, the race's winner."""
+        deciding = self.reference_steps + self.steps * (4 if self.entrants else 3)
+        passes = 2 * self.starts * self.steps
+        return self.pairs * (self.reference_steps + passes) + deciding_pairs(self.pairs) * deciding
 
     @property
     def round_calls(self) -> int:

@@ -53,7 +53,7 @@ class SolverRecord:
     @property
     def base(self) -> Trial:
         """Give what a learned solver must gain on: the winner of the race where that surely gains, and else `own`."""
-        return self.raced.trial if self.raced and _gains(self.raced.trial, self.own) else self.own
+        return self.raced.trial if self.raced and gains_on(self.raced.trial, self.own) else self.own
 
     @property
     def taken(self) -> Stage | None:
@@ -62,7 +62,7 @@ class SolverRecord:
         The former solver stays where it ends nearer than that.
         """
         base = self.base
-        gaining = (stage for stage in (self.refined, self.fitted) if stage and _gains(stage.trial, base))
+        gaining = (stage for stage in (self.refined, self.fitted) if stage and gains_on(stage.trial, base))
         found = next(gaining, self.raced if base is not self.own else None)
         if self.former and self.former.trial.total() < (found.trial if found else self.own).total():
             return self.former
@@ -95,7 +95,7 @@ class SolverRecord:
         return not (pairs and self.taken) or bool(self.check and len(self.check.errors) >= pairs)
 
 
-def _gains(trial: Trial, other: Trial) -> bool:
+def gains_on(trial: Trial, other: Trial) -> bool:
     """Tell whether a trial surely gains on another one, on the same pairs."""
     return surely_lower(_expected(trial), _expected(other), other.objective.power, SURE)
 

@@ -40,7 +40,7 @@ DEFAULT = f"{OWN}, simple"
 CONVERGED_STEPS = 100
 DRIFT = 100  # times the median, above which half the steps end elsewhere and there is no converged solution
 WITHIN = 2.0  # times the best mean or median of the screened items, up to which a peer runs on all of them
-LEARNING = 5  # of what is learned; it is raised when learning goes another way
+LEARNING = 6  # of what is learned; it is raised when learning goes another way
 FORMAT = 1  # of kept figures; it is raised when the same key would mean another figure
 
 

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from ...planner import sigma_to_flow
-from ...planner.fit_solver import Fitted, Settings, costs, fit
+from ...planner.fit_solver import Fitted, Settings, best_fits
 from ...planner.race_solvers import CLOCKS, FORMULAS, ROUNDS, candidates, clock_schedules, race, share_of
 from ...planner.refine_solver import refine
 from ...planner.search import Trial
 from ...planner.search import run as run_trial
 from ...planner.search_record import Part, SearchRecord
 from ...planner.solver_effort import SolverEffort, deciding_pairs
-from ...planner.solver_record import SolverRecord, Stage
+from ...planner.solver_record import SolverRecord, Stage, gains_on
 from ...planner.solvers.formulas import Formula, formula_of
 from ...planner.solvers.planned import PlannedSolver
 from ...planner.texts import say
@@ -143,19 +143,19 @@ class SolverSession:
         long_runs = lacking + max(0, count - deciding.long_runs_made)
         winner, start = next(iter(solver.starts.items()))
         raced = start if winner != f"{self.formulas[0]}, {FOUND}" else None
-        deciding_runs = 2 + sum(one is not None for one in (raced, former))
-        runs = len(solver.starts) * students.batches + deciding_runs * count
+        deciding_runs = 3 + sum(one is not None for one in (raced, former))
+        runs = 2 * len(solver.starts) * students.batches + deciding_runs * count
         with self._counted(long_runs * long_steps + runs * steps):
             students.make_long_runs()
-            passes = [fit(students, start, settings) for start in solver.starts.values()]
-            best = min(passes, key=lambda fitted: float(costs(fitted, settings).sum()))
+            fits = best_fits(students, list(solver.starts.values()), settings)
             deciding.make_long_runs(count)
             for pair in deciding.check_pairs:
                 run_trial(deciding, solver.own, pair)
             solver.raced = self._stage(deciding, raced, winner) if raced else None
             solver.former = self._stage(deciding, former.solver, "solver stored before") if former else None
-            solver.refining = best
-            solver.fitted = self._stage(deciding, best.solver, "planned solver")
+            stages = [self._stage(deciding, one.solver, "planned solver") for one in fits]
+            chosen = 0 if gains_on(stages[0].trial, stages[1].trial) else 1
+            solver.refining, solver.fitted = fits[chosen], stages[chosen]
             if stored and former and solver.taken is solver.former:
                 solver.check = stored.check
             self.record.solver, self.record.fitting = solver, None

@@ -99,15 +99,15 @@ def test_more_is_to_do_where_other_samplers_are_to_race_or_more_rounds_to_refine
     assert not found.is_fitted("all samplers", 0)
 
 
-def test_a_fit_costs_a_long_and_a_short_run_a_pair_and_what_decides():
+def test_a_fit_costs_a_long_and_two_short_runs_a_pair_and_what_decides():
     assert deciding_pairs(32) == 16 and deciding_pairs(2) == 8
-    assert SolverEffort(32, 8, 50).calls == 32 * 58 + 16 * 66
+    assert SolverEffort(32, 8, 50).calls == 32 * 66 + 16 * 74
 
 
 def test_a_race_costs_its_rounds_and_a_fit_along_each_of_the_best():
     assert ROUNDS == ((8, 6), (2, 3))
     race = SolverEffort(32, 8, 50, entrants=56)
-    assert race.race_calls == (56 * 4 + 6 * 16) * 8 and race.fit_calls == 32 * (50 + 3 * 8) + 16 * (50 + 3 * 8)
+    assert race.race_calls == (56 * 4 + 6 * 16) * 8 and race.fit_calls == 32 * (50 + 6 * 8) + 16 * (50 + 4 * 8)
     assert SolverEffort(4, 8, 50, entrants=56).race_calls == (56 * 2 + 6 * 2) * 8
     assert SolverEffort(32, 8, 50, entrants=2).starts == 2
 
