@@ -17,7 +17,7 @@ from ...planner.solvers.formulas import solver_of
 from ...planner.texts import say, say_count
 from .identity import differences
 from .learned_profile import LearnedProfile, learned_runs, profile_for
-from .model import IMAGE_TO_IMAGE, levels_of_sampling
+from .model import IMAGE_TO_IMAGE, levels_of_sampling, sampled_shapes
 from .planned_sampler import planned_solver_of
 from .sampler_behaviour import observe
 from .sampler_names import sampler_name
@@ -74,7 +74,7 @@ def decide(
         return _planned(settings, dna, levels, name, differences(dna.meta, guider, {"samples": noise}))
     if settings.within_reach(name)[0].needs_no_dna:
         return _planned(settings, None, levels, name, [])
-    if len(guider.inner_model.latent_shapes or ()) > 1:
+    if len(sampled_shapes(guider, noise)) > 1:
         return Decision(
             say(
                 "no profile can be learned from a latent with several parts, such as video with sound. Choose steps "

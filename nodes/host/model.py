@@ -150,6 +150,18 @@ def to_sigmas(sigmas: np.ndarray, model: ModelPatcher | None = None) -> torch.Te
     return made if model is None else made.clamp(max=noise_levels(model).top)
 
 
+def sampled_shapes(guider: comfy.samplers.CFGGuider, noise: torch.Tensor) -> list[list[int]]:
+    """List the shapes of the parts of the latent that a guider samples, while it does.
+
+    ComfyUI 0.23 keeps them with the conditions alone, of models whose latents can have several parts.
+    """
+    shapes = getattr(guider.inner_model, "latent_shapes", None)
+    if shapes is None:
+        known = [one["model_conds"].get("latent_shapes") for conds in guider.conds.values() for one in conds]
+        shapes = next((found.cond for found in known if found is not None), [noise.shape])
+    return [list(shape) for shape in shapes]
+
+
 def parts(latent: Any) -> list[torch.Tensor]:
     """List a latent's tensors: several where it holds video with audio."""
     return latent.unbind() if latent.is_nested else [latent]

@@ -17,7 +17,7 @@ from ...planner import FloatArray
 from ...planner.solvers.planned import PlannedSolver, integrate
 from ...planner.texts import say, say_name
 from .identity import differences_at
-from .model import called, noise_levels
+from .model import called, noise_levels, sampled_shapes
 from .progress import show_text
 
 NODE = "Planned Sampler"
@@ -51,8 +51,7 @@ class SolverSampler(comfy.samplers.KSAMPLER):
     def sample(self, model_wrap, sigmas, extra_args, callback, noise, *rest, **named):
         """Say what differs, and run as the host does."""
         if self.source:
-            shapes = getattr(model_wrap.inner_model, "latent_shapes", None) or [noise.shape]
-            said = solver_differs(self, model_wrap, [list(shape) for shape in shapes])
+            said = solver_differs(self, model_wrap, sampled_shapes(model_wrap, noise))
             show_text("\n".join([*said, self.source.text]), self.source.node_id)
             if said and said != self._said:  # once, however many runs follow
                 logging.warning("%s: %s", NODE, " ".join(said))

@@ -27,7 +27,7 @@ from .. import __version__
 from .cache_decision import planned_name
 from .conditioning import embedding_in
 from .identity import describe
-from .model import noise_levels, why_not_measurable
+from .model import noise_levels, sampled_shapes, why_not_measurable
 from .wrappers import with_wrappers
 
 KEY = "cotj_recorder"
@@ -80,7 +80,7 @@ class Recorder:
         if reason := _why_not(guider, sigmas, denoise_mask):
             self.tell(say("not recorded: {why}", why=reason))
             return executor(*arguments)
-        sketch = _watch(guider, executor.class_obj, len(sigmas) - 1)
+        sketch = _watch(guider, executor.class_obj, len(sigmas) - 1, noise)
         # The run's own options, which every model call gets.
         extra_args["model_options"]["transformer_options"][KEY] = sketch
         final = executor(*arguments)
@@ -98,7 +98,7 @@ class Recorder:
             return self.tell(say("not recorded: {why}", why=say("the run's guesses give no DNA")))
         about = {
             **describe(guider),
-            "latent_shape": [list(shape) for shape in guider.inner_model.latent_shapes or [noise.shape]],
+            "latent_shape": sampled_shapes(guider, noise),
             "steps": len(sigmas) - 1,
             "seed": seed,
             "recorded_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -125,9 +125,9 @@ def _predict(executor, x, timestep, model_options: dict[str, Any] | None = None,
     return denoised
 
 
-def _watch(guider, sampler: comfy.samplers.Sampler, steps: int) -> _Watched:
+def _watch(guider, sampler: comfy.samplers.Sampler, steps: int, noise: torch.Tensor) -> _Watched:
     """Prepare for a run. Latents with several parts give no profile, and planners know one of few samplers alone."""
-    wanted = LEAST_STEPS <= steps <= MOST_CALLS and len(guider.inner_model.latent_shapes or ()) <= 1
+    wanted = LEAST_STEPS <= steps <= MOST_CALLS and len(sampled_shapes(guider, noise)) == 1
     if wanted and solver_of(planned_name(sampler, guider.inner_model.model_sampling)) is not None:
         kind = noise_levels(guider.model_patcher).kind
         return _Watched(RunSketch(steps), TrajectorySketch(steps, kind))
