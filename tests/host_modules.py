@@ -14,6 +14,7 @@ def import_host() -> None:
     sys.pycache_prefix = str(cache_dir() / "pycache")
     sys.path.append(str(find_comfyui()))  # appended, so that no module in there can hide another
     import comfy.cli_args
+    import utils  # noqa: F401 - first, as its main.py does: the nodes of ComfyUI 0.23 lay comfy/utils.py over it
 
     comfy.cli_args.args.cpu = True
     comfy.cli_args.args.base_directory = tempfile.mkdtemp(prefix="cotj-host-")
