@@ -1,6 +1,5 @@
 """The host's own modules in this process, for tests that need its classes but no server."""
 
-import importlib
 import sys
 import tempfile
 
@@ -14,9 +13,8 @@ def import_host() -> None:
         return
     sys.pycache_prefix = str(cache_dir() / "pycache")
     sys.path.append(str(find_comfyui()))  # appended, so that no module in there can hide another
-    # As main.py does, before ComfyUI's nodes.py puts a folder with another `utils` in front.
-    importlib.import_module("utils.extra_config")
     import comfy.cli_args
+    import utils  # noqa: F401 - first, as its main.py does: the nodes of ComfyUI 0.23 lay comfy/utils.py over it
 
     comfy.cli_args.args.cpu = True
     comfy.cli_args.args.base_directory = tempfile.mkdtemp(prefix="cotj-host-")

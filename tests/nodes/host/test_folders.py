@@ -2,9 +2,11 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
+from cotj.harness.find import find_comfyui
 from cotj.planner import DiffusionDNA, dna_file
 from cotj.planner.texts import spoken
 from cotj.planner.writing import write_file
@@ -28,6 +30,10 @@ def places(tmp_path, monkeypatch):
     monkeypatch.setitem(folder_paths.folder_names_and_paths, folders.FOLDER, ([str(place) for place in places], set()))
     file_names.leave_out.cache_clear()
     return places
+
+
+def test_tests_leave_the_folders_of_the_checkout_alone():
+    assert not Path(folder_paths.base_path).resolve().is_relative_to(find_comfyui())
 
 
 @pytest.mark.parametrize(

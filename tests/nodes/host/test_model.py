@@ -29,7 +29,14 @@ import comfy.utils  # noqa: E402
 from comfy.model_base import ModelType  # noqa: E402
 from comfy.patcher_extension import WrappersMP  # noqa: E402
 from cotj.nodes.host import probe  # noqa: E402
-from cotj.nodes.host.model import fit_fault, levels_of_sampling, noise_levels, probe_sigmas, why_not_measurable  # noqa: E402
+from cotj.nodes.host.model import (  # noqa: E402
+    fit_fault,
+    levels_of_sampling,
+    noise_levels,
+    probe_sigmas,
+    sampled_shapes,
+    why_not_measurable,
+)
 
 # All that comfy.model_sampling has, in 0.33. A class that is not here is one that nobody has looked at.
 PARAMETRISATIONS = {"EPS", "V_PREDICTION", "V_PREDICTION_DDPM", "EDM", "CONST", "X0", "COSMOS_RFLOW"}
@@ -153,7 +160,7 @@ class Oracle(torch.nn.Module):
             return comfy.utils.unpack_latents(out, [part.shape for part in x])
         return out
 
-    def preprocess_text_embeds(self, context):
+    def preprocess_text_embeds(self, context, **kwargs):
         return context
 
 
@@ -269,6 +276,27 @@ def test_errors_of_video_and_sound_are_told_apart_and_weigh_by_their_power():
     np.testing.assert_allclose(found.powers[0], powers, rtol=1e-5)
     np.testing.assert_allclose(found.weights * found.powers[0], found.weights[0] * found.powers[0, 0], rtol=1e-9)
     assert found.weights.sum() == pytest.approx(1)
+
+
+class AsksForShapes(comfy.samplers.Sampler):
+    """Calls no model, and asks as on this host and as on one that keeps no shapes on the model."""
+
+    def sample(self, model_wrap, sigmas, extra_args, callback, noise, *rest, **named):
+        self.told = sampled_shapes(model_wrap, noise)
+        model_wrap.inner_model.latent_shapes = None
+        self.told_by_conditions = sampled_shapes(model_wrap, noise)
+        return noise
+
+
+def test_the_shapes_of_a_runs_parts_are_known_on_every_host():
+    video, sound = (1, 128, 2, 4, 4), (1, 8, 16, 16)
+    of_both = oracle_patcher("FLUX", "plain", comfy.model_base.LTXAV, comfy.latent_formats.LTXAV)
+    for patcher, shapes in ((of_both, [video, sound]), (of_both, [video]), (oracle_patcher("FLOW", "plain"), [sound])):
+        latents = [torch.zeros(shape) for shape in shapes]
+        latent = comfy.nested_tensor.NestedTensor(latents) if len(latents) > 1 else latents[0]
+        sampler = AsksForShapes()
+        oracle_guider(patcher).sample(latent, latent, sampler, torch.tensor([1.0, 0.0]), disable_pbar=True, seed=0)
+        assert sampler.told == sampler.told_by_conditions == [list(shape) for shape in shapes]
 
 
 @pytest.mark.parametrize("silent", [0, 1])
