@@ -102,7 +102,7 @@ def _as_many_as_needed(dna: DiffusionDNA, values: Mapping[str, Any], options: di
     if math.isnan(target):
         raise ValueError(say("target_error must be a number, and it is NaN"))
     if target > 0:
-        check_errors(dna, "target_error", say("set it to 0 to plan by threshold"))
+        check_errors(dna, say("a target error"), say("set it to 0 to plan by threshold"))
     limits = {"min_steps": fewest, "max_steps": most or max(fewest, steps_that_pay(dna))}
     whose = "" if most else _whose_limit(dna, limits["max_steps"])
     if target > 0:

@@ -202,7 +202,7 @@ def test_a_checkpoint_with_a_lora_merged_into_one_of_its_matrices_is_another_one
 def test_of_a_quantised_matrix_what_is_stored_is_read(model):
     quantised = model.clone()
     name, value = next((name, value) for name, value in model.model.named_parameters() if value.ndim == 2)
-    layout = "TensorWiseINT8Layout"
+    layout = "TensorCoreFP8Layout"
     weight = value.detach().float()
     quantised.backup = {name: SimpleNamespace(weight=QuantizedTensor.from_float(weight, layout))}
     first = describe_model(quantised)["matrices"]
