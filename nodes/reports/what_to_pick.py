@@ -36,11 +36,11 @@ NEAR = math.log(1.26)  # numbers of calls that are no farther apart are taken fo
 # By calls: a planned sampler learned on 64 runs, to euler on the simple schedule, and what learning it took.
 # `python benchmarks solvers`: demo model and mixture, each as a flow and an eps model; HSC 32 and ZTF 32 of others.
 SAMPLER = {
-    4: (Range(0.21, 0.63), 7872),
-    5: (Range(0.16, 0.58), 8640),
-    6: (Range(0.14, 0.47), 9408),
-    8: (Range(0.1, 0.32), 10944),
-    10: (Range(0.07, 0.22), 12480),
+    4: (Range(0.18, 0.63), 8768),
+    5: (Range(0.14, 0.58), 9760),
+    6: (Range(0.12, 0.47), 10752),
+    8: (Range(0.1, 0.32), 12736),
+    10: (Range(0.06, 0.22), 14720),
 }
 # By sampler and calls: plans of `auto`, to the simple schedule with the same sampler, from the own long run.
 # `python benchmarks reachability`: demo model, and mixture as a flow and as an eps model.
