@@ -108,9 +108,10 @@ def learn(
     """
     if not candidates:
         raise ValueError("a solver is learned from at least one candidate")
-    fits = best_fits(students, candidates, settings)
-    on_checks = [run(checks, one.solver) for one in fits]
-    best, learned = next(zip(fits, on_checks) if better(*on_checks, settings, sure) else zip(fits[1:], on_checks[1:]))
+    best, without = best_fits(students, candidates, settings)
+    learned, other = run(checks, best.solver), run(checks, without.solver)
+    if not better(learned, other, settings, sure):
+        best, learned = without, other
     first = run(checks, candidates[0])
     if refining:
         refined = run(checks, refining(students, best, settings, sure, found).solver)

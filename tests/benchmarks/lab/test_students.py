@@ -44,8 +44,9 @@ def test_pixels_and_values_are_each_others_inverse(kind):
 def test_calls_are_counted_and_more_of_them_learn_more():
     subject = MixtureSubject(1.0, "flow", prompts=8)
     few, calls = taught(subject, 4, Effort(4))
-    # Long runs of 4 students and 2 checks; all 20 candidates and then 6 on 2 students; 3 fits; two runs of the checks.
-    assert calls == 6 * LONG_STEPS + (20 + 6) * 2 * 4 + 3 * 4 * 4 + 2 * 2 * 4
+    # Long runs of 4 students and 2 checks; all 20 candidates and then 6 on 2 students; 3 fits of each kind; three
+    # runs of the checks.
+    assert calls == 6 * LONG_STEPS + (20 + 6) * 2 * 4 + 6 * 4 * 4 + 3 * 2 * 4
     refined, more = taught(subject, 4, Effort(4, refined=True))
     assert more > calls
     others = pupils(subject, 64, 123)
