@@ -181,9 +181,10 @@ def _pass(students: Students, start: PlannedSolver, settings: Settings | None) -
         sigma, ratio = float(sigmas[i]), float(sigmas[i + 1] / sigmas[i])
         guesses = [students.guess(batch, states[batch], sigma) for batch in batches]
         if settings:
-            first, columns, grams = 0 if settings.from_zero else 1, min(settings.guesses, i + 1), []
+            first, columns = 0 if settings.from_zero else 1, min(settings.guesses, i + 1)
+            grams = []
             for batch in batches:
-                plain = step(states[batch], ratio, guesses[batch], [], weights[:, i, :0], bands)
+                plain = ratio * states[batch] + (1 - ratio) * guesses[batch]
                 left = students.long_run(batch, float(sigmas[i + 1])) - plain
                 others = (ZERO, *older[batch])[first:]
                 grams.append(bands.gram([left, *((1 - ratio) * (other - guesses[batch]) for other in others)]))

@@ -91,7 +91,7 @@ class _Weight:
 
 
 def _weights(solver: PlannedSolver, settings: Settings) -> list[_Weight]:
-    """List the weights that a pass fits, and those of the zero latent alone where it has any."""
+    """List the weights that a pass fits, those of the zero latent only where the solver has some."""
     bands, steps, columns = solver.weights.shape
     first = 0 if solver.weights[:, :, 0].any() else 1
     return [

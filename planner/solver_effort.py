@@ -19,7 +19,7 @@ def deciding_pairs(pairs: int) -> int:
 
 @dataclass(frozen=True)
 class SolverEffort:
-    """What a fit does: a race, one pass along each of the best, and rounds of refinement.
+    """What a fit does: a race, two passes along each of the best, and rounds of refinement.
 
     pairs: to fit on. steps: of the schedule. reference_steps: of a long run. entrants: of the race, 0 without one.
     weights: (bands, guesses), how many weights a refinement moves a step. rounds: of refinement.

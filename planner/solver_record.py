@@ -17,7 +17,7 @@ Entrants = Literal["all samplers", "connected sampler"]  # whose formulas race f
 
 @dataclass
 class Stage:
-    """A solver with its runs on the deciding pairs, which nothing else was chosen by."""
+    """A solver with its runs on the deciding pairs, which nothing was fitted or raced on."""
 
     solver: PlannedSolver
     trial: Trial
@@ -25,7 +25,7 @@ class Stage:
 
 @dataclass
 class SolverRecord:
-    """A solver as it stands, and how it does on pairs that nothing else was chosen by.
+    """A solver as it stands, and how it does on pairs that nothing was fitted or raced on.
 
     pairs: that it was fitted on. own: the schedule with the sampler that it was found with, on the deciding pairs.
     fitted: what one pass has learned; None before. entrants: whose formulas raced. starts: what the fit starts from, by

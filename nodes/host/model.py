@@ -157,7 +157,8 @@ def sampled_shapes(guider: comfy.samplers.CFGGuider, noise: torch.Tensor) -> lis
     """
     shapes = getattr(guider.inner_model, "latent_shapes", None)
     if shapes is None:
-        known = [one["model_conds"].get("latent_shapes") for conds in guider.conds.values() for one in conds]
+        conds = getattr(guider, "conds", {})  # which another pack's guider may not have
+        known = [one.get("model_conds", {}).get("latent_shapes") for some in conds.values() for one in some]
         shapes = next((found.cond for found in known if found is not None), [noise.shape])
     return [list(shape) for shape in shapes]
 

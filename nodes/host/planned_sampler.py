@@ -119,16 +119,23 @@ def sample_planned(
     def denoise(x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
         return model(x, sigma.expand(len(x)), **(extra_args or {}))
 
+    guess = x
+
     def after_call(i: int, x: torch.Tensor, denoised: torch.Tensor) -> None:
+        nonlocal guess
+        guess = denoised
         if callback is not None:
             callback({"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i], "denoised": denoised})
 
     steps = model_trange(len(sigmas) - 1, disable=disable)
-    return integrate(denoise, x, sigmas, merged(weights, bands.count), bands, after_call, steps)
+    end = integrate(denoise, x, sigmas, merged(weights, bands.count), bands, after_call, steps)
+    mask = (extra_args or {}).get("denoise_mask")
+    # What a mask keeps is in every guess. Weights of frequency bands would not leave it as it is.
+    return end if mask is None or sigmas[-1] > 0 else end * mask + guess * (1 - mask)
 
 
 def merged(weights: FloatArray, bands: int) -> FloatArray:
-    """Fit (bands, k, lags) weights to a latent of fewer bands than they were learned on, such as a smaller one.
+    """Fit (bands, k, 1 + lags) weights to a latent of fewer bands than they were learned on, such as a smaller one.
 
     The coarsest bands, which it does not tell apart, share the mean of their weights.
     """

@@ -68,7 +68,9 @@ class Order:
         if self.refined:
             least = effort.least_search
             effort = effort.with_rounds(self.budget, max(least, search.calls if search else 0))
-        if effort.calls + least >= self.budget:
+        stored = search.own_solver if search and not self.search_again else None
+        is_there = stored and stored.is_fitted(effort.race, int(self.refined))  # so that no call has to be made
+        if effort.calls + least >= self.budget and not is_there:
             problem = say(
                 "{doing} a solver to {steps} steps takes {calls} of the {budget} model calls, which leaves {left}. "
                 "Raise it, or use fewer prompts or seeds",

@@ -20,7 +20,7 @@ from ..noise_levels import Kind
 from ..texts import say
 from .formulas import Formula, sample
 
-ZERO = 0.0  # the latent that the first weight of a step is of
+ZERO = 0.0  # the zero latent, as a number
 SAME = 1e-4  # relative difference of two sigmas that a host's rounding explains
 
 

@@ -159,6 +159,10 @@ def test_cancel_keeps_the_schedule_and_the_next_queue_goes_on(client, server):
     # The three long runs that were whole are not made again.
     assert search.solver_calls == ALONE.calls + kept.solver_calls - 3 * LONG
     assert not list((server.models / "cotj").glob("cancelled fit.teaching*"))
+    # What is stored costs nothing, and so needs no budget.
+    calls = optimizing.calls
+    optimizing.graph.nodes[optimizing.node.id]["inputs"]["budget"] = 200
+    assert "A planned solver was fitted" in optimizing.queue(client)[2] and optimizing.calls == calls
 
 
 def test_a_batch_and_a_guided_model_teach_too(client, server):

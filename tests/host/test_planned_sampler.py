@@ -136,6 +136,22 @@ def test_a_latent_without_as_many_bands_is_run_with_the_mean_of_the_coarse_ones(
         np.testing.assert_allclose(several, one, rtol=1e-4, atol=1e-5)
 
 
+def test_what_a_mask_keeps_stays_as_it_is(client, server):
+    """Though a share of each guess is taken back, in frequency bands of their own, which reach across the mask."""
+    runs = Runs(DemoRun(Graph()))
+    image = runs.sample(runs.named("euler"), runs.manual(FLOW), noise=runs.graph.add("RandomNoise", noise_seed=76)[0])
+    empty = runs.graph.add("SolidMask", value=0.0, width=256, height=256)[0]
+    half = runs.graph.add("SolidMask", value=1.0, width=128, height=256)[0]
+    mask = runs.graph.add("MaskComposite", destination=empty, source=half, x=0, y=0, operation="add")[0]
+    masked = runs.graph.add("SetLatentNoiseMask", samples=image, mask=mask)[0]
+    noise = runs.graph.add("RandomNoise", noise_seed=77)[0]
+    planned = runs.planned(put(server, "masked", learned()), 5)
+    runs.save(image, runs.sample(planned, runs.manual(FLOW), masked, noise))
+    before, after = runs.ends(client)
+    np.testing.assert_allclose(after[..., 20:], before[..., 20:], atol=1e-5)
+    assert np.abs(after[..., :12] - before[..., :12]).max() > 0.1
+
+
 def test_parts_and_image_to_image_run_its_own_steps(client, server):
     """With the formula's weights they are the host's own runs of the same sigmas, which know no more history."""
     name = put(server, "parts", PlannedSolver.of_formula("dpmpp_2m", FLOW.astype(np.float32)))
