@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import torch
-from cotj.harness.find import find_comfyui
 from cotj.planner import Kind, sigma_to_flow
 from cotj.planner.solvers.ucgm import integrate, kappas
+from cotj.tests.host_modules import import_host
 from torch import Tensor
 
-sys.path.append(str(find_comfyui()))
-import comfy.cli_args
+import_host()
 
-comfy.cli_args.args.cpu = True
 import comfy.model_base  # noqa: E402
 import comfy.samplers  # noqa: E402
 import comfy.supported_models_base  # noqa: E402
