@@ -131,7 +131,7 @@ class SolverSession:
         return {name: racing[name] for name in best}
 
     def _fit(self, students: SolverStudents, solver: SolverRecord, settings: Settings) -> None:
-        """Fit a pass along what the race leaves, and run the best on the pairs that decide.
+        """Fit passes along what the race leaves, and run the best with and without a share on the pairs that decide.
 
         A solver that was stored before runs there too, on top of the budget, and gives way to what ends as near.
         """
