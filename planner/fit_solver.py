@@ -108,10 +108,10 @@ def learn(
     """
     if not candidates:
         raise ValueError("a solver is learned from at least one candidate")
-    best, without = best_fits(students, candidates, settings)
-    learned, other = run(checks, best.solver), run(checks, without.solver)
-    if not better(learned, other, settings, sure):
-        best, learned = without, other
+    with_zero, without = best_fits(students, candidates, settings)
+    best, learned = without, run(checks, without.solver)
+    if better(other := run(checks, with_zero.solver), learned, settings, sure):
+        best, learned = with_zero, other
     first = run(checks, candidates[0])
     if refining:
         refined = run(checks, refining(students, best, settings, sure, found).solver)
@@ -175,13 +175,14 @@ def _pass(students: Students, start: PlannedSolver, settings: Settings | None) -
     sigmas, bands = start.sigmas, students.bands
     weights = np.array(start.weights)
     batches, most = range(students.batches), settings.guesses if settings else 0
+    first = 0 if settings and settings.from_zero else 1  # of the weights that are fitted
     states = [students.start(batch, float(sigmas[0])) for batch in batches]
     older: list[list[Any]] = [[] for _ in batches]
     for i in range(start.steps):
         sigma, ratio = float(sigmas[i]), float(sigmas[i + 1] / sigmas[i])
         guesses = [students.guess(batch, states[batch], sigma) for batch in batches]
-        if settings:
-            first, columns = 0 if settings.from_zero else 1, min(settings.guesses, i + 1)
+        columns = min(most, i + 1)
+        if settings and columns > first:
             grams = []
             for batch in batches:
                 plain = ratio * states[batch] + (1 - ratio) * guesses[batch]
@@ -189,9 +190,8 @@ def _pass(students: Students, start: PlannedSolver, settings: Settings | None) -
                 others = (ZERO, *older[batch])[first:]
                 grams.append(bands.gram([left, *((1 - ratio) * (other - guesses[batch]) for other in others)]))
             weights = _widened(weights, len(grams[0]), columns)
-            if columns > first:
-                known = weights[:, i, first:]
-                weights[:, i, first:] = fitted_weights(np.concatenate(grams, axis=1), known, columns - first, settings)
+            prior = weights[:, i, first:]
+            weights[:, i, first:] = fitted_weights(np.concatenate(grams, axis=1), prior, columns - first, settings)
         for batch in batches:
             states[batch] = step(states[batch], ratio, guesses[batch], older[batch], weights[:, i], bands)
             older[batch] = [guesses[batch], *older[batch]][: max(weights.shape[2], most) - 1]

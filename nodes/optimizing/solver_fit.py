@@ -153,9 +153,9 @@ class SolverSession:
                 run_trial(deciding, solver.own, pair)
             solver.raced = self._stage(deciding, raced, winner) if raced else None
             solver.former = self._stage(deciding, former.solver, "solver stored before") if former else None
-            stages = [self._stage(deciding, one.solver, "planned solver") for one in fits]
-            chosen = 0 if gains_on(stages[0].trial, stages[1].trial) else 1
-            solver.refining, solver.fitted = fits[chosen], stages[chosen]
+            with_zero, without = ((one, self._stage(deciding, one.solver, "planned solver")) for one in fits)
+            serves = gains_on(with_zero[1].trial, without[1].trial)
+            solver.refining, solver.fitted = with_zero if serves else without
             if stored and former and solver.taken is solver.former:
                 solver.check = stored.check
             self.record.solver, self.record.fitting = solver, None

@@ -35,7 +35,7 @@ NEAR = math.log(1.26)  # numbers of calls that are no farther apart are taken fo
 
 # By calls: a planned sampler learned on 64 runs, to euler on the simple schedule, and what learning it took.
 # `python benchmarks solvers`: demo model and mixture, each as a flow and an eps model; HSC 32 and ZTF 32 of others.
-# The demo model's, which are the highest, were learned without a share towards zero, at an eighth fewer calls.
+# The demo model's, which are the highest, were learned without a share towards zero, at fewer calls.
 SAMPLER = {
     4: (Range(0.18, 0.63), 8768),
     5: (Range(0.14, 0.58), 9760),
