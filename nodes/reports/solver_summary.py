@@ -27,11 +27,12 @@ class StageSummary:
 class SolverSummary:
     """What a solver that was fitted to the best schedule adds to it.
 
-    pairs: that it was fitted on. guesses, bands: that a step combines at most, and apart. images: that decide whether
-    it is taken. raced: whether other samplers took part; winner: of them, None where the schedule's own stayed ahead.
-    formula: that the fit started from, on other sigmas than the schedule's if is_elsewhere. rounds: of refinement;
-    settled: whether another would gain nothing. former: what was taken before this fit or its last rounds, if anything.
-    is_own: whether it is of this schedule and its pairs, and not of former ones.
+    pairs: that it was fitted on. guesses, bands: that a step combines at most, and apart. takes_back: whether steps
+    follow a guess only in part. images: that decide whether it is taken. raced: whether other samplers took part;
+    winner: of them, None where the schedule's own stayed ahead. formula: that the fit started from, on other sigmas
+    than the schedule's if is_elsewhere. rounds: of refinement; settled: whether another would gain nothing. former:
+    what was taken before this fit or its last rounds, if anything. is_own: whether it is of this schedule and its
+    pairs, and not of former ones.
     sigmas: of the solver that is taken, None without one. calls: that all this took.
     checked: its distance on checked_images of the check, and ratios: to what it is held against there; None without.
     """
@@ -39,6 +40,7 @@ class SolverSummary:
     pairs: int
     guesses: int
     bands: int
+    takes_back: bool
     images: int
     raced: bool
     winner: StageSummary | None
@@ -93,6 +95,7 @@ def summarise_solver(record: SearchRecord, sampler: str) -> SolverSummary | None
         pairs=learned.pairs,
         guesses=1 + int(np.flatnonzero(fitted.weights.any(axis=(0, 1))).max(initial=0)),
         bands=len(fitted.weights),
+        takes_back=bool(fitted.weights[:, :, 0].any()),
         images=len(learned.fitted.trial.all_errors()),
         raced=learned.entrants == "all samplers",
         winner=summary(learned.raced),

@@ -37,6 +37,10 @@ def describe_solver(solver: SolverSummary, sampler: str) -> str:
             distance=_held(solver, solver.fitted),
         )
     )
+    if solver.takes_back:
+        lines.append(
+            say("Its steps follow a guess only in part: on these images that ended nearer than following it whole.")
+        )
     if refined := solver.refined:
         lines.append(
             say(

@@ -90,7 +90,7 @@ euler          20  10  42.49 / 0.9909 / 0.97   43.74 / 0.9942 / 0.98   33.49 / 0
 
 
 def test_results_of_other_benchmarks_are_read(tmp_path: Path):
-    for name, text in (("demo/reachability.txt", REACHED), ("caching/demo.txt", CACHED)):
+    for name, text in (("paper/reachability.txt", REACHED), ("caching/demo.txt", CACHED)):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_text(text, encoding="utf-8")
     assert paper_reach.schedules(tmp_path, 10) == {

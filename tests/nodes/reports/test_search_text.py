@@ -224,6 +224,7 @@ def test_a_solver_that_gains_is_told_with_what_it_was_fitted_and_decided_on(sear
     assert "fitted to this schedule on 32 pairs: its steps combine up to 2 guesses, apart in 3 frequency bands" in told
     assert "On 6 images of other seeds" in told and "0.50 times that of euler, the schedule's own sampler" in told
     assert "It is taken. All this took 2500 more model calls." in told and "of the check" not in told
+    assert "only in part" not in told
     check(search)
     search.solver.check = trial("planned solver", 0.7, range(PAIRS, PAIRS + CHECK - 2))  # a part, as after Cancel
     told = text(search)
@@ -231,6 +232,15 @@ def test_a_solver_that_gains_is_told_with_what_it_was_fitted_and_decided_on(sear
     line = next(line for line in told.splitlines() if line.startswith("On the images of the check"))
     assert "0.50 times that of euler, the schedule's own sampler" in line
     assert "0.35 times that of simple, the model's own schedule" in line
+
+
+def test_it_is_told_that_steps_follow_a_guess_only_in_part(search):
+    add_solver(search, 0.5)
+    fitted = search.solver.fitted
+    weights = np.array(fitted.solver.weights)
+    weights[:, 0, 0] = 0.2
+    fitted.solver = replace(fitted.solver, weights=weights)
+    assert "Its steps follow a guess only in part: on these images that ended nearer" in text(search)
 
 
 def test_a_solver_that_does_not_gain_is_told_too(search):
