@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -28,6 +28,8 @@ from .students import Effort, run_planned, taught
 PLANNED_SAMPLER, PLANNED_CACHE = "planned sampler", "planned cache of 50"
 SHIFTS = (1.0, 1.5, 2.0)  # the model's own is 3
 CACHE_PROFILE = 8  # calibration runs that a cache is planned from
+AFTER_DISTANCE = f"{score_search.NAME} after one by distance"
+MOST_SCORED = 10  # calls of a run in a search by score: with more there is nothing to find
 SEARCH_CALLS = 200  # of a search, for each calibration pair, beside its long runs
 EFFORT = Effort(64)
 
@@ -62,11 +64,8 @@ def methods(runs: Runs) -> dict[str, Method]:
             lambda calls, items: runs.final("euler", ways.searched(calls), items),
             most=REFERENCE_STEPS // 2,
         ),
-        f"euler, {score_search.NAME}": Method(
-            partial(score_search.key_of, runs),
-            lambda calls, items: runs.final("euler", score_search.found_by_score(runs, calls), items),
-            most=10,
-        ),
+        f"euler, {score_search.NAME}": ways.scored(lambda _: {}),
+        f"euler, {AFTER_DISTANCE}": ways.scored(lambda calls: {search.NAME: ways.searched(calls).tolist()}),
         "dpmpp_2m, simple": ways.scheduled("dpmpp_2m", ways.simple),
         "ucgm, simple": ways.scheduled("ucgm", ways.simple),
         "ucgm, CoTj as published": ways.scheduled("ucgm", ways.published),
@@ -113,6 +112,16 @@ class _Ways:
             return torch.tensor(self._shipped[calls].sigmas)
         budget = search.search_calls(SEARCH_CALLS, calls, len(self.runs.subject.calibration), "euler")
         return search.optimized(self.runs, "euler", calls, self.dna, budget).sigmas[0]
+
+    def scored(self, known: Callable[[int], Mapping[str, Sequence[float]]]) -> Method:
+        """Run Euler along what a search by score finds. known: what competes in it, by the number of calls."""
+        return Method(
+            lambda calls: score_search.key_of(self.runs, calls, known(calls)),
+            lambda calls, items: self.runs.final(
+                "euler", score_search.found_by_score(self.runs, calls, known(calls)), items
+            ),
+            most=MOST_SCORED,
+        )
 
     def solver_key(self, calls: int) -> str:
         return f"{PLANNED_SAMPLER}, {self._source(calls, f'{LEARNING}, {EFFORT.key}')}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -21,31 +22,32 @@ APART = 10_000  # from a seed of a prompt to the next
 FORMAT = 2  # of what is kept; to be raised where a search goes another way
 
 
-def key_of(runs: Runs, steps: int) -> str:
-    """Tell searches apart by what they start from and spend."""
+def key_of(runs: Runs, steps: int, known: Mapping[str, Sequence[float]]) -> str:
+    """Tell searches apart by what they start from and spend. known: see `found_by_score`."""
     digest = hashlib.blake2b(digest_size=8)
-    for times in _candidates(runs, steps).values():
+    for times in _candidates(runs, steps, known).values():
         digest.update(times.tobytes())
     searched = f"{SEEDS} seeds of {runs.subject.calibration}, {digest.hexdigest()}"
     return f"{NAME} {FORMAT}, {steps} steps, {CALLS} calls, {searched}"
 
 
-def found_by_score(runs: Runs, steps: int) -> Tensor:
+def found_by_score(runs: Runs, steps: int, known: Mapping[str, Sequence[float]]) -> Tensor:
     """Find the sigmas of Euler whose images have the largest share of claims right, or read them where they were kept.
 
+    known: sigmas by name that compete beside the usual candidates, as a stored search by distance does in the node.
     ValueError where the calls do not allow for the first round.
     """
-    keys = runs.keys(key_of(runs, steps), runs.subject.calibration[:1])
-    (known,) = runs.store.read(keys)
-    if known is None:
-        known = runs.sigmas(_searched(runs, steps).taken.times).double().numpy()
-        runs.store.write(keys, [known])
-    return torch.from_numpy(known.copy()).float()
+    keys = runs.keys(key_of(runs, steps, known), runs.subject.calibration[:1])
+    (found,) = runs.store.read(keys)
+    if found is None:
+        found = runs.sigmas(_searched(runs, steps, known).taken.times).double().numpy()
+        runs.store.write(keys, [found])
+    return torch.from_numpy(found.copy()).float()
 
 
-def _searched(runs: Runs, steps: int) -> ScoreSearch:
+def _searched(runs: Runs, steps: int, known: Mapping[str, Sequence[float]]) -> ScoreSearch:
     prompts = runs.subject.calibration
-    trials = [ScoredTrial(name, times) for name, times in _candidates(runs, steps).items()]
+    trials = [ScoredTrial(name, times) for name, times in _candidates(runs, steps, known).items()]
     count = SEEDS * len(prompts)
     search = ScoreSearch(trials, count, count, CALLS * len(prompts) // steps)
     seeds = tuple(seed + APART * number for number in range(2 * SEEDS) for seed in prompts.seeds)
@@ -69,5 +71,5 @@ def _scores(runs: Runs, trial: ScoredTrial, items: Items) -> FloatArray:
     return np.asarray(np.nanmean(claims, axis=1))
 
 
-def _candidates(runs: Runs, steps: int) -> dict[str, FloatArray]:
-    return host.candidates(runs.subject.sampling, steps, "euler", None, {})
+def _candidates(runs: Runs, steps: int, known: Mapping[str, Sequence[float]]) -> dict[str, FloatArray]:
+    return host.candidates(runs.subject.sampling, steps, "euler", None, known)

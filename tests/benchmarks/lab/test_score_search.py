@@ -5,7 +5,7 @@ import pytest
 from cotj.benchmarks.lab import score_search
 from cotj.benchmarks.lab.models import HELD_OUT, Demo
 from cotj.benchmarks.lab.runs import Runs, Store
-from cotj.benchmarks.lab.score_methods import methods
+from cotj.benchmarks.lab.score_methods import AFTER_DISTANCE, methods
 from cotj.benchmarks.lab.score_search import found_by_score, key_of
 from cotj.benchmarks.lab.task_scores import CLAIMS
 
@@ -41,26 +41,34 @@ def asked(monkeypatch):
 
 def test_the_schedule_that_the_checker_likes_is_found_and_kept(runs, asked, monkeypatch):
     monkeypatch.setattr(score_search, "CALLS", 1000)
-    sigmas = found_by_score(runs, 4)
+    sigmas = found_by_score(runs, 4, {})
     assert np.abs(sigmas.numpy() - BEST).mean() < 0.02
     assert {prompt for prompt, _ in asked} == set(range(8)) and max(prompt for prompt, _ in asked) < HELD_OUT
     assert len(set(asked)) == 8 * 2 * score_search.SEEDS
     made = len(asked)
-    np.testing.assert_array_equal(found_by_score(runs, 4), sigmas)
+    np.testing.assert_array_equal(found_by_score(runs, 4, {}), sigmas)
     assert len(asked) == made
-    found_by_score(runs, 5)
+    found_by_score(runs, 5, {})
     assert len(asked) > made
+
+
+def test_a_schedule_that_is_known_competes(runs, asked):
+    found = found_by_score(runs, 4, {"known": BEST.tolist()})
+    np.testing.assert_allclose(found.numpy(), BEST, atol=1e-6)
+    assert key_of(runs, 4, {"known": BEST.tolist()}) != key_of(runs, 4, {})
 
 
 def test_too_few_calls_are_said_to_be_too_few(runs, asked, monkeypatch):
     monkeypatch.setattr(score_search, "CALLS", 10)
     with pytest.raises(ValueError, match="10 calls a prompt are too few"):
-        found_by_score(runs, 4)
+        found_by_score(runs, 4, {})
 
 
 def test_the_method_runs_the_schedule_that_was_found(runs, asked):
     way = methods(runs)[f"euler, {score_search.NAME}"]
     items = runs.subject.test[:2]
-    found = found_by_score(runs, 4)
+    found = found_by_score(runs, 4, {})
     np.testing.assert_array_equal(way.final(4, items), runs.final("euler", found, items))
-    assert way.key(4) == key_of(runs, 4) != way.key(6)
+    after = methods(runs)[f"euler, {AFTER_DISTANCE}"]
+    assert after.key(4) != way.key(4)
+    assert way.key(4) == key_of(runs, 4, {}) != way.key(6)
