@@ -101,7 +101,8 @@ def read_background(image: np.ndarray, touched: np.ndarray) -> Background:
         return best
     # Fine grain tells noise from a plain colour that is merely a little off.
     grain = image - ndimage.uniform_filter(image, (3, 3, 0))
-    return Background("noisy" if grain[free].std() > 0.45 * NOISE_STD else "plain", best.colours)
+    noisy = free.any() and grain[free].std() > 0.45 * NOISE_STD
+    return Background("noisy" if noisy else "plain", best.colours)
 
 
 def _relation(first: Found, second: Found) -> str:

@@ -7,7 +7,7 @@ import pytest
 from cotj.demo.training.checker import check
 from cotj.demo.training.evaluate import checker_scores
 from cotj.demo.training.render import render
-from cotj.demo.training.scenes import Background, Scene, Thing
+from cotj.demo.training.scenes import OBJECT_COLOURS, Background, Scene, Thing
 
 PAIR = Scene(
     (Thing("small", "red", "circle"), Thing("large", "blue", "square")), "above", Background("plain", ("white",))
@@ -51,3 +51,9 @@ def test_swapped_attributes_of_two_objects_are_found():
 def test_an_empty_picture_has_no_objects():
     result = check(np.full((32, 32, 3), 0.94), PAIR)
     assert not result["count"] and not result["relation"] and result["background"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_picture_that_one_object_fills_is_read_without_a_warning():
+    result = check(render(ALONE, np.random.default_rng(0)) * 0 + np.array(OBJECT_COLOURS["red"]) / 255, PAIR)
+    assert not result["count"] and not result["everything"]
