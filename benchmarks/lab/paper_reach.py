@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from .cache_cells import DNA, LEMICA
+from .cache_cells import DNA, LEMICA, PLANNED
 from .cells import DEFAULT
 from .paper_beside import EULER, OF_MEAN, PLAN, beside
 from .paper_part import Check, Part, rows
@@ -23,7 +23,7 @@ SHOWN = {DEFAULT: "Euler", MEAN_DNA: "plan of the mean DNA", PUBLISHED: "plan of
 
 
 def schedules(results: Path, calls: int) -> dict[str, tuple[float, ...]]:
-    """Read mean squared error, PSNR and SSIM by schedule, of Euler on the demo model at guidance 3."""
+    """Read mean squared error, PSNR, SSIM and HaarPSI by schedule, of Euler on the demo model at guidance 3."""
     title = f"demo model, guidance 3, euler, {calls} calls; reference: own"
     [block] = [
         part for part in (results / "paper" / "reachability.txt").read_text(encoding="utf-8").split("\n\n")
@@ -32,12 +32,12 @@ def schedules(results: Path, calls: int) -> dict[str, tuple[float, ...]]:
     found = {}
     for line in block.splitlines()[2:]:
         figures = line[22:].split()
-        found[line[2:22].strip()] = tuple(map(float, (figures[0], *figures[3:5])))
+        found[line[2:22].strip()] = tuple(map(float, (figures[0], *figures[3:6])))
     return found
 
 
 def caches(results: Path, calls: int) -> dict[str, tuple[float, ...]]:
-    """Read mean squared error x 1e-4, PSNR and SSIM by method, of caches of 50 Euler steps at guidance 3."""
+    """Read mean squared error x 1e-4, PSNR, SSIM and HaarPSI by method, of caches of 50 Euler steps at guidance 3."""
     blocks = (results / "caching" / "demo.txt").read_text(encoding="utf-8").split("\n\n")
     [errors], [pictures] = (
         [part.splitlines() for part in blocks if re.match(rf"Guidance 3, reference own.*: {what}", part)]
@@ -48,7 +48,7 @@ def caches(results: Path, calls: int) -> dict[str, tuple[float, ...]]:
     (error,), (picture,) = ([re.split(r" {2,}", line)[3:] for line in part if start.match(line)]
                             for part in (errors, pictures))  # fmt: skip
     return {
-        name: (float(mean.split()[0]), *map(float, figures.split(" / ")[:2]))
+        name: (float(mean.split()[0]), *map(float, figures.split(" / ")))
         for name, mean, figures in zip(names, error, picture)
         if figures != "-"
     }
@@ -81,16 +81,16 @@ def table_4(results: Path) -> Part:
         ),
     )
     lines = [
-        (f"{calls} {told}", f"{error:.4f}", f"{psnr:.2f}", f"{ssim:.4f}")
+        (f"{calls} {told}", f"{error:.4f}", f"{psnr:.2f}", f"{ssim:.4f}", f"{haarpsi:.4f}")
         for calls, found in at.items()
         for name, told in SHOWN.items()
-        for error, psnr, ssim in [found[name]]
+        for error, psnr, ssim, haarpsi in [found[name]]
     ]
     lines += [
-        (f"{calls} of 50, {name}", f"{error / 1e4:.4f}", f"{psnr:.2f}", f"{ssim:.4f}")
+        (f"{calls} of 50, {name}", f"{error / 1e4:.4f}", f"{psnr:.2f}", f"{ssim:.4f}", f"{haarpsi:.4f}")
         for calls, found in cached.items()
-        for name in (LEMICA, DNA)
-        for error, psnr, ssim in [found[name]]
+        for name in (LEMICA, DNA, PLANNED)
+        for error, psnr, ssim, haarpsi in [found[name]]
     ]
     claim = (
         "from 50 steps, Euler's PSNR is 13.78, 17.08 and 22.36 dB with 10, 17 and 25 steps, that of plans of the "
@@ -103,7 +103,7 @@ def table_4(results: Path) -> Part:
         "benchmarks/results/paper`, each prompt's DNA measured; caches by `python benchmarks caching "
         "--models demo --guidance 3 1 --samplers euler`"
     )
-    table = rows(("calls", "MSE", "PSNR", "SSIM"), lines)
+    table = rows(("calls", "MSE", "PSNR", "SSIM", "HaarPSI"), lines)
     here = {told: [(calls, found[name][1]) for calls, found in at.items()] for name, told in DRAWN.items()}
     picture = beside({"paper, Qwen-Image": PAPER, "demo model": here}, "PSNR from 50 steps, dB")
     return Part("Table 4", "how near plans and caches end", claim, data, checks, table, picture=picture)
