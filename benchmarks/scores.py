@@ -19,7 +19,7 @@ from .lab.arguments import at_least, folder
 from .lab.models import DEMO, DEMO_PROMPTS, Demo
 from .lab.runs import FloatArray, Runs, Store
 from .lab.score_methods import DEFAULT, PLANNED_SAMPLER, Method, methods
-from .lab.score_tables import LEGEND, Scores, by_claim, goal, overview
+from .lab.score_tables import LEGEND, Scores, by_claim, goal, overview, with_as_many
 from .lab.task_scores import TaskScores, all_right
 
 CALLS = (4, 6, 8, 3, 5, 2, 10, 17, 25, 50)  # the most telling first, for a benchmark that is stopped
@@ -89,5 +89,5 @@ def report(scores: Scores, prompts: int) -> str:
     names = list(dict.fromkeys(name for name, _ in scores))
     calls = sorted({k for _, k in scores})
     title = f"{DEMO}, guidance {GUIDANCE:g}: {prompts} held-out captions, an image each"
-    parts = [title, goal(scores, names, calls), overview(scores, names, calls), LEGEND]
+    parts = [title, *(write(scores, names, calls) for write in (goal, with_as_many, overview)), LEGEND]
     return "\n\n".join([*parts, *(by_claim(scores, names, k) for k in calls)])

@@ -14,6 +14,7 @@ from .task_scores import CLAIMS, all_right
 Scores = Mapping[tuple[str, int], FloatArray]  # (items, claims) by method and calls
 
 GOAL_TIMES = 1.5  # as many calls may the best other method spend
+CHANCE = "within what chance explains"
 
 LEGEND = """Share of captions for which everything that they claim holds in the image, with Wilson's interval of 95 %.
 + and -: surely more or less than the default with as many calls, by the 95 % interval of the mean difference over the
@@ -57,24 +58,44 @@ def by_claim(scores: Scores, names: Sequence[str], calls: int) -> str:
 def goal(scores: Scores, names: Sequence[str], calls: Sequence[int]) -> str:
     """Judge for each number of calls whether the planned sampler is as good as the best other with 1.5 times as many.
 
-    The other is the best in hindsight, on these very images, with the least measured number of calls from there on.
+    The other has the least measured number of calls from there on.
     """
     lines = []
     for k in sorted(calls):
         more = min((other for other in calls if other >= GOAL_TIMES * k), default=None)
-        others = [name for name in names if name != PLANNED_SAMPLER and (name, more) in scores]
-        if (PLANNED_SAMPLER, k) not in scores or more is None or not others:
-            continue
-        best = max(others, key=lambda name: all_right(scores[name, more]).mean())
-        ours, theirs = all_right(scores[PLANNED_SAMPLER, k]), all_right(scores[best, more])
-        lines.append(
-            f"{k} calls: {ours.mean():.3f}; with {more}, {best}: {theirs.mean():.3f}; "
-            f"difference {_verdict(difference(ours, theirs))}"
-        )
+        if more is not None and (held := _against_best(scores, names, k, more)):
+            shares, found = held
+            met = "met" if found.mean >= 0 else "missed" if found.verdict == "worse" else f"missed, {CHANCE}"
+            lines.append(f"{k} calls: {shares}; difference {_interval(found)}: {met}")
     title = f"Goal: the {PLANNED_SAMPLER} with k calls is as good as the best other with {GOAL_TIMES:g} k"
     return "\n".join([title, *(lines or ["not judged: no two such numbers of calls were run"])])
 
 
-def _verdict(found: Difference) -> str:
-    met = "met" if found.mean >= 0 else "missed" if found.verdict == "worse" else "missed, within what chance explains"
-    return f"{found.mean:+.3f} (95 % {found.low:+.3f} to {found.high:+.3f}): {met}"
+def with_as_many(scores: Scores, names: Sequence[str], calls: Sequence[int]) -> str:
+    """Hold the planned sampler against the best other with as many calls."""
+    lines = []
+    for k in sorted(calls):
+        if held := _against_best(scores, names, k, k):
+            shares, found = held
+            verdict = {"better": "surely more", "worse": "surely less", "same": CHANCE}[found.verdict]
+            lines.append(f"{k} calls: {shares}; difference {_interval(found)}: {verdict}")
+    title = f"The {PLANNED_SAMPLER} against the best other with as many calls"
+    return "\n".join([title, *(lines or ["not held: it was not run, or nothing else was"])])
+
+
+def _against_best(scores: Scores, names: Sequence[str], calls: int, more: int) -> tuple[str, Difference] | None:
+    """Hold the planned sampler against the best other in hindsight, on these very images; None where one is missing.
+
+    Gives both shares in words, and their difference. more: calls of the other.
+    """
+    others = [name for name in names if name != PLANNED_SAMPLER and (name, more) in scores]
+    if (PLANNED_SAMPLER, calls) not in scores or not others:
+        return None
+    best = max(others, key=lambda name: all_right(scores[name, more]).mean())
+    ours, theirs = all_right(scores[PLANNED_SAMPLER, calls]), all_right(scores[best, more])
+    other = best if more == calls else f"with {more}, {best}"
+    return f"{ours.mean():.3f}; {other}: {theirs.mean():.3f}", difference(ours, theirs)
+
+
+def _interval(found: Difference) -> str:
+    return f"{found.mean:+.3f} (95 % {found.low:+.3f} to {found.high:+.3f})"

@@ -7,7 +7,7 @@ from cotj.benchmarks.lab import host
 from cotj.benchmarks.lab.models import HELD_OUT, Demo, demo_scenes
 from cotj.benchmarks.lab.runs import Runs, Store
 from cotj.benchmarks.lab.score_methods import DEFAULT, PLANNED_SAMPLER, methods
-from cotj.benchmarks.lab.score_tables import by_claim, goal, overview
+from cotj.benchmarks.lab.score_tables import by_claim, goal, overview, with_as_many
 from cotj.benchmarks.lab.task_scores import CLAIMS, TaskScores
 from cotj.demo.training.render import render
 
@@ -46,6 +46,16 @@ def test_the_goal_is_held_against_the_best_other_with_half_as_many_calls_again()
     assert goal(found, NAMES, [4, 6]).endswith("missed, within what chance explains")
     found[PLANNED_SAMPLER, 4] = scores(90)
     assert goal(found, NAMES, [4, 6]).endswith("difference +0.000 (95 % +0.000 to +0.000): met")
+
+
+def test_the_planned_sampler_is_held_against_the_best_other_with_as_many_calls():
+    found = {(name, 4): scores(50) for name in NAMES} | {(PLANNED_SAMPLER, 6): scores(50)}
+    found["a peer", 4] = scores(70)
+    _, line = with_as_many(found, NAMES, [4, 6]).splitlines()
+    assert line.startswith("4 calls: 0.500; a peer: 0.700; difference -0.200") and line.endswith(": surely less")
+    for ours, verdict in ((72, "within what chance explains"), (90, "surely more")):
+        found[PLANNED_SAMPLER, 4] = scores(ours)
+        assert with_as_many(found, NAMES, [4]).endswith(verdict)
 
 
 @pytest.fixture
