@@ -25,7 +25,7 @@ LAYERS = {
     "nodes/optimizing/stored_trial.py": ({"planner"}, NUMBERS),
     "nodes/optimizing/merged_search.py": ({"planner", "nodes.optimizing.stored_search"}, NUMBERS),
     "nodes/optimizing": (
-        {"planner", "measuring", "nodes.optimizing", "nodes.host", "nodes.__version__"},
+        {"planner", "measuring", "nodes.optimizing", "nodes.host", "nodes.reports", "nodes.__version__"},
         NUMBERS | HOST | {"torch"},
     ),
     "nodes/sampling": (

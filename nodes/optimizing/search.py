@@ -81,10 +81,13 @@ def stored(node: str, name: str, steps: int) -> tuple[StoredSchedules, SearchRec
 
 
 class ScheduleFile:
-    """The file that searches are stored in, with what it holds already, if that fits."""
+    """The file that searches are stored in, with what it holds already, if that fits.
+
+    key: what is searched for. What is stored may say less of that.
+    """
 
     def __init__(self, name: str, key: dict[str, Any]):
-        self.name = name
+        self.name, self.key = name, key
         self._faults: dict[int, str] = {}
         self.schedules = StoredSchedules(key)
         if path := list_schedules().get(name):
