@@ -17,8 +17,18 @@ LAYERS = {
     "measuring": ({"planner", "measuring"}, NUMBERS | {"torch", "skimage", "scipy", "torchvision", "lpips"}),
     "predictor": ({"planner", "measuring", "predictor"}, NUMBERS | {"torch"}),
     "nodes/reports": ({"planner", "measuring", "predictor", "nodes.reports"}, NUMBERS | {"matplotlib"}),
+    "nodes/optimizing/stored_result.py": ({"planner"}, NUMBERS),
+    "nodes/optimizing/stored_scores.py": (
+        {"planner", "nodes.optimizing.stored_result", "nodes.optimizing.stored_search"},
+        NUMBERS,
+    ),
     "nodes/optimizing/stored_search.py": (
-        {"planner", "nodes.optimizing.stored_solver", "nodes.optimizing.stored_trial"},
+        {
+            "planner",
+            "nodes.optimizing.stored_result",
+            "nodes.optimizing.stored_solver",
+            "nodes.optimizing.stored_trial",
+        },
         NUMBERS,
     ),
     "nodes/optimizing/stored_solver.py": ({"planner", "nodes.optimizing.stored_trial"}, NUMBERS),
@@ -34,14 +44,21 @@ LAYERS = {
             "nodes.sampling",
             "nodes.host",
             "nodes.live",
-            "nodes.optimizing.search",
+            "nodes.optimizing.results",
             "nodes.optimizing.solver_fit",
             "nodes.reports",
         },
         HOST | {"torch"},
     ),
     "nodes/live": (
-        {"planner", "nodes.live", "nodes.optimizing.stored_search", "nodes.reports"},
+        {
+            "planner",
+            "nodes.live",
+            "nodes.optimizing.stored_result",
+            "nodes.optimizing.stored_scores",
+            "nodes.optimizing.stored_search",
+            "nodes.reports",
+        },
         NUMBERS | {"aiohttp"},
     ),
     "nodes/host": (

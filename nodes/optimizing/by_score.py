@@ -15,6 +15,7 @@ from .outcome import OUTPUTS, outcome, with_fault
 from .score_rounds import ScoreRounds
 from .scorer_graph import ScorerGraph
 from .search import ScheduleFile
+from .stored_scores import FoundByScore, listed_as
 
 
 def search_by_score(
@@ -40,7 +41,9 @@ def go_on(rounds: ScoreRounds, cls: type[io.ComfyNode]) -> io.NodeOutput:
         graph, last = following
         return io.NodeOutput(*([last, output] for output in range(OUTPUTS)), expand=graph)
     search, sampler = rounds.search, rounds.calibration.sampler
-    sigmas = rounds.calibration.sigmas(search.taken.times)
-    text = describe_scores(search, sigmas, rounds.calls, rounds.stored.path.name)
-    text = with_fault(text, why_not_stored(fault) if (fault := rounds.stored.fault) else "")
-    return outcome(cls, rounds.node_id, sigmas, draw(search, sampler_name(sampler)), text, sampler)
+    found = FoundByScore(search, rounds.calibration.sigmas(search.taken.times), rounds.calls)
+    file = rounds.file
+    file.keep(found)
+    text = describe_scores(search, found.sigmas, rounds.calls, listed_as(file.path), file.stored.steps())
+    text = with_fault(text, why_not_stored(file.fault) if file.fault else "")
+    return outcome(cls, rounds.node_id, found.sigmas, draw(search, sampler_name(sampler)), text, sampler)
