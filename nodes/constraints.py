@@ -87,22 +87,22 @@ class PlanConstraints(io.ComfyNode):
     @classmethod
     def execute(cls, visit, first_sigma, last_sigma, min_jump, max_jump, allowed="") -> io.NodeOutput:
         try:
-            return io.NodeOutput(_parse(visit, first_sigma, last_sigma, min_jump, max_jump, allowed))
+            visited, only = read_sigmas("visit", visit, NODE), read_sigmas("allowed", allowed, NODE)
+        except ValueError as error:  # which says what to enter
+            raise ValueError(say("{node}: {error}.", node=say_name(NODE), error=error)) from error
+        try:
+            return io.NodeOutput(_constraints(visited, only, first_sigma, last_sigma, min_jump, max_jump))
         except ValueError as error:
-            told = say("{node}: {error}. Change that input.", node=say_name(NODE), error=error)
+            told = say("{node}: {error}. Change what is entered there.", node=say_name(NODE), error=error)
             raise ValueError(told) from error
 
 
-def _parse(visit: str, first: float, last: float, min_jump: float, max_jump: float, allowed: str) -> Constraints:
-    """Read constraints from widgets, in which 0 stands for none, and 1 for the longest jump there is."""
-    return Constraints(
-        read_sigmas("visit", visit, NODE),
-        first or None,
-        last or None,
-        min_jump or None,
-        None if max_jump == 1 else max_jump,
-        read_sigmas("allowed", allowed, NODE),
-    )
+def _constraints(
+    visit: tuple[float, ...], allowed: tuple[float, ...], first: float, last: float, min_jump: float, max_jump: float
+) -> Constraints:
+    """Make constraints of widgets, in which 0 stands for none, and 1 for the longest jump there is."""
+    longest = None if max_jump == 1 else max_jump
+    return Constraints(visit, first or None, last or None, min_jump or None, longest, allowed)
 
 
 NODES = [PlanConstraints]

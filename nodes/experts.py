@@ -101,13 +101,18 @@ class PlanExperts(io.ComfyNode):
 
     @classmethod
     def execute(cls, dna_high, dna_low, boundary, steps, denoise, sampler) -> io.NodeOutput:
+        if dna_high.measure != dna_low.measure:
+            problem = say("of the two DNAs one holds errors and the other uncertainties. Measure both alike")
+            raise input_error(PLANNED, "dna_low", problem)
         try:
-            plan = _plan(join_experts(dna_high, dna_low, boundary), boundary, steps, denoise, sampler)
+            joined = join_experts(dna_high, dna_low, boundary)
         except ValueError as error:
-            told = say(
-                "{node}: {error}. Change steps, denoise or boundary, or the DNAs.", node=say_name(PLANNED), error=error
-            )
+            told = say("{node}: {error}. Change the boundary, or the DNAs.", node=say_name(PLANNED), error=error)
             raise ValueError(told) from error
+        try:
+            plan = _plan(joined, boundary, steps, denoise, sampler)
+        except ValueError as error:
+            raise ValueError(say("{node}: {error}.", node=say_name(PLANNED), error=error)) from error
         sigmas = torch.tensor(plan.sigmas, dtype=torch.float32)
         high, low = _split(sigmas, boundary)
         steps_high = max(len(high) - 1, 0)

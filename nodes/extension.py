@@ -45,7 +45,7 @@ from .host.folders import FOLDER, list_dnas
 from .host.languages import Languages
 from .live import routes
 from .live.stored_files import StoredFiles
-from .optimizing.search import list_schedules
+from .optimizing.results import list_schedules, list_scores
 
 MODULES = (
     measure,
@@ -84,7 +84,7 @@ class CoTjExtension(ComfyExtension):
         # Appended after what extra_model_paths says about "cotj": the first folder is the one that Save DNA writes to.
         folder_paths.add_model_folder_path(FOLDER, os.path.join(folder_paths.models_dir, FOLDER))
         folder_paths.add_model_folder_path(FOLDER, str(DEMO_MODEL))
-        languages, stored = Languages(), StoredFiles(list_dnas, list_schedules)
+        languages, stored = Languages(), StoredFiles(list_dnas, list_schedules, list_scores)
         speak(languages.of_user)
         routes.register(PromptServer.instance.routes, stored, ksampler_sigmas, languages.of_page)
         await renamed_nodes.register()

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import torch
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from ..planner.texts import say, say_name
-from .host.images import to_image
 from .host.inputs import input_error
 from .host.model import parts
-from .host.progress import show_text
-from .host.sampler_names import sampler_name
-from .host.saving import why_not_stored
+from .optimizing.by_score import go_on
 from .optimizing.calibration import NODE
-from .optimizing.score_rounds import TAKE_ID, ScoreRounds, prompt_of
+from .optimizing.outcome import OUTPUTS
+from .optimizing.score_rounds import TAKE_ID, prompt_of
 from .optimizing.scorer_graph import BEGIN, BEGIN_ID
 from .plan import CATEGORY
-from .reports.score_picture import draw
-from .reports.score_text import describe_scores
-
-OUTPUTS = 5  # of Optimize Sigmas, which Take Score gives in its place
 
 
 class ImageToScore(io.ComfyNode):
@@ -96,23 +89,6 @@ class TakeScore(io.ComfyNode):
         if goes_on[0]:
             return go_on(rounds[0], cls)
         return io.NodeOutput(*[None] * OUTPUTS)
-
-
-def go_on(rounds: ScoreRounds, cls: type[io.ComfyNode]) -> io.NodeOutput:
-    """Give the host the graph of the next round, and after the last one what Optimize Sigmas gives."""
-    if following := rounds.next_graph():
-        graph, last = following
-        return io.NodeOutput(*([last, output] for output in range(OUTPUTS)), expand=graph)
-    search, sampler = rounds.search, rounds.calibration.sampler
-    sigmas = rounds.calibration.sigmas(search.taken.times)
-    text = describe_scores(search, sigmas, rounds.calls, rounds.stored.path.name)
-    if fault := rounds.stored.fault:
-        text = "\n".join([say("NOT STORED: {fault}", fault=why_not_stored(fault)), text])
-    show_text(text, rounds.node_id)
-    image = to_image(draw(search, sampler_name(sampler)))
-    shown = ui.PreviewImage(image, cls=cls).as_dict() | {"text": [text]}
-    levels = torch.tensor(sigmas, dtype=torch.float32)
-    return io.NodeOutput(levels, len(sigmas) - 1, image, text, sampler, ui=shown)
 
 
 NODES = [ImageToScore, TakeScore]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import comfy.samplers
 import torch
@@ -16,9 +18,19 @@ from .host.planned_sampler import Source
 from .host.progress import show_text
 from .host.sampler_names import as_meta, latent_sizes, named_sampler, sampler_with_options
 from .host.steering import unknown_steering
-from .optimizing.search import changed_at, how_to_get_some, list_schedules, stored, why_unusable
+from .optimizing.results import (
+    changed_at,
+    how_to_get_some,
+    list_results,
+    list_scores,
+    scored,
+    stored,
+    why_unusable,
+)
 from .optimizing.solver_fit import given
+from .optimizing.stored_result import StoredResult
 from .plan import CATEGORY
+from .reports.score_text import describe_scores
 from .reports.search_summary import summarise
 from .reports.search_text import describe_search
 
@@ -38,7 +50,7 @@ class OptimizedSigmas(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "name",
-                    options=choices(list_schedules(), lambda: f"none yet: {how_to_get_some()}"),
+                    options=choices(list_results(), lambda: f"none yet: {how_to_get_some()}"),
                     tooltip="Choose a result of Optimize Sigmas from models/cotj. Press R to see new ones.",
                 ),
                 io.Int.Input(
@@ -86,7 +98,7 @@ class OptimizedSigmas(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, name: str | None = None) -> bool | str:
-        return name is None or why_unusable(NODE, name) or True
+        return name is None or why_unusable(NODE, name, list_results()) or True
 
     @classmethod
     def fingerprint_inputs(cls, name: str | None, **_: object) -> float:
@@ -95,9 +107,8 @@ class OptimizedSigmas(io.ComfyNode):
 
     @classmethod
     def execute(cls, name, steps, guider=None, sampler=None, latent_image=None) -> io.NodeOutput:
-        schedules, record = stored(NODE, name, steps)
-        summary = summarise(record, schedules.key["sampler"])
-        text = describe_search(summary, name, schedules.steps())
+        found = _by_score(name, steps) if name in list_scores() else _by_distance(name, steps)
+        text = found.text
         here: dict[str, Any] = describe(guider) if guider is not None else {}
         if sampler is not None:
             here["sampler"] = sampler_with_options(sampler)
@@ -105,12 +116,33 @@ class OptimizedSigmas(io.ComfyNode):
             here["latent_shape"] = latent_sizes(latent_image["samples"])
         if guider is not None:
             text = "\n".join([*unknown_steering(guider), text])
-        if misfits := schedules.misfits(here):
+        if misfits := found.result.misfits(here):
             text = "\n".join([say("DOES NOT FIT: {misfits}", misfits="; ".join(misfits)), text])
         show_text(text, cls.hidden.unique_id)
-        source = Source(as_meta(schedules.key), cls.hidden.unique_id, text)
-        sigmas, sampler = given(record, sampler or _sampler(schedules.key["sampler"]), source)
+        key = found.result.key
+        source = Source(as_meta(key), cls.hidden.unique_id, text)
+        sigmas, sampler = found.give(sampler or _sampler(key["sampler"]), source)
         return io.NodeOutput(torch.tensor(sigmas, dtype=torch.float32), steps, text, sampler)
+
+
+class _Stored(NamedTuple):
+    """What is stored. text: what was found. give: gives its sigmas and its sampler, from that it was found with."""
+
+    result: StoredResult
+    text: str
+    give: Callable[[Any, Source], tuple[Sequence[float], Any]]
+
+
+def _by_distance(name: str, steps: int) -> _Stored:
+    result, record = stored(NODE, name, steps)
+    summary = summarise(record, result.key["sampler"])
+    return _Stored(result, describe_search(summary, name, result.steps()), partial(given, record))
+
+
+def _by_score(name: str, steps: int) -> _Stored:
+    result, found = scored(NODE, name, steps)
+    text = describe_scores(found.search, found.sigmas, found.calls, name, result.steps())
+    return _Stored(result, text, lambda sampler, source: (found.sigmas, sampler))
 
 
 def _sampler(name: str) -> comfy.samplers.Sampler | ExecutionBlocker:

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import torch
-from comfy.model_management import InterruptProcessingException
-from comfy_api.latest import io, ui
+from functools import partial
+
+from comfy_api.latest import io
 
 from ..measuring.frequency_bands import FrequencyBands
 from ..planner.search import OBJECTIVES
-from ..planner.search_record import STORED
 from ..planner.texts import say
 from .host.file_names import name_fault
-from .host.images import to_image
 from .host.inputs import blamed_on, measurable, plain_name, whole_latent
-from .host.planned_sampler import Source
-from .host.progress import show_text
 from .host.rollout import packed, with_positive
 from .host.sampler_behaviour import refuse_unsearchable
-from .host.sampler_names import as_meta
 from .host.sampler_names import fit as fitting
-from .host.steering import unknown_steering
-from .image_to_score import go_on
 from .link_types import DNA
 from .optimizing import asked
+from .optimizing.by_distance import search_by_distance
+from .optimizing.by_score import search_by_score
 from .optimizing.calibration import NODE, GuiderCalibration
 from .optimizing.order import Order
-from .optimizing.score_rounds import ScoreRounds
 from .optimizing.search import ScheduleFile
-from .optimizing.solver_fit import formulas_of, given
+from .optimizing.solver_fit import formulas_of
 from .plan import CATEGORY
-from .reports.search_picture import draw
-from .reports.search_summary import summarise
-from .reports.search_text import describe_cancelled, describe_search
 
 
 class OptimizeSigmas(io.ComfyNode):
@@ -245,7 +236,7 @@ class OptimizeSigmas(io.ComfyNode):
         aim=asked.AUTO,
         score=None,
     ) -> io.NodeOutput:
-        numbers = {steps, *asked.numbers_of(other_steps)}
+        others = asked.numbers_of(other_steps)
         scorer = asked.scorer_of(score, cls.hidden.dynprompt, fit, other_steps, check) if score is not None else None
         model = measurable(NODE, "guider", guider)
         refuse_unsearchable(NODE, sampler, model.get_model_object("model_sampling"))
@@ -255,32 +246,24 @@ class OptimizeSigmas(io.ComfyNode):
         with blamed_on(NODE, "prompts", say("Disconnect them")):
             prompted = with_positive(guider, sum(conditionings, [])) if conditionings else guider
         key = fitting(prompted, sampler, latent["samples"])
-        found_name = plain_name(NODE, "name", name) if name else asked.name_for(key)
-        file = ScheduleFile(found_name, key)
+        file = ScheduleFile(plain_name(NODE, "name", name) if name else asked.name_for(key), key)
         aim = asked.aim_of(aim, fit, file.schedules.searches.get(steps))
-
-        def make_calibration() -> GuiderCalibration:
-            return GuiderCalibration(
-                guider,
-                conditionings,
-                noise,
-                latent,
-                sampler,
-                seeds,
-                check,
-                reference_steps,
-                aim,
-                file.name,
-                cls.hidden.unique_id,
-            )
-
+        make_calibration = partial(
+            GuiderCalibration,
+            guider,
+            conditionings,
+            noise,
+            latent,
+            sampler,
+            seeds,
+            check,
+            reference_steps,
+            aim,
+            file.name,
+            cls.hidden.unique_id,
+        )
         if scorer:
-            earlier = file.schedules.searches.get(steps)
-            known = {STORED: earlier.sigmas} if earlier and earlier.sigmas else {}
-            rounds = ScoreRounds(
-                make_calibration(), scorer, key, steps, budget, dna, known, search_again, cls.hidden.unique_id
-            )
-            return go_on(rounds, cls)
+            return search_by_score(cls, make_calibration(), scorer, file, steps, budget, dna, search_again)
         order = Order(
             make_calibration,
             budget,
@@ -295,29 +278,7 @@ class OptimizeSigmas(io.ComfyNode):
             formulas_of(key["sampler"], race == asked.CONNECTED) if fit != asked.SIGMAS else (),
             fit == asked.REFINED,
         )
-        try:
-            for count in sorted(numbers):
-                order.carry_out(file, count)
-        except InterruptProcessingException:
-            search = file.schedules.searches.get(steps)
-            found = summarise(search, key["sampler"]) if search and search.sigmas else None
-            show_text(describe_cancelled(found, file.name), cls.hidden.unique_id)
-            raise
-        record = file.schedules.searches[steps]
-        summary = summarise(record, key["sampler"])
-        text = describe_search(summary, file.name, file.schedules.steps(), planned=fit != asked.SIGMAS)
-        text = "\n".join([text, *order.shortfalls(record, steps)])
-        if not order.ran and (unknown := unknown_steering(prompted)):
-            again = say("Search again where they have changed since this result was stored.")
-            text = "\n".join([*unknown, again, text])
-        if file.fault:
-            text = "\n".join([say("NOT STORED: {fault}", fault=file.fault), text])
-        show_text(text, cls.hidden.unique_id)
-        image = to_image(draw(summary))
-        shown = ui.PreviewImage(image, cls=cls).as_dict() | {"text": [text]}
-        source = Source(as_meta(key), cls.hidden.unique_id, text)
-        sigmas, sampler = (record.sigmas, sampler) if fit == asked.SIGMAS else given(record, sampler, source)
-        return io.NodeOutput(torch.tensor(sigmas, dtype=torch.float32), steps, image, text, sampler, ui=shown)
+        return search_by_distance(cls, order, file, steps, others, prompted, sampler)
 
 
 NODES = [OptimizeSigmas]

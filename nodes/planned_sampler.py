@@ -11,7 +11,7 @@ from .host.inputs import input_error
 from .host.planned_sampler import NODE, Source, planned_sampler
 from .host.progress import show_text
 from .host.sampler_names import as_meta
-from .optimizing.search import changed_at, how_to_get_some, list_schedules, stored, why_unusable
+from .optimizing.results import changed_at, how_to_get_some, list_schedules, stored, why_unusable
 from .reports.search_summary import summarise
 from .reports.search_text import outcome_lines, solver_lines, stopped_lines
 
@@ -58,7 +58,7 @@ class PlannedSampler(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, name: str | None = None) -> bool | str:
-        return name is None or why_unusable(NODE, name) or True
+        return name is None or why_unusable(NODE, name, list_schedules()) or True
 
     @classmethod
     def fingerprint_inputs(cls, name: str | None, **_: object) -> float:

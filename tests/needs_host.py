@@ -19,7 +19,7 @@ HOST = {
     "latent_preview",
     "server",
 }
-IMPORTS_HOST = ROOT / "tests" / "host_modules.py"  # imports the host inside a function
+IMPORTS_HOST = ROOT / "harness" / "host_modules.py"  # imports the host inside a function
 
 
 def needs_host(path: Path) -> bool:

@@ -17,15 +17,25 @@ LAYERS = {
     "measuring": ({"planner", "measuring"}, NUMBERS | {"torch", "skimage", "scipy", "torchvision", "lpips"}),
     "predictor": ({"planner", "measuring", "predictor"}, NUMBERS | {"torch"}),
     "nodes/reports": ({"planner", "measuring", "predictor", "nodes.reports"}, NUMBERS | {"matplotlib"}),
+    "nodes/optimizing/stored_result.py": ({"planner"}, NUMBERS),
+    "nodes/optimizing/stored_scores.py": (
+        {"planner", "nodes.optimizing.stored_result", "nodes.optimizing.stored_search"},
+        NUMBERS,
+    ),
     "nodes/optimizing/stored_search.py": (
-        {"planner", "nodes.optimizing.stored_solver", "nodes.optimizing.stored_trial"},
+        {
+            "planner",
+            "nodes.optimizing.stored_result",
+            "nodes.optimizing.stored_solver",
+            "nodes.optimizing.stored_trial",
+        },
         NUMBERS,
     ),
     "nodes/optimizing/stored_solver.py": ({"planner", "nodes.optimizing.stored_trial"}, NUMBERS),
     "nodes/optimizing/stored_trial.py": ({"planner"}, NUMBERS),
     "nodes/optimizing/merged_search.py": ({"planner", "nodes.optimizing.stored_search"}, NUMBERS),
     "nodes/optimizing": (
-        {"planner", "measuring", "nodes.optimizing", "nodes.host", "nodes.__version__"},
+        {"planner", "measuring", "nodes.optimizing", "nodes.host", "nodes.reports", "nodes.__version__"},
         NUMBERS | HOST | {"torch"},
     ),
     "nodes/sampling": (
@@ -34,14 +44,21 @@ LAYERS = {
             "nodes.sampling",
             "nodes.host",
             "nodes.live",
-            "nodes.optimizing.search",
+            "nodes.optimizing.results",
             "nodes.optimizing.solver_fit",
             "nodes.reports",
         },
         HOST | {"torch"},
     ),
     "nodes/live": (
-        {"planner", "nodes.live", "nodes.optimizing.stored_search", "nodes.reports"},
+        {
+            "planner",
+            "nodes.live",
+            "nodes.optimizing.stored_result",
+            "nodes.optimizing.stored_scores",
+            "nodes.optimizing.stored_search",
+            "nodes.reports",
+        },
         NUMBERS | {"aiohttp"},
     ),
     "nodes/host": (
@@ -265,3 +282,13 @@ def test_errors_of_inputs_are_worded_in_one_place(root: Path):
     files = [path for path in (root / "nodes").rglob("*.py") if path.name != "inputs.py"]
     by_hand = [str(path.relative_to(root)) for path in files if ", input '" in path.read_text(encoding="utf-8")]
     assert len(files) > 40 and not by_hand
+
+
+def test_nothing_but_the_benchmark_of_small_models_imports_from_the_tests(root: Path):
+    """Its models are the tests' own, with the graphs and the nodes that run them."""
+    folders = [path for path in sorted(root.iterdir()) if path.is_dir() and path.name != "tests"]
+    files = [
+        path for folder in folders for path in folder.rglob("*.py") if not path.relative_to(root).parts[0][0] == "."
+    ]
+    importing = [path.relative_to(root) for path in files if "cotj.tests" in path.read_text(encoding="utf-8")]
+    assert len(files) > 300 and importing == [Path("benchmarks/models.py")]

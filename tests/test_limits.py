@@ -2,7 +2,7 @@
 
 import re
 
-from cotj.nodes.optimizing import stored_search
+from cotj.nodes.optimizing import stored_scores, stored_search
 from cotj.planner import dna, dna_file, image_texts, plan_file, reading
 from cotj.predictor import files, pairs, release
 
@@ -11,6 +11,7 @@ BYTES = {
     "DNA file": dna_file.MAX_BYTES,
     "predictor file": files.MAX_BYTES,
     "file of schedules": stored_search.MAX_BYTES,
+    "file of scores": stored_scores.MAX_BYTES,
     "plan, in a file or in an image": plan_file.MAX_BYTES,
     "either file of a released predictor": release.MAX_BYTES,
 }

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
+from cotj.harness.host_modules import import_host
 from cotj.planner import Kind, sigma_to_flow
 from cotj.planner.solvers.ucgm import integrate, kappas
-from cotj.tests.host_modules import import_host
 from torch import Tensor
 
 import_host()

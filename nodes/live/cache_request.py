@@ -54,12 +54,7 @@ def answer_cache(values: Any, run: Any, dna: DiffusionDNA | None) -> dict[str, A
     try:
         plan, notes = plan_for(_settings(values), dna, sigmas, sampler)
     except ValueError as error:
-        told = say(
-            "{node}: {error}. Change calls, target_error, steps or rule, or run again.",
-            node=say_name(NAME),
-            error=error,
-        )
-        raise ValueError(told) from error
+        raise ValueError(say("{node}: {error}.", node=say_name(NAME), error=error)) from error
     learned = None if runs is None else int(number(runs, "learned_runs"))
     return cache_claims(CacheOutcome.of_plan(plan, sampler, dna, learned, notes))
 

@@ -10,10 +10,10 @@ from typing import Any
 from ...planner import Constraints, DiffusionDNA, Plan
 from ...planner.dna_file import MAX_LEVELS
 from ...planner.texts import say, say_name
-from ..optimizing.stored_search import StoredSchedules
+from ..optimizing.stored_result import Found, StoredResult
 from ..reports.dna_claims import dna_claims
 from ..reports.plan_claims import WholeRuns, claims, hold_against
-from ..reports.result_claims import result_claims
+from ..reports.result_claims import result_claims, score_claims
 from . import cache_request, sampler_request
 from .json_fields import number, numbers, object_of, text, widget_number
 from .plan_from_widgets import FIXED, NAMES, NUMBERS, make_plan
@@ -72,7 +72,7 @@ def answer(
     if node not in NODES:
         raise ValueError(f"'node' is one of {', '.join(NODES)}")
     if node == RESULT:
-        return _result(stored.result(fields.get("stored")), values)
+        return _result(stored, fields.get("stored"), values)
     dna = _dna(fields, shown, stored)
     if dna is None and "dna" in fields:
         return {"unknown": fields["dna"]}
@@ -119,10 +119,20 @@ def _dna(fields: dict[str, Any], shown: ShownDNAs, stored: StoredFiles) -> Diffu
     return dna
 
 
-def _result(schedules: StoredSchedules, values: Any) -> dict[str, Any]:
+def _result(stored: StoredFiles, name: object, values: Any) -> dict[str, Any]:
     """Give the claims of a stored result for so many steps."""
+    if by_score := stored.scored(name):
+        found, held = _held(by_score, values)
+        return score_claims(found.search, found.sigmas, by_score.key["sampler"], held)
+    schedules = stored.result(name)
+    record, held = _held(schedules, values)
+    return result_claims(record, schedules.key["sampler"], held)
+
+
+def _held(result: StoredResult[Found], values: Any) -> tuple[Found, list[int]]:
+    """Give what a stored result holds for so many steps, and all numbers of steps that it holds."""
     steps = int(widget_number(object_of(values, "'values'", {"steps"}, set())["steps"], "steps", int, RESULT_NAME))
-    held = schedules.steps()
+    held = result.steps()
     if not held:
         problem = say("the result of 'name' holds no schedule yet: run Optimize Sigmas again")
         raise ValueError(say("{node}: {problem}", node=say_name(RESULT_NAME), problem=problem))
@@ -133,7 +143,7 @@ def _result(schedules: StoredSchedules, values: Any) -> dict[str, Any]:
             steps=steps,
         )
         raise ValueError(say("{node}: {problem}", node=say_name(RESULT_NAME), problem=problem))
-    return result_claims(schedules.searches[steps], schedules.key["sampler"], held)
+    return result.searches[steps], held
 
 
 def _plan(fields: dict[str, Any], dna: DiffusionDNA) -> Plan:

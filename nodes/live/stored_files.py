@@ -9,6 +9,8 @@ from typing import NamedTuple, TypeVar
 
 from ...planner import DiffusionDNA, dna_file
 from ...planner.texts import say
+from ..optimizing.stored_scores import StoredScores
+from ..optimizing.stored_scores import read as read_scores
 from ..optimizing.stored_search import StoredSchedules
 from ..optimizing.stored_search import read as read_schedules
 from .json_fields import text
@@ -19,10 +21,11 @@ KEPT = 16  # files of each kind that are kept as they were read
 
 
 class StoredFiles(NamedTuple):
-    """What the server has stored, by the names that its nodes' lists show. Both give the lists as they are now."""
+    """What the server has stored, by the names that its nodes' lists show. All give the lists as they are now."""
 
     dnas: Callable[[], Mapping[str, Path]]
     schedules: Callable[[], Mapping[str, Path]]
+    scores: Callable[[], Mapping[str, Path]] = dict
 
     def dna(self, name: object) -> DiffusionDNA:
         """Read the DNA of this name; ValueError where none is listed, or it cannot be planned from at once."""
@@ -40,6 +43,11 @@ class StoredFiles(NamedTuple):
     def result(self, name: object) -> StoredSchedules:
         """Read the result of Optimize Sigmas of this name; ValueError where none is listed."""
         return _newest(_read_schedules, say("result of Optimize Sigmas"), text(name, "stored"), self.schedules())
+
+    def scored(self, name: object) -> StoredScores | None:
+        """Read the result of a search by score of this name; None where none of these is listed."""
+        scores, name = self.scores(), text(name, "stored")
+        return _newest(_read_scores, say("result of Optimize Sigmas"), name, scores) if name in scores else None
 
 
 NOTHING = StoredFiles(dict, dict)
@@ -76,3 +84,8 @@ def _read_dna(path: Path, _changed: int) -> DiffusionDNA:
 @lru_cache(KEPT)
 def _read_schedules(path: Path, _changed: int) -> StoredSchedules:
     return read_schedules(path)
+
+
+@lru_cache(KEPT)
+def _read_scores(path: Path, _changed: int) -> StoredScores:
+    return read_scores(path)

@@ -28,8 +28,9 @@ from ..host.progress import show_text
 from ..host.sampler_names import sampler_name
 from .calibration import NODE, GuiderCalibration
 from .candidates import candidates
+from .score_file import ScoreFile
 from .scorer_graph import BEGIN, ScorerGraph
-from .stored_scores import SUFFIX, StoredScores
+from .stored_scores import SUFFIX
 
 TAKE_ID = "CoTjTakeScore"
 Graph = dict[str, dict[str, Any]]
@@ -55,8 +56,8 @@ class ImageRun:
 class ScoreRounds:
     """A search by scores, from one round to the next.
 
-    key: what else than prompts, noises and scorer a score depends on. known: sigmas by name that compete as well. anew:
-    whether the scores that are stored do not count.
+    key: what is searched for, on which a score depends beside prompts, noises and scorer. known: sigmas by name that
+    compete as well. anew: whether the scores that are stored do not count.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class ScoreRounds:
             prompt_of(text, 0, calibration.about.prompts)
         digest = digest_of(key, calibration.id, scorer.digest)
         path = save_folder() / f"{calibration.name}.{digest[:8]}{SUFFIX}"
-        self.stored = StoredScores(path, digest, anew)
+        self.file = ScoreFile(path, key, digest, anew)
         self._rounds = self.search.rounds()
         self._round: list[Asked] = []
         self._prefix = GraphBuilder.alloc_prefix()
@@ -96,7 +97,7 @@ class ScoreRounds:
         """
         if asked := self._missing():
             # The first image alone: a scorer that cannot work is to say so before many are made.
-            most = max(1, MOST_IMAGES // self.calibration.about.items) if self.stored.scores else 1
+            most = max(1, MOST_IMAGES // self.calibration.about.items) if self.file.stored.scores else 1
             return self._graph(self._made(asked[:most]))
         if self.search.best is None:
             count = len(self.search.candidates)
@@ -134,7 +135,7 @@ class ScoreRounds:
         if image.last:
             image.trial.scores[image.pair] = float(np.mean(self._scores))
             self._scores = []
-            self.stored.add(image.trial.times, image.pair, image.trial.scores[image.pair])
+            self.file.add(image.trial.times, image.pair, image.trial.scores[image.pair])
 
     def _missing(self) -> list[Asked]:
         """List the runs that are asked for and whose scores are not known, through the rounds that lack none."""
@@ -146,7 +147,7 @@ class ScoreRounds:
                 return missing
             asked = next(self._rounds, None)
             for trial, pair in asked or []:
-                if (score := self.stored.get(trial.times, pair)) is not None:
+                if (score := self.file.get(trial.times, pair)) is not None:
                     trial.scores[pair] = score
         return []
 

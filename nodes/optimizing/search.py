@@ -5,11 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from copy import copy
-from functools import partial
-from pathlib import Path
 from typing import Any
-
-import folder_paths
 
 from ...planner import DiffusionDNA
 from ...planner.search import Objective
@@ -17,74 +13,26 @@ from ...planner.search_record import STORED, SearchRecord
 from ...planner.search_session import SearchSession
 from ...planner.texts import say
 from .. import __version__
-from ..host.file_names import list_files
-from ..host.folders import FOLDER, save_folder
-from ..host.folders import changed_at as modified_at
-from ..host.inputs import blamed_on, input_error, listed, unusable
+from ..host.folders import save_folder
+from ..host.inputs import blamed_on, input_error
 from ..host.sampler_names import sampler_name
 from ..host.saving import why_not_stored
 from . import stored_search
 from .calibration import NODE, GuiderCalibration
 from .candidates import candidates
 from .merged_search import merge
+from .results import list_schedules
 from .stored_search import StoredSchedules
 
 
-def list_schedules() -> dict[str, Path]:
-    """List the stored schedules by name."""
-    return list_files(folder_paths.get_folder_paths(FOLDER), stored_search.SUFFIX)
-
-
-def changed_at(name: str | None) -> float:
-    """Read when the stored result of this name was last written; NaN where there is none."""
-    path = list_schedules().get(name or "")
-    return modified_at(path) if path else float("nan")
-
-
-def how_to_get_some() -> str:
-    """Say how to get stored schedules."""
-    return say("Optimize Sigmas stores its results in {folder}", folder=save_folder())
-
-
-def why_unusable(node: str, name: str) -> str:
-    """Say why a result that is not listed cannot be used, in the name of the node; an empty text where it can."""
-    return unusable(list_schedules(), name, partial(_read, node))
-
-
-def _read(node: str, name: str) -> StoredSchedules:
-    """Read a stored result; ValueError, in the name of the node, where there is none or it cannot be read."""
-    path = listed(node, "name", name, list_schedules(), how_to_get_some())
-    with blamed_on(node, "name"):
-        return stored_search.read(path)
-
-
-def stored(node: str, name: str, steps: int) -> tuple[StoredSchedules, SearchRecord]:
-    """Read a stored result and its search for so many steps; ValueError, in the name of the node, without one."""
-    schedules = _read(node, name)
-    held = schedules.steps()
-    if not held:
-        problem = say(
-            "{name!r} holds no schedule yet: its search ended before one had run on every pair. Run Optimize Sigmas "
-            "again to go on from there",
-            name=name,
-        )
-        raise input_error(node, "name", problem)
-    if steps not in held:
-        problem = say(
-            "{name!r} holds {held} steps, not {steps}. Enter one of these, or run Optimize Sigmas for another",
-            name=name,
-            held=", ".join(map(str, held)),
-            steps=steps,
-        )
-        raise input_error(node, "steps", problem)
-    return schedules, schedules.searches[steps]
-
-
 class ScheduleFile:
-    """The file that searches are stored in, with what it holds already, if that fits."""
+    """The file that searches are stored in, with what it holds already, if that fits.
+
+    key: what is searched for. What is stored may say less of that.
+    """
 
     def __init__(self, name: str, key: dict[str, Any]):
-        self.name = name
+        self.name, self.key = name, key
         self._faults: dict[int, str] = {}
         self.schedules = StoredSchedules(key)
         if path := list_schedules().get(name):

@@ -1,70 +1,79 @@
-"""Scores that were given to images of a search: a JSON file for every scorer and set of pairs, written as they come."""
+"""What searches by score have stored: a JSON file for every scorer and set of pairs, with all scores and results."""
 
 from __future__ import annotations
 
 import json
-import logging
 import math
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...planner import FloatArray
+import numpy as np
+
+from ...planner.noise_levels import RESOLUTION
 from ...planner.reading import one_error, opened, parse_json, read_whole
+from ...planner.score_search import ScoredTrial, ScoreSearch
+from ...planner.texts import say
 from ...planner.writing import write_file
+from .stored_result import StoredResult
 from .stored_search import MAX_BYTES
 
 SUFFIX = ".scores.json"
 FORMAT = "cotj-scores-1"
+MAX_COUNT = 10**7  # of runs and calls, as in the budget
+MAX_PAIRS = 1 << 14  # 64 prompts of 256 seeds
 Times = tuple[float, ...]
+Scores = dict[Times, dict[int, float]]
 
 
-class StoredScores:
-    """The scores of runs by schedule and pair, and the file that they are kept in.
+@dataclass
+class FoundByScore:
+    """What a search by score has found. sigmas: of the schedule that is taken. calls: of the model in a run."""
 
-    scores: by the flow times of a schedule, then by pair. digest: of the scorer and all else that a score depends on.
-    fault: why the last one could not be written; scores then last as long as the search.
+    search: ScoreSearch
+    sigmas: list[float]
+    calls: int
+
+
+@dataclass
+class StoredScores(StoredResult[FoundByScore]):
+    """The content of a file of scores.
+
+    digest: of the scorer and all else that a score depends on. scores: by the flow times of a schedule, then by pair.
     """
 
-    def __init__(self, path: Path, digest: str, anew: bool = False):
-        self.path, self.digest = path, digest
-        self.scores: dict[Times, dict[int, float]] = {}
-        self.fault: OSError | None = None
-        if not anew and path.exists():
-            try:
-                self.scores = read(path, digest)
-            except ValueError as error:
-                logging.warning("CoTj: the scores in it are asked for anew: %s", error)
-
-    def get(self, times: FloatArray, pair: int) -> float | None:
-        """Give the score of a run; None where it is not known."""
-        return self.scores.get(tuple(times.tolist()), {}).get(pair)
-
-    def add(self, times: FloatArray, pair: int, score: float) -> None:
-        """Keep the score of a run."""
-        self.scores.setdefault(tuple(times.tolist()), {})[pair] = score
-        try:
-            write(self.path, self.digest, self.scores)
-            self.fault = None
-        except OSError as error:
-            self.fault = error
+    digest: str = ""
+    scores: Scores = field(default_factory=dict)
 
 
-def write(path: Path, digest: str, scores: dict[Times, dict[int, float]]) -> None:
-    """Write the file of these scores. Raises OSError where that fails."""
-    runs = [{"times": times, "scores": found} for times, found in scores.items()]
-    write_file(path, json.dumps({"format": FORMAT, "digest": digest, "runs": runs}, allow_nan=False).encode())
+def listed_as(path: Path) -> str:
+    """Name the file as lists do, which have other results beside it."""
+    return f"{path.name.removesuffix(SUFFIX)} (by score)"
 
 
-def read(path: Path, digest: str) -> dict[Times, dict[int, float]]:
-    """Read a file of scores; none where it is of another digest. ValueError where it is no such file."""
-    with one_error(path.name, "file of scores", "Move it away"):
+def write(path: Path, stored: StoredScores) -> None:
+    """Write the file. Raises OSError where that fails."""
+    runs = [{"times": times, "scores": found} for times, found in stored.scores.items()]
+    content: dict[str, Any] = {"format": FORMAT, "digest": stored.digest, "runs": runs}
+    if stored.searches:
+        content["key"] = stored.key
+        content["searches"] = {steps: _found_to_dict(found) for steps, found in stored.searches.items()}
+    write_file(path, json.dumps(content, allow_nan=False).encode())
+
+
+def read(path: Path) -> StoredScores:
+    """Read what a file holds and check it whole; ValueError, with what is wrong with it and a way out."""
+    with one_error(path.name, say("file of scores"), say("Move it away")):
         with opened(path) as file:
             content = parse_json(read_whole(file, MAX_BYTES), MAX_BYTES)
         if content.get("format") != FORMAT:
-            raise ValueError(f"its format is not {FORMAT!r}")
-        if content["digest"] != digest:
-            return {}
-        return {_numbers(run["times"]): _scores(run["scores"]) for run in content["runs"]}
+            raise ValueError(say("its format is not {format!r}", format=FORMAT))
+        scores = {_numbers(run["times"]): _scores(run["scores"]) for run in content["runs"]}
+        key, searches = content.get("key", {}), content.get("searches", {})
+        if not isinstance(key, dict) or (searches and not isinstance(key["sampler"], str)):
+            raise ValueError("its key is no table with the name of a sampler")
+        found = {int(steps): _found(data, int(steps), scores) for steps, data in searches.items()}
+        return StoredScores(key, found, content["digest"], scores)
 
 
 def _numbers(values: list[Any]) -> Times:
@@ -75,3 +84,54 @@ def _numbers(values: list[Any]) -> Times:
 
 def _scores(found: dict[str, Any]) -> dict[int, float]:
     return {int(pair): score for pair, score in zip(found, _numbers(list(found.values())))}
+
+
+# Of a search, a file has its schedules, the model's own first, and which of them is the best. Their scores are those of
+# the runs along the same times.
+def _found_to_dict(found: FoundByScore) -> dict[str, Any]:
+    search = found.search
+    assert search.best
+    schedules = list(dict.fromkeys([*search.candidates, search.best]))
+    return {
+        "sigmas": found.sigmas,
+        "calls": found.calls,
+        "pairs": search.pairs,
+        "check": search.check,
+        "spent": search.spent,
+        "finished": search.finished,
+        "schedules": [{"name": one.name, "times": one.times.tolist()} for one in schedules],
+        "best": schedules.index(search.best),
+    }
+
+
+def _found(data: dict[str, Any], steps: int, scores: Scores) -> FoundByScore:
+    calls, spent = (_count(data, name, MAX_COUNT) for name in ("calls", "spent"))
+    pairs, check = (_count(data, name, MAX_PAIRS) for name in ("pairs", "check"))
+    trials = [_trial(one["name"], _numbers(one["times"]), steps, scores) for one in data["schedules"]]
+    if type(data["finished"]) is not bool or data["best"] not in range(len(trials)):
+        raise ValueError(f"it does not say which schedule of {steps} steps is the best")
+    best = trials[data["best"]]
+    search = ScoreSearch(trials, pairs, check, spent, spent, best, data["finished"])
+    every = set(search.checked)
+    if best is not search.own and not all(trial.scores.keys() >= every for trial in (search.own, best)):
+        raise ValueError(f"the best schedule of {steps} steps was not checked")
+    sigmas = np.array(_numbers(data["sigmas"]))
+    if sigmas.shape != (steps + 1,) or not (np.diff(sigmas) < 0).all() or sigmas[-1]:
+        raise ValueError(f"its sigmas of {steps} steps do not descend to 0")
+    return FoundByScore(search, sigmas.tolist(), calls)
+
+
+def _count(data: dict[str, Any], name: str, most: int) -> int:
+    count = data[name]
+    if type(count) is not int or not 0 < count <= most:
+        raise ValueError(f"its {name} is no count")
+    return count
+
+
+def _trial(name: Any, times: Times, steps: int, scores: Scores) -> ScoredTrial:
+    if not isinstance(name, str):
+        raise ValueError(f"a schedule of {steps} steps has no name")
+    found = np.array(times)
+    if found.shape != (steps,) or (np.diff(found) > 0).any() or not 0 < found[-1] <= found[0] <= 1 + RESOLUTION:
+        raise ValueError(f"the times of {name} of {steps} steps do not descend from 1 or less to above 0")
+    return ScoredTrial(name, found, scores.get(times, {}))

@@ -20,6 +20,7 @@ from ...planner.search_checks import check_record
 from ...planner.search_record import OWN, Check, PairsOfSearch, SearchRecord
 from ...planner.texts import say
 from ...planner.writing import write_file
+from .stored_result import StoredResult
 from .stored_solver import solver_of, solver_to_dict
 from .stored_trial import trial_of, trial_to_dict
 
@@ -30,50 +31,18 @@ READABLE = {"cotj-schedules-1", FORMAT}  # earlier solvers weighed no zero laten
 LONG_RUN = frozenset({"finals", "times", "states"})  # the arrays of each
 MAX_BYTES = 64 << 20  # of a file of schedules
 MAX_LONG_RUNS = 32 << 30  # bytes
-NAMES = {  # of what a key holds, where it is said in other words
-    "checkpoint": "weights",
-    "matrices": "weights with what is merged into them",
-    "weight_patches": "LoRAs",
-    "sampling": "noise levels",
-    "sampling_shift": "shift",
-    "latent_shape": "size",
-}
-LATER = {"matrices"}  # what keys of earlier files do not have, and so fit any
 # Samplers by what keys called them before they had ComfyUI's own names.
 FORMER_SAMPLERS = {"dpm_fast_function": "dpm_fast", "dpm_adaptive_function": "dpm_adaptive"}
 
 
 @dataclass
-class StoredSchedules:
-    """The content of a file of schedules. key: what the schedules fit. searches: by the number of steps.
+class StoredSchedules(StoredResult[SearchRecord]):
+    """The content of a file of schedules.
 
     pending: searches that were stopped before they knew of something as good as what is stored.
     """
 
-    key: dict[str, Any]
-    searches: dict[int, SearchRecord] = field(default_factory=dict)
     pending: dict[int, SearchRecord] = field(default_factory=dict)
-
-    def steps(self) -> list[int]:
-        """Give the numbers of steps that there is a schedule for."""
-        return sorted(steps for steps, search in self.searches.items() if search.sigmas)
-
-    def misfits(self, key: dict[str, Any]) -> list[str]:
-        """Tell in what these schedules were found for something else than `key`, as far as that says."""
-        return [
-            say(
-                "{what} {there} there, {here} here",
-                what=say(NAMES[name]) if name in NAMES else name,
-                there=_short(self.key.get(name)),
-                here=_short(value),
-            )
-            for name, value in key.items()
-            if self.key.get(name) != value and (name in self.key or name not in LATER)
-        ]
-
-
-def _short(value: Any) -> str:
-    return json.dumps(value).replace('"', "")
 
 
 def _with_sampler(key: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ...planner import FloatArray
+from ...planner.score_search import ScoreSearch
 from ...planner.search_record import SearchRecord
 from ...planner.texts import say, say_count
 from .search_gain import Gain, gain_of
@@ -24,19 +26,39 @@ def result_claims(record: SearchRecord, sampler: str, held: Sequence[int]) -> di
     found = summarise(record, sampler)
     taken = found.solver.sigmas if found.solver else None
     own = found.candidate_times[record.own]
-    is_flow = np.allclose(found.sigmas[:-1], found.times, rtol=1e-4)
-    compared = own if is_flow else own / (1 - own)
     gain = gain_of(found)
     return {
-        "kind": "flow" if is_flow else "ve",
-        "steps": found.steps,
+        **_schedules(found.sigmas, found.times, own),
         "sigmas": list(taken or found.sigmas),
-        "compared_sigmas": [*compared.tolist(), 0.0],
-        "compared_with": _own(),
         "ratio": gain.ratio.mean if gain.ratio else None,
         "held": list(held),
         "headline": _gained(found, gain),
         "reason": "\n".join([_where(gain), _results(sampler, held)]),
+    }
+
+
+def score_claims(search: ScoreSearch, sigmas: Sequence[float], sampler: str, held: Sequence[int]) -> dict[str, Any]:
+    """Collect the same of a search by score. sigmas: of the schedule that is taken."""
+    where = [say("Scored on {pairs} pairs that nothing was chosen by", pairs=len(search.checked))]
+    return {
+        **_schedules(sigmas, search.taken.times, search.own.times),
+        "ratio": None,
+        "held": list(held),
+        "headline": _scored(search),
+        "reason": "\n".join([*(where if search.best is not search.own else []), _results(sampler, held)]),
+    }
+
+
+def _schedules(sigmas: Sequence[float], times: FloatArray, own: FloatArray) -> dict[str, Any]:
+    """Give sigmas, whose flow times tell what they mean, beside those of the model's own schedule."""
+    is_flow = np.allclose(sigmas[:-1], times, rtol=1e-4)
+    compared = own if is_flow else own / (1 - own)
+    return {
+        "kind": "flow" if is_flow else "ve",
+        "steps": len(times),
+        "sigmas": list(sigmas),
+        "compared_sigmas": [*compared.tolist(), 0.0],
+        "compared_with": _own(),
     }
 
 
@@ -59,6 +81,20 @@ def _gained(found: SearchSummary, gain: Gain) -> str:
     is_own = gain.seen == "checked"
     other = _own() if is_own else say("{sampler} on the schedule found", sampler=found.sampler)
     return _of_planned(steps, ratio, other)
+
+
+def _scored(search: ScoreSearch) -> str:
+    """Say in a sentence what was found by score, held against what."""
+    steps = say_count(len(search.own.times), "1 step", "{number} steps")
+    if search.taken is search.own:
+        return say("{steps} of {own}, which nothing surely scored better than", steps=steps, own=_own())
+    return say(
+        "Images of {steps} score {score:.4g}, those of {own} {other:.4g}",
+        steps=steps,
+        score=search.taken.on(search.checked).mean(),
+        own=_own(),
+        other=search.own.on(search.checked).mean(),
+    )
 
 
 def _of_planned(steps: str, ratio: Ratio, other: str) -> str:

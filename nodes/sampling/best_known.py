@@ -22,7 +22,7 @@ from ..host.sampler_names import fit
 from ..host.steering import unknown_steering
 from ..live.planned_run import CONNECTED, LEARN, LEARNED, planned_from
 from ..live.stored_files import StoredFiles
-from ..optimizing.search import list_schedules
+from ..optimizing.results import list_schedules
 from ..optimizing.solver_fit import given
 from ..reports.cache_claims import CacheOutcome
 from .asked_run import AskedRun

@@ -83,6 +83,25 @@ window.drive = (() => {
       };
     },
 
+    /** Puts two reroutes, one after the other, on each link of a node. */
+    addReroutes(id) {
+      const { graph } = drive.node(id);
+      for (const link of drive.linksOf(id)) for (const x of [0, 40]) graph.createReroute([x, 40 * link.id], link);
+    },
+    /** The reroutes on the links of a node, by its inputs and what it feeds; how many are in its graph, and loose ends. */
+    reroutes(id) {
+      const { graph, inputs } = drive.node(id);
+      const above = (reroute) => (reroute === undefined ? [] : [...above(graph.reroutes.get(reroute).parentId), reroute]);
+      const isInto = (link) => String(link.target_id) === String(id);
+      const slot = (link) => (isInto(link) ? inputs[link.target_slot].name : `from ${link.target_id} ${link.target_slot}`);
+      const found = drive.linksOf(id).map((link) => [slot(link), above(link.parentId)]);
+      return { found: Object.fromEntries(found), all: graph.reroutes.size, loose: graph.floatingLinks.size };
+    },
+    linksOf(id) {
+      const isIt = (other) => String(other) === String(id);
+      return [...drive.node(id).graph.links.values()].filter((link) => isIt(link.target_id) || isIt(link.origin_id));
+    },
+
     /** Has everything that a loader fed take the demo model, and a small picture. */
     loadDemo() {
       const demo = LiteGraph.createNode("CoTjDemoModel");

@@ -61,6 +61,18 @@ def test_in_a_subgraph_its_links_to_the_outside_are_kept(canvas, sampler):
     canvas.wait(host, lambda state: state["title"].startswith("First all "))
 
 
+@pytest.mark.parametrize("inside", [False, True], ids=["", "in a subgraph"])
+def test_the_reroutes_on_its_links_are_kept(canvas, sampler, inside):
+    if inside:
+        canvas.drive("open", canvas.drive("toSubgraph", [sampler]))
+    canvas.drive("addReroutes", sampler)
+    reroutes = canvas.drive("reroutes", sampler)
+    lengths = [len(found) for found in reroutes["found"].values()]
+    assert len(lengths) >= 5 and set(lengths) == {2} and not reroutes["loose"]
+    replace(canvas, sampler)
+    assert canvas.drive("reroutes", sampler) == reroutes
+
+
 def test_what_primitives_give_is_kept(canvas, sampler):
     """A primitive takes the value of the widget that it is linked to."""
     given = {"seed": 123456, "steps": 36}

@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from cotj.nodes.optimizing import stored_scores, stored_search
+from cotj.nodes.optimizing.stored_scores import FoundByScore, StoredScores
 from cotj.nodes.optimizing.stored_search import StoredSchedules
 from cotj.planner import CoTj, DiffusionDNA, Plan, TimeShift, TrajectoryProfile, dna_file, plan_file
 from cotj.planner.fit_solver import Fitted
 from cotj.planner.plan_record import PlanRecord
+from cotj.planner.score_search import ScoredTrial, ScoreSearch
 from cotj.planner.search import Objective, Trial
 from cotj.planner.search_record import Check, PairsOfSearch, SearchRecord
 from cotj.planner.solver_record import SolverRecord, Stage
@@ -261,6 +263,14 @@ def _long_runs(path: Path) -> list[dict[str, np.ndarray]]:
 
 
 SCORES = {(1.0, 0.75, 0.5): {0: 0.875, 1: -2.0, 40: 0.0}, (1.0, 0.5, 0.25): {0: 1.5}}
+SCORED = {(1.0, 0.75, 0.5): {0: 0.5, 1: 1.0, 2: 0.5, 3: 0.75}, (1.0, 0.5, 0.25): {0: 1.5, 1: 1.25, 2: 1.5, 3: 1.75}}
+
+
+def by_score() -> StoredScores:
+    """Make the content of a file of scores whose search has found something."""
+    trials = [ScoredTrial(f"schedule {i}", np.array(times), scores) for i, (times, scores) in enumerate(SCORED.items())]
+    search = ScoreSearch(trials, 2, 2, 8, spent=8, best=trials[1], finished=True)
+    return StoredScores(KEY, {3: FoundByScore(search, [1.0, 0.5, 0.25, 0.0], 3)}, CALIBRATION, SCORED)
 
 
 def kept_files() -> list[Kept]:
@@ -298,9 +308,15 @@ def kept_files() -> list[Kept]:
         ),
         Kept(
             f"cotj-scores-1{stored_scores.SUFFIX}",
-            lambda path: stored_scores.write(path, CALIBRATION, SCORES),
-            lambda path: stored_scores.read(path, CALIBRATION),
-            SCORES,
+            lambda path: stored_scores.write(path, StoredScores({}, {}, CALIBRATION, SCORES)),
+            stored_scores.read,
+            StoredScores({}, {}, CALIBRATION, SCORES),
+        ),
+        Kept(
+            f"cotj-scores-1-found{stored_scores.SUFFIX}",
+            lambda path: stored_scores.write(path, by_score()),
+            stored_scores.read,
+            by_score(),
         ),
         Kept("cotj-predictor-1.safetensors", lambda path: files.write(path, predictor()), files.read, predictor()),
         Kept("data-set-1.sqlite", _append, _data_set, _loaded()),

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from cotj.nodes.optimizing import stored_search
+from cotj.nodes.optimizing import stored_scores, stored_search
 from cotj.planner import dna_file, plan_file
 from cotj.planner.image_texts import read_text
 from cotj.planner.reading import read_header
@@ -76,7 +76,8 @@ def shape_of(value):
 def test_the_page_names_every_format_and_what_is_in_it(root: Path):
     page = (root / "docs" / "formats.md").read_text(encoding="utf-8")
     spelled = set(re.findall(r"`([^`\n]+)`", page))
-    names = {dna_file.FORMAT, plan_file.FORMAT, files.FORMAT, stored_search.FORMAT, f"user_version {database.VERSION}"}
+    names = {dna_file.FORMAT, plan_file.FORMAT, files.FORMAT, stored_search.FORMAT, stored_scores.FORMAT}
+    names.add(f"user_version {database.VERSION}")
     for kept in KEPT:
         names |= spelling(layout(HERE / kept.name))
     assert names - spelled == set()

@@ -442,7 +442,7 @@ def test_a_dna_of_another_kind_is_refused(client, server):
 
 def test_more_steps_than_the_dna_has_and_parts_without_a_step_are_refused_when_they_run(client, server):
     run = Run()
-    refusal(client, server, run, run.ksampler(run.apply(run.dna()), steps=41), "41 steps", "Change the sampler's steps")
+    refusal(client, server, run, run.ksampler(run.apply(run.dna()), steps=41), "41 steps", "take fewer steps.")
     run = Run()
     low = run.graph.add("SplitSigmas", sigmas=run.planned(), step=2)[1]
     sampled = run.advanced(run.apply(low), 0, 1, last=False)

@@ -78,11 +78,11 @@ def test_an_ancestral_sampler_has_a_plan_of_its_own(client, graph):
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"visit": "0.875; 0.3"}, ["Plan Constraints", "'visit' has '0.875;', which is no number"]),
-        ({"visit": "nan"}, ["Plan Constraints", "visit"]),
+        ({"visit": "0.875; 0.3"}, ["Plan Constraints: 'visit' has", "no number: enter sigmas such as 0.875, 0.3."]),
+        ({"visit": "nan"}, ["Plan Constraints", "visit must be above 0", "Change what is entered there."]),
         ({"allowed": "1; 0.5"}, ["Plan Constraints", "'allowed'", "1;"]),
         ({"allowed": "1, 0.5"}, ["Plan CoTj Sigmas", "1 to 2 do", "Change"]),
-        ({"min_jump": 0.5, "max_jump": 0.2}, ["Plan Constraints", "min_jump 0.5 is above max_jump 0.2"]),
+        ({"min_jump": 0.5, "max_jump": 0.2}, ["Plan Constraints", "min_jump 0.5 is above max_jump 0.2. Change what"]),
         ({"visit": "3.5"}, ["Plan CoTj Sigmas", "visit 3.5 lies above", "leave it out"]),
         ({"max_jump": 0.1}, ["Plan CoTj Sigmas", "'max_jump': 10 to", "Change"]),
     ],
@@ -94,3 +94,4 @@ def test_contradictions_name_the_node_and_the_way_out(client, server, graph, val
     assert failure.value.message.startswith(words[0])
     for word in words:
         assert word in failure.value.message
+    assert failure.value.message.count("Change") + failure.value.message.count("enter sigmas") <= 1

@@ -26,6 +26,8 @@ pytestmark = pytest.mark.usefixtures("demo_models")
 def dna_files(server):
     dna_file.write(server.models / "cotj", "expert high", HIGH)
     dna_file.write(server.models / "cotj", "expert low", LOW)
+    uncertain = DiffusionDNA(GRID, GRID, measure="uncertainty")
+    dna_file.write(server.models / "cotj", "expert uncertain", uncertain)
     dna_file.write(server.models / "cotj", "expert ve", DiffusionDNA(GRID, GRID, kind="ve"))
 
 
@@ -243,9 +245,14 @@ def test_what_does_not_fit_is_refused(client, server):
     ve = experts.graph.add("CoTjLoadDNA", name="expert ve")[0]
     refusal(client, server, experts.graph, experts.plan(low=ve)[3], "Plan Expert Sigmas: ", "different kinds")
     experts = Experts()
-    refusal(client, server, experts.graph, experts.plan(boundary=0.02)[3], "Plan Expert Sigmas: the boundary 0.02")
+    uncertain = experts.graph.add("CoTjLoadDNA", name="expert uncertain")[0]
+    words = "Plan Expert Sigmas, input 'dna_low'", "Measure both alike."
+    refusal(client, server, experts.graph, experts.plan(low=uncertain)[3], *words)
     experts = Experts()
-    refusal(client, server, experts.graph, experts.plan(steps=50)[3], "Plan Expert Sigmas: 50 steps", "Change steps")
+    words = "Plan Expert Sigmas: the boundary 0.02", "Change the boundary, or the DNAs."
+    refusal(client, server, experts.graph, experts.plan(boundary=0.02)[3], *words)
+    experts = Experts()
+    refusal(client, server, experts.graph, experts.plan(steps=50)[3], "Plan Expert Sigmas: 50 steps", "take fewer")
     experts = Experts()
     measured = experts.measure(boundary=0.001)
     refusal(client, server, experts.graph, measured[0], "Measure Expert DNAs, input 'boundary'", "not between")

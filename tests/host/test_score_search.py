@@ -1,6 +1,5 @@
 """Optimize Sigmas with a score, in the host: the demo's checker is what scores, by the caption of each image."""
 
-import json
 import re
 
 import numpy as np
@@ -56,7 +55,7 @@ class Scored:
     def stored(self):
         """The scores that are kept, by flow times, then by pair."""
         [path] = (self.server.models / "cotj").glob(f"{self.name}.*{stored_scores.SUFFIX}")
-        return stored_scores.read(path, json.loads(path.read_text())["digest"])
+        return stored_scores.read(path).scores
 
     def scored(self):
         """How many runs have a score that is kept."""
@@ -97,6 +96,37 @@ def test_the_schedule_whose_images_score_best_is_found_and_nothing_is_paid_for_t
     assert scored.queue(client) == (sigmas, steps, text)
     assert (scored.count("calls"), scored.count("images")) == (STEPS * runs, runs)
 
+    [name] = [one for one in listed(client) if one.startswith("scored.")]
+    assert name.endswith(" (by score)") and f"It is stored as {name}, which holds {STEPS} steps." in text
+    graph = scored.run.graph
+    loaded = load(graph, name)
+    shown = graph.show(loaded[0], loaded[1], loaded[2])
+    links = {"noise": scored.run.noise, "guider": scored.run.guider, "latent_image": scored.run.latent}
+    sampled = graph.show(graph.add("SamplerCustomAdvanced", **links, sigmas=loaded[0], sampler=loaded[3])[0])
+    other = load(graph, name, sampler=graph.add("KSamplerSelect", sampler_name="dpmpp_2m")[0])
+    [told] = graph.show(other[2])
+    outputs = client.run(graph.nodes).outputs
+    again = [float(word) for word in re.findall(r"\d\.\d+", outputs[shown[0]]["text"][0])]
+    assert (again, outputs[shown[1]]["text"][0], outputs[shown[2]]["text"][0]) == (sigmas, str(steps), text)
+    assert outputs[sampled[0]]
+    misfit, _, rest = outputs[told]["text"][0].partition("\n")
+    assert misfit == "DOES NOT FIT: sampler euler there, dpmpp_2m here" and rest == text
+
+    graph = Graph()
+    graph.show(load(graph, name, steps=STEPS + 1)[1])
+    words = f"input 'steps': .*holds {STEPS} steps, not {STEPS + 1}. Enter one of these"
+    with server.expect_traceback("input 'steps'"), pytest.raises(NodeError, match=words):
+        client.run(graph.nodes)
+
+
+def listed(client):
+    """What Load Optimized Sigmas offers."""
+    return client.object_info()["CoTjOptimizedSigmas"]["input"]["required"]["name"][1]["options"]
+
+
+def load(graph, name, steps=STEPS, **inputs):
+    return graph.add("CoTjOptimizedSigmas", name=name, steps=steps, **inputs)
+
 
 def test_a_scorer_that_fails_is_named_and_the_scores_so_far_are_kept(client, server):
     scored = Scored(server, "fails", prompts=CAPTIONS, said="\n".join(CAPTIONS), seeds=1, fails_at=6)
@@ -123,6 +153,11 @@ def test_cancel_keeps_the_scores_so_far(client, server):
     with pytest.raises(Interrupted):
         client.wait(prompt, stop)
     assert scored.scored() == scored.count("images") == 1
+    [name] = [one for one in listed(client) if one.startswith("cancelled scores.")]
+    graph = Graph()
+    graph.show(load(graph, name)[1])
+    with server.expect_traceback("input 'name'"), pytest.raises(NodeError, match="holds no schedule yet"):
+        client.run(graph.nodes)
     assert client.texts[scored.node.id].startswith("Cancelled. The scores so far are kept.")
 
 

@@ -13,7 +13,7 @@ from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
-from cotj.tests.host_modules import import_host
+from cotj.harness.host_modules import import_host
 from cotj.tests.robustness.attack import Attack, Outcome, largest, rng_of
 from cotj.tests.robustness.plan_files import plan_kinds
 from cotj.tests.robustness.seeds import Kind, kinds

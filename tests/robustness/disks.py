@@ -16,9 +16,9 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
+from cotj.harness.host_modules import import_host
 from cotj.planner import dna_file
 from cotj.predictor import DNADataSet
-from cotj.tests.host_modules import import_host
 from cotj.tests.robustness.attack import Attack, Outcome, rng_of
 from cotj.tests.robustness.children import become_nobody, fault_in_child
 from cotj.tests.robustness.disk_writers import make_dna, make_pair, refused_or_whole, write_all, writers

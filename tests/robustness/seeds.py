@@ -13,12 +13,15 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from cotj.nodes.optimizing import stored_search
+from cotj.nodes.optimizing import stored_scores, stored_search
+from cotj.nodes.reports.result_claims import score_claims
+from cotj.nodes.reports.score_text import describe_scores
 from cotj.nodes.reports.search_summary import summarise
 from cotj.nodes.reports.search_text import describe_search
 from cotj.planner import DiffusionDNA, TimeShift, TrajectoryProfile, dna_file, plan_fixed
 from cotj.planner.reading import FAULTS, read_header
 from cotj.predictor import DNADataSet, Pair, Predictor, Regressor, SizeShift, files, release
+from cotj.tests.formats.contents import by_score
 from cotj.tests.nodes.optimizing.test_stored_search import OLD
 from cotj.tests.predictor.test_release import pair
 from cotj.tests.robustness import mutations
@@ -94,6 +97,15 @@ def _use_schedules(path: Path) -> None:
     found = stored_search.read(path)
     for steps in found.steps():
         describe_search(summarise(found.searches[steps], found.key["sampler"]), "a", found.steps())
+    found.misfits({"model": "SD3"})
+
+
+def _use_scores(path: Path) -> None:
+    found = stored_scores.read(path)
+    for steps in found.steps():
+        search, sigmas = found.searches[steps].search, found.searches[steps].sigmas
+        describe_scores(search, sigmas, found.searches[steps].calls, "a", found.steps())
+        json.dumps(score_claims(search, sigmas, found.key["sampler"], found.steps()), allow_nan=False)
     found.misfits({"model": "SD3"})
 
 
@@ -180,6 +192,12 @@ def kinds(folder: Path) -> list[Kind]:
         ),
         Kind(
             f"s{stored_search.SUFFIX}", OLD.encode(), (mutations.damaged, _changed_json, _changed_json), _use_schedules
+        ),
+        Kind(
+            f"c{stored_scores.SUFFIX}",
+            _written(f"c{stored_scores.SUFFIX}", lambda path: stored_scores.write(path, by_score()), folder),
+            (mutations.damaged, _changed_json, _changed_json),
+            _use_scores,
         ),
         Kind(
             f"l{stored_search.LONG_RUNS}",

@@ -51,30 +51,35 @@ function set(node, name, value) {
   widget.callback?.(widget.value, app.canvas, node);
 }
 
-/** The links of a node as they are now: into its inputs, by their names, and from its output. */
+/** The links of a node as they are now: into its inputs, by their names, and from its output; each after a reroute or none. */
 function linksOf(node) {
   const links = [...node.graph.links.values()];
   const into = links.filter((link) => link.target_id === node.id);
   const from = links.filter((link) => link.origin_id === node.id);
   return {
-    into: into.map((link) => ({ id: link.origin_id, slot: link.origin_slot, name: node.inputs[link.target_slot].name })),
-    from: from.map((link) => ({ id: link.target_id, slot: link.target_slot })),
+    into: into.map((link) => ({
+      id: link.origin_id,
+      slot: link.origin_slot,
+      name: node.inputs[link.target_slot].name,
+      after: link.parentId,
+    })),
+    from: from.map((link) => ({ id: link.target_id, slot: link.target_slot, after: link.parentId })),
   };
 }
 
-function connectInput(graph, { id, slot, name }, node) {
+function connectInput(graph, { id, slot, name, after }, node) {
   const index = node.inputs.findIndex((input) => input.name === name);
   if (index < 0) return;
   if (Number(id) !== SUBGRAPH_INPUT) {
-    graph.getNodeById(id).connect(slot, node, index);
+    graph.getNodeById(id).connect(slot, node, index, after);
     return;
   }
   const input = graph.inputs[slot];
   if (!input.linkIds.length) input.disconnect(); // or it takes no widget that has other limits than the one before
-  input.connect(node.inputs[index], node);
+  input.connect(node.inputs[index], node, after);
 }
 
-function connectOutput(graph, { id, slot }, node) {
-  if (Number(id) === SUBGRAPH_OUTPUT) graph.outputs[slot].connect(node.outputs[0], node);
-  else node.connect(0, graph.getNodeById(id), slot);
+function connectOutput(graph, { id, slot, after }, node) {
+  if (Number(id) === SUBGRAPH_OUTPUT) graph.outputs[slot].connect(node.outputs[0], node, after);
+  else node.connect(0, graph.getNodeById(id), slot, after);
 }

@@ -116,10 +116,15 @@ def of_dnas(dnas: Sequence[DiffusionDNA], names: Sequence[str]) -> list[AtlasMod
 
 
 def _of_one(name: str, dnas: Sequence[DiffusionDNA]) -> AtlasModel:
-    try:
-        mean = mean_dna(dnas) if len(dnas) > 1 else dnas[0]
-    except ValueError as error:
-        raise ValueError(say("{name!r}: {error}. Give them different names", name=name, error=error)) from error
+    if len({(dna.kind, dna.measure) for dna in dnas}) > 1:
+        raise ValueError(
+            say(
+                "{name!r}: DNAs of different kinds, or of errors and of uncertainties, have no mean. Give them "
+                "different names",
+                name=name,
+            )
+        )
+    mean = mean_dna(dnas) if len(dnas) > 1 else dnas[0]
     if mean.profile is None:  # runs of other steps have no mean, so one stands for all
         mean = replace(mean, profile=next((dna.profile for dna in dnas if dna.profile), None))
     return AtlasModel(name, mean, common_grid(dnas)[1], dnas, len(dnas))

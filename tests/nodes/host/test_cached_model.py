@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from cotj.harness.host_modules import import_host
 from cotj.planner import DiffusionDNA, dna_file
-from cotj.tests.host_modules import import_host
 from cotj.tests.small_models import build
 
 import_host()

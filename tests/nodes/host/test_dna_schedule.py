@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from cotj.harness.host_modules import import_host
 from cotj.planner import DiffusionDNA, TimeShift
-from cotj.tests.host_modules import import_host
 
 import_host()
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cotj.harness.find import find_comfyui
+from cotj.harness.host_modules import import_host
 from cotj.planner import DiffusionDNA, dna_file
 from cotj.planner.texts import spoken
 from cotj.planner.writing import write_file
-from cotj.tests.host_modules import import_host
 
 import_host()
 

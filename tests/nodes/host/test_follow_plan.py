@@ -1,7 +1,7 @@
 """What the runs of a model with a plan say, without a model."""
 
 import torch
-from cotj.tests.host_modules import import_host
+from cotj.harness.host_modules import import_host
 
 import_host()
 

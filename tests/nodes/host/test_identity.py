@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from cotj.harness.host_modules import import_host
 from cotj.planner import DiffusionDNA
-from cotj.tests.host_modules import import_host
 from cotj.tests.small_models import build
 from safetensors.torch import load_file, save_file
 

@@ -1,7 +1,7 @@
 """What the host is asked to write into images, and which images are found by the names that it takes."""
 
 import pytest
-from cotj.tests.host_modules import import_host
+from cotj.harness.host_modules import import_host
 
 import_host()
 

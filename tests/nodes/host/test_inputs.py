@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from cotj.tests.host_modules import import_host
+from cotj.harness.host_modules import import_host
 
 import_host()
 

@@ -13,8 +13,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from cotj.harness.host_modules import import_host
 from cotj.planner import sigma_to_flow
-from cotj.tests.host_modules import import_host
 
 import_host()
 

@@ -1,6 +1,6 @@
 """The files behind a node's model, from the graph that is run."""
 
-from cotj.tests.host_modules import import_host
+from cotj.harness.host_modules import import_host
 
 import_host()
 

@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from cotj.harness.host_modules import import_host
 from cotj.planner import DiffusionDNA, flow_to_sigma
 from cotj.planner.measuring_grid import measuring_grid
 from cotj.planner.own_schedule import denoise_level, own_schedule
-from cotj.tests.host_modules import import_host
 
 import_host()
 

@@ -1,6 +1,6 @@
 """Measured runs, without a model."""
 
-from cotj.tests.host_modules import import_host
+from cotj.harness.host_modules import import_host
 
 import_host()
 

@@ -1,7 +1,7 @@
 """What of a prompt depends on a node: what that runs again for."""
 
 import pytest
-from cotj.tests.host_modules import import_host
+from cotj.harness.host_modules import import_host
 
 import_host()
 

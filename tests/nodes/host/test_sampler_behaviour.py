@@ -5,9 +5,9 @@ import random
 import numpy as np
 import pytest
 import torch
+from cotj.harness.host_modules import import_host
 from cotj.planner.solvers.behaviour import SAMPLERS
 from cotj.planner.solvers.planned import PlannedSolver
-from cotj.tests.host_modules import import_host
 
 import_host()
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from cotj.tests.host_modules import import_host
+from cotj.harness.host_modules import import_host
 from cotj.tests.small_models import build
 
 import_host()

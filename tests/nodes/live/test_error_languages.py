@@ -133,7 +133,7 @@ def of_what_is_stored():
     for node in (*PLANNING, "CoTjLoadDNA"):
         for name in ("unknown", "of another format", "gone", "long"):
             yield {"node": node, "stored": name, "values": PLANNING.get(node, {})}
-    for name in ("unknown", "begun", "of another format", "gone"):
+    for name in ("unknown", "begun", "of another format", "gone", "scores of another format", "gone scores"):
         yield {"node": "CoTjOptimizedSigmas", "stored": name, "values": {"steps": 4}}
     for steps in NUMBERS:
         yield {"node": "CoTjOptimizedSigmas", "stored": "cotj-demo", "values": {"steps": steps}}
@@ -157,6 +157,7 @@ def stored(tmp_path_factory):
             | {"begun": folder / "begun.schedules.json", "of another format": folder / "other.json"}
             | {"cotj-demo": models.SCHEDULES}
         ),
+        lambda: {"scores of another format": folder / "other.json", "gone scores": folder / "gone"},
     )
 
 
@@ -177,7 +178,7 @@ def error(asked, stored, texts):
         (lambda: of_planning("CoTjAdaptiveLength"), 40),
         (of_cache, 15),
         (of_sampler, 10),
-        (of_what_is_stored, 15),
+        (of_what_is_stored, 17),
     ],
     ids=["fixed", "adaptive", "cache", "sampler", "stored"],
 )

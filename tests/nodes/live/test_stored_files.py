@@ -10,11 +10,14 @@ from cotj.demo import models
 from cotj.nodes.live.plan_request import answer
 from cotj.nodes.live.shown_dnas import MAX_CALLS, ShownDNAs
 from cotj.nodes.live.stored_files import StoredFiles
-from cotj.nodes.optimizing import stored_search
+from cotj.nodes.optimizing import stored_scores, stored_search
+from cotj.nodes.optimizing.score_file import ScoreFile
+from cotj.nodes.optimizing.stored_scores import FoundByScore
 from cotj.nodes.optimizing.stored_search import StoredSchedules
 from cotj.planner import DiffusionDNA, TimeShift, dna_file, plan_fixed
 from cotj.planner.cost_models.cotj import CoTj
 from cotj.planner.profile import TrajectoryProfile
+from cotj.planner.score_search import ScoredTrial, ScoreSearch
 
 TIMES = np.arange(1, 31) / 30
 DNA = DiffusionDNA(TIMES, 0.01 + TIMES**3, shift=TimeShift("static", 3.0), meta={"model": "SD3", "about": "a test"})
@@ -73,6 +76,41 @@ def test_a_result_without_a_schedule_says_so(folder):
     body = {"node": "CoTjOptimizedSigmas", "stored": "begun", "values": {"steps": 4}}
     with pytest.raises(ValueError, match="holds no schedule yet: run Optimize Sigmas again"):
         answer(json.dumps(body).encode(), ShownDNAs(), stored)
+
+
+def scored(folder, checked):
+    """What is told of a search by score on two pairs, whose schedule scores so on those that nothing was chosen by."""
+    own, best = (np.array([1.0, *rest]) for rest in ([0.8, 0.4], [0.7, 0.3]))
+    trials = [ScoredTrial("simple", own, {2: 0.5, 3: 0.6}), ScoredTrial("refined", best, dict(zip((2, 3), checked)))]
+    search = ScoreSearch(trials, 2, 2, 20, spent=20, best=trials[1], finished=True)
+    file = ScoreFile(folder / f"a.0123{stored_scores.SUFFIX}", {"sampler": "euler"}, "0123")
+    for trial in trials:
+        for pair, score in trial.scores.items():
+            file.add(trial.times, pair, score)
+    file.keep(FoundByScore(search, [*search.taken.times.tolist(), 0.0], 3))
+    stored = StoredFiles(dict, dict, lambda: {"a.0123 (by score)": file.path})
+
+    def told(steps):
+        body = {"node": "CoTjOptimizedSigmas", "stored": "a.0123 (by score)", "values": {"steps": steps}}
+        return answer(json.dumps(body).encode(), ShownDNAs(), stored)
+
+    return told
+
+
+def test_a_result_by_score_is_told_beside_the_models_own_schedule(folder):
+    told = scored(folder, (0.8, 0.9))
+    claims = told(3)
+    assert (claims["sigmas"], claims["compared_sigmas"]) == ([1.0, 0.7, 0.3, 0.0], [1.0, 0.8, 0.4, 0.0])
+    assert claims["headline"] == "Images of 3 steps score 0.85, those of the model's own schedule 0.55"
+    assert claims["reason"].startswith("Scored on 2 pairs that nothing was chosen by\nFound with euler; ")
+    with pytest.raises(ValueError, match="Load Optimized Sigmas: it holds 3 steps, not 4: .* for 'steps'"):
+        told(4)
+
+
+def test_one_that_does_not_surely_score_better_is_told_as_the_models_own_schedule(folder):
+    claims = scored(folder, (0.8, 0.2))(3)
+    assert claims["sigmas"] == claims["compared_sigmas"] == [1.0, 0.8, 0.4, 0.0]
+    assert claims["headline"] == "3 steps of the model's own schedule, which nothing surely scored better than"
 
 
 @pytest.mark.parametrize("name", ["", "unknown", "../known", "known.safetensors", "/etc/passwd", "known\x00"])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cotj.nodes.live.cache_request import answer_cache
 from cotj.nodes.live.plan_from_widgets import ADAPTIVE, FIXED, make_plan
 from cotj.nodes.reports.diagnosis import report
 from cotj.nodes.reports.plan_notes import MOSTLY_WORSE, OTHERS_WORSE, WITH_A_PROFILE
@@ -54,6 +55,26 @@ def test_the_ways_out_of_errors_are_open(dna, asked, constraints, way_out, chang
         make_plan(FIXED, dna, VALUES | asked, constraints)
     assert way_out in str(failure.value)
     assert make_plan(FIXED, dna, VALUES | asked | change, constraints).steps
+
+
+CACHED = {"calls": 5, "target_error": 0.0, "steps": "planned", "rule": "fitted", "learn_from": 1}
+OF_CACHE = [
+    (None, 20, 1.0, "run once", {"dna": PROFILED}),
+    (PROFILED, 60, 1.0, "sample at most 50 steps there, or measure the DNA with more reference steps", {"steps": 50}),
+    (SD, 20, 20.0, "measure the DNA with the model that is sampled", {"dna": replace(SD, sigmas=SD.sigmas * 2)}),
+    (UNCERTAIN, 20, 1.0, "measure a DNA against a long run", {"dna": QWEN}),
+]
+
+
+@pytest.mark.parametrize(("dna", "steps", "top", "way_out", "change"), OF_CACHE)
+def test_errors_of_cache_steps_end_with_one_way_out_which_is_open(dna, steps, top, way_out, change):
+    def asked(dna, steps):
+        run = {"sigmas": np.linspace(top, 0, steps + 1).tolist(), "sampler": "euler", "learned_runs": None}
+        return answer_cache(CACHED, run, dna)
+
+    with pytest.raises(ValueError, match=f"^Cache Steps: .*: {way_out}.$"):
+        asked(dna, steps)
+    assert len(asked(**{"dna": dna, "steps": steps} | change)["computed"]) == 5
 
 
 def test_errors_name_no_way_out_besides_their_own():

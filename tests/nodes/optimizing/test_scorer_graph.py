@@ -3,7 +3,7 @@
 import copy
 
 import pytest
-from cotj.tests.host_modules import import_host
+from cotj.harness.host_modules import import_host
 
 import_host()
 

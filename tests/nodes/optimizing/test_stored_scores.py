@@ -1,36 +1,88 @@
-"""Scores that are kept: what is read back, and what a file that is none is worth."""
+"""What a search by score stores: what is read back of it, and what a file that is none is worth."""
 
 import json
+from copy import deepcopy
 
 import numpy as np
 import pytest
-from cotj.nodes.optimizing.stored_scores import SUFFIX, StoredScores, read
+from cotj.nodes.optimizing.score_file import ScoreFile
+from cotj.nodes.optimizing.stored_scores import SUFFIX, FoundByScore, listed_as, read
+from cotj.planner.score_search import ScoredTrial, ScoreSearch
 
 TIMES = np.array([1.0, 0.7, 0.3])
 DIGEST = "0123abcd"
+KEY = {"model": "SD3", "sampler": "euler", "latent_shape": [[16, 32, 32]]}
 
 
 @pytest.fixture
 def path(tmp_path):
-    return tmp_path / "models" / f"a{SUFFIX}"
+    return tmp_path / "models" / f"a.{DIGEST}{SUFFIX}"
+
+
+def search_of(*scores, checked=()):
+    """A search on two pairs, whose schedules score so: the model's own first, and the last is the best."""
+    trials = [ScoredTrial(f"schedule {i}", TIMES**i, {0: one, 1: one + 1}) for i, one in enumerate(scores, 1)]
+    for trial, score in zip((trials[0], trials[-1]), checked):
+        trial.scores |= {2: score, 3: score + 1}
+    return ScoreSearch(trials, 2, 2, 50, spent=20, best=trials[-1], finished=True)
+
+
+def kept(path, search):
+    """Write a file of a search that has ended; give it."""
+    file = ScoreFile(path, KEY, DIGEST)
+    for trial in {*search.candidates, search.best}:
+        for pair, score in trial.scores.items():
+            file.add(trial.times, pair, score)
+    file.keep(FoundByScore(search, [*search.taken.times.tolist(), 0.0], 3))
+    return file
 
 
 def test_a_score_is_kept_as_soon_as_it_is_there(path):
-    stored = StoredScores(path, DIGEST)
-    assert stored.get(TIMES, 0) is None
-    stored.add(TIMES, 0, 0.1 + 0.2)
-    stored.add(TIMES, 3, -1.0)
-    stored.add(TIMES / 2, 0, 7)
-    again = StoredScores(path, DIGEST)
+    file = ScoreFile(path, KEY, DIGEST)
+    assert file.get(TIMES, 0) is None
+    file.add(TIMES, 0, 0.1 + 0.2)
+    file.add(TIMES, 3, -1.0)
+    file.add(TIMES / 2, 0, 7)
+    again = ScoreFile(path, KEY, DIGEST)
     assert [again.get(TIMES, pair) for pair in (0, 1, 3)] == [0.1 + 0.2, None, -1.0]
-    assert again.get(TIMES / 2, 0) == 7 and stored.fault is None
+    assert again.get(TIMES / 2, 0) == 7 and again.fault is None and again.stored.steps() == []
 
 
 def test_scores_of_something_else_or_to_be_made_anew_do_not_count(path):
-    StoredScores(path, DIGEST).add(TIMES, 0, 1.0)
-    assert StoredScores(path, "another").get(TIMES, 0) is None
-    assert StoredScores(path, DIGEST, anew=True).get(TIMES, 0) is None
-    assert StoredScores(path, DIGEST).get(TIMES, 0) == 1.0
+    kept(path, search_of(0.5, 0.9, checked=(0.5, 0.9)))
+    assert ScoreFile(path, KEY, DIGEST).stored.steps() == [3]
+    for file in (ScoreFile(path, KEY, "another"), ScoreFile(path, KEY, DIGEST, anew=True)):
+        assert file.get(TIMES, 0) is None and file.stored.steps() == []
+    assert ScoreFile(path, KEY, DIGEST).get(TIMES, 0) == 0.5
+
+
+@pytest.mark.parametrize("checked", [(0.5, 0.9), (0.5, 0.1)], ids=["holds", "does not hold"])
+def test_what_was_found_is_told_after_reading_as_before(path, checked):
+    search = search_of(0.5, 0.2, 0.9, checked=checked)
+    search.finished = False
+    kept(path, search)
+    result = read(path)
+    found = result.searches[3].search
+    assert (result.key, result.steps(), result.searches[3].calls) == (KEY, [3], 3)
+    assert (found.taken.name, found.gain) == (search.taken.name, search.gain)
+    assert result.searches[3].sigmas == [*search.taken.times.tolist(), 0.0]
+    assert [one.name for one in found.whole] == [one.name for one in search.whole]
+    assert (found.pairs, found.checked, found.spent, found.finished) == (2, range(2, 4), 20, False)
+    assert listed_as(path) == f"a.{DIGEST} (by score)"
+
+
+def test_a_winner_that_was_no_candidate_is_kept_with_them_and_so_is_the_own_schedule(path):
+    search = search_of(0.5, 0.9, checked=(0.5, 0.9))
+    search.candidates = search.candidates[:1]
+    found = kept(path, search).stored.searches[3].search
+    assert found.best not in found.candidates
+    assert read(path).searches[3].search.best.name == "schedule 2"
+
+
+def test_the_own_schedule_needs_no_check(path):
+    kept(path, search_of(0.5))
+    found = read(path).searches[3].search
+    assert found.best is found.own is found.taken
 
 
 @pytest.mark.parametrize(
@@ -41,20 +93,54 @@ def test_scores_of_something_else_or_to_be_made_anew_do_not_count(path):
         lambda content: content | {"runs": [{"times": [1.0], "scores": {"0": "good"}}]},
         lambda content: content | {"runs": [{"times": [1.0], "scores": {"first": 1.0}}]},
         lambda content: content | {"runs": 3},
+        lambda content: content | {"runs": []},  # so that the best was not checked
+        lambda content: content | {"key": {}},
         lambda content: [content],
         lambda content: {"format": "cotj-scores-1"},
     ],
 )
 def test_a_damaged_file_is_said_to_be_one_and_its_scores_are_asked_for_anew(path, change, caplog):
-    StoredScores(path, DIGEST).add(TIMES, 0, 1.0)
+    kept(path, search_of(0.5, 0.9, checked=(0.5, 0.9)))
     path.write_text(json.dumps(change(json.loads(path.read_text()))))
+    with pytest.raises(ValueError, match=r"no readable file of scores.*Move it away"):
+        read(path)
+    assert ScoreFile(path, KEY, DIGEST).stored.scores == {} and "asked for anew" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("sigmas", [1.0, 0.3, 0.7, 0.0]),
+        ("sigmas", [1.0, 0.0]),
+        ("sigmas", [1.0, 0.7, 0.3, 0.1]),
+        ("pairs", 10**9),
+        ("check", 1),
+        ("calls", 0),
+        ("spent", 2.5),
+        ("finished", "yes"),
+        ("best", 7),
+        ("best", -1),
+        ("schedules", []),
+        ("schedules", [{"name": 3, "times": [1.0, 0.7, 0.3]}]),
+        ("schedules", [{"name": "own", "times": [1.0, 0.7]}]),
+        ("schedules", [{"name": "own", "times": [0.3, 0.7, 1.0]}]),
+        ("schedules", [{"name": "own", "times": [3.0, 0.7, 0.3]}]),
+    ],
+)
+def test_a_damaged_result_is_said_to_be_one(path, field, value):
+    kept(path, search_of(0.5, 0.9, checked=(0.5, 0.9)))
+    content = json.loads(path.read_text())
+    damaged = deepcopy(content)
+    damaged["searches"]["3"][field] = value
+    path.write_text(json.dumps(damaged))
     with pytest.raises(ValueError, match="no readable file of scores"):
-        read(path, DIGEST)
-    assert StoredScores(path, DIGEST).scores == {} and "asked for anew" in caplog.text
+        read(path)
+    path.write_text(json.dumps(content))
+    assert read(path).steps() == [3]
 
 
 def test_where_nothing_can_be_written_the_scores_last_as_long_as_the_search(path):
     path.parent.write_bytes(b"")  # no folder
-    stored = StoredScores(path, DIGEST)
-    stored.add(TIMES, 0, 1.0)
-    assert stored.get(TIMES, 0) == 1.0 and isinstance(stored.fault, OSError)
+    file = ScoreFile(path, KEY, DIGEST)
+    file.add(TIMES, 0, 1.0)
+    assert file.get(TIMES, 0) == 1.0 and isinstance(file.fault, OSError)

@@ -25,18 +25,23 @@ def search():
 
 
 def described(search):
-    return describe_scores(search, [1.0, 0.6, 0.3, 0.0], 3, "a.scores.json").split("\n")
+    return describe_scores(search, [1.0, 0.6, 0.3, 0.0], 3, "a (by score)", [3, 6]).split("\n")
 
 
 def test_a_schedule_that_holds_is_given_with_its_gain(search):
-    first, spent, kept, sigmas, heading, *ranked = described(search)
+    first, spent, stored, kept, sigmas, heading, *ranked = described(search)
     gain, error = np.mean([0.4, 0.4, 0.3]), np.std([0.4, 0.4, 0.3], ddof=1) / np.sqrt(3)
     assert first == (
         "refined is given. On 3 pairs that nothing was chosen by it scores better than simple, the model's own: 0.8667 "
         f"to 0.5, a gain of {gain:.4g} with a standard error of {error:.4g}."
     )
     assert spent == "It was searched for in 70 runs, 210 model calls, on 4 pairs."
-    assert "a.scores.json" in kept and sigmas == "sigmas 1, 0.6, 0.3, 0" and "these 4 pairs" in heading
+    assert stored == "It is stored as a (by score), which holds 3, 6 steps."
+    assert (
+        kept.startswith("All scores are kept with it")
+        and sigmas == "sigmas 1, 0.6, 0.3, 0"
+        and "these 4 pairs" in heading
+    )
     assert ranked == ["refined  1.05", "beta     0.85", "shift 1  0.75", "simple   0.65"]
 
 

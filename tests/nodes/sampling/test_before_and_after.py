@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from cotj.tests.host_modules import import_host
+from cotj.harness.host_modules import import_host
 from cotj.tests.nodes.sampling.test_best_known import CALLS, STEPS, asked
 from cotj.tests.small_models import build
 from PIL import Image

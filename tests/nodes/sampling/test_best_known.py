@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from cotj.harness.host_modules import import_host
 from cotj.planner import DiffusionDNA
 from cotj.planner.search import OBJECTIVES, Trial
 from cotj.planner.search_record import PairsOfSearch, SearchRecord
-from cotj.tests.host_modules import import_host
 from cotj.tests.small_models import build
 
 import_host()

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from cotj.harness.host_modules import import_host
 from cotj.planner import sigma_to_flow
 from cotj.planner.solvers.formulas import formula_of, sample, solver_of
 from cotj.planner.solvers.ucgm import integrate, kappas
-from cotj.tests.host_modules import import_host
 
 import_host()
 

@@ -59,7 +59,7 @@ def test_names_decide_where_they_are_given():
 
 def test_one_name_for_different_kinds_is_an_error_that_names_it():
     other = DiffusionDNA([1, 2, 14], [1, 2, 3], kind="ve")
-    with pytest.raises(ValueError, match="'mine': DNAs of different kinds have no mean"):
+    with pytest.raises(ValueError, match="'mine': DNAs of different kinds,.* have no mean. Give them different names$"):
         of_dnas([dna(), other], ["mine", "mine"])
 
 

@@ -1,10 +1,12 @@
-"""The host's own modules in this process, for tests that need its classes but no server."""
+"""The host's own modules in this process, for tests and benchmarks that need its classes but no server."""
+
+from __future__ import annotations
 
 import sys
 import tempfile
 
-from cotj.harness.environment import cache_dir
-from cotj.harness.find import find_comfyui
+from .environment import cache_dir
+from .find import find_comfyui
 
 
 def import_host() -> None:

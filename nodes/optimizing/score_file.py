@@ -1,0 +1,53 @@
+"""The file that a search by score writes: every score as soon as it is there, and what was found at the end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...planner import FloatArray
+from . import stored_scores
+from .stored_scores import FoundByScore, StoredScores
+
+
+class ScoreFile:
+    """The file of a scorer and a set of pairs, with what it holds already of the same.
+
+    key: what is searched for. digest: see `StoredScores`. fault: why the last one could not be written; scores then
+    last as long as the search.
+    """
+
+    def __init__(self, path: Path, key: Mapping[str, Any], digest: str, anew: bool = False):
+        self.path = path
+        self.fault: OSError | None = None
+        self.stored = StoredScores(dict(key), digest=digest)
+        if not anew and path.exists():
+            try:
+                there = stored_scores.read(path)
+                if there.digest == digest:
+                    self.stored.scores, self.stored.searches = there.scores, there.searches
+            except ValueError as error:
+                logging.warning("CoTj: the scores in it are asked for anew: %s", error)
+
+    def get(self, times: FloatArray, pair: int) -> float | None:
+        """Give the score of a run; None where it is not known."""
+        return self.stored.scores.get(tuple(times.tolist()), {}).get(pair)
+
+    def add(self, times: FloatArray, pair: int, score: float) -> None:
+        """Keep the score of a run."""
+        self.stored.scores.setdefault(tuple(times.tolist()), {})[pair] = score
+        self._write()
+
+    def keep(self, found: FoundByScore) -> None:
+        """Keep what was found."""
+        self.stored.searches[len(found.sigmas) - 1] = found
+        self._write()
+
+    def _write(self) -> None:
+        try:
+            stored_scores.write(self.path, self.stored)
+            self.fault = None
+        except OSError as error:
+            self.fault = error
