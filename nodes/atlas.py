@@ -148,7 +148,7 @@ def _plan(dna: DiffusionDNA, values: Mapping[str, Any]) -> Plan:
     try:
         return make_plan(ADAPTIVE, dna, {**values, "target_error": 0.0, "min_steps": 1, "denoise": 1.0})
     except ValueError as error:  # whose cause does not name that node
-        problem = say("{error}, or leave that DNA out", error=error.__cause__ or error)
+        problem = say("{error}; or leave that DNA out", error=error.__cause__ or error)
         raise input_error(NODE, "planner", problem) from error
 
 

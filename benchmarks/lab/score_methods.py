@@ -64,8 +64,10 @@ def methods(runs: Runs) -> dict[str, Method]:
             lambda calls, items: runs.final("euler", ways.searched(calls), items),
             most=REFERENCE_STEPS // 2,
         ),
-        f"euler, {score_search.NAME}": ways.scored(lambda _: {}),
-        f"euler, {AFTER_DISTANCE}": ways.scored(lambda calls: {search.NAME: ways.searched(calls).tolist()}),
+        f"euler, {score_search.NAME}": ways.scored(lambda _: "", lambda _: {}),
+        f"euler, {AFTER_DISTANCE}": ways.scored(
+            lambda calls: f"{ways.search_key(calls)}, then ", lambda calls: {search.NAME: ways.searched(calls).tolist()}
+        ),
         "dpmpp_2m, simple": ways.scheduled("dpmpp_2m", ways.simple),
         "ucgm, simple": ways.scheduled("ucgm", ways.simple),
         "ucgm, CoTj as published": ways.scheduled("ucgm", ways.published),
@@ -113,10 +115,13 @@ class _Ways:
         budget = search.search_calls(SEARCH_CALLS, calls, len(self.runs.subject.calibration), "euler")
         return search.optimized(self.runs, "euler", calls, self.dna, budget).sigmas[0]
 
-    def scored(self, known: Callable[[int], Mapping[str, Sequence[float]]]) -> Method:
-        """Run Euler along what a search by score finds. known: what competes in it, by the number of calls."""
+    def scored(self, known_by: Callable[[int], str], known: Callable[[int], Mapping[str, Sequence[float]]]) -> Method:
+        """Run Euler along what a search by score finds.
+
+        known: what competes in it, by the number of calls. known_by: what tells that apart, without finding it.
+        """
         return Method(
-            lambda calls: score_search.key_of(self.runs, calls, known(calls)),
+            lambda calls: known_by(calls) + score_search.key_of(self.runs, calls, {}),
             lambda calls, items: self.runs.final(
                 "euler", score_search.found_by_score(self.runs, calls, known(calls)), items
             ),

@@ -108,14 +108,15 @@ class AppliedPlan:
     ) -> tuple[torch.Tensor, str]:
         """Give the sigmas that run in place of these, and what there is to say of how they were found."""
         first, last, steps = float(sigmas[0]), float(sigmas[-1]), len(sigmas) - 1
+        way_out = say("Change the sampler's steps, denoise, start or end, or the plan")
         if isinstance(self.plan, DiffusionDNA):
-            with blamed_on(NODE, "plan"):
+            with blamed_on(NODE, "plan", way_out):
                 return _planned(within(self.plan, model), sampler_name(sampler), steps, first, last)
         given, said = self._given(model)
         if not len(given):
             return given, said
         levels, moves = noise_levels(model), planned_solver_of(sampler) is None
-        with blamed_on(NODE, "plan", say("Change the sampler's steps, denoise, start or end, or the plan")):
+        with blamed_on(NODE, "plan", way_out):
             part = cut(given.numpy(), first, last, levels.top, levels.kind, adds_noise, moves)
         if adds_noise and last == 0 and (left_out := len(given) - len(part)) > 0:
             told = say(

@@ -73,8 +73,8 @@ def _held(
     held = result.steps()
     if not held:
         problem = say(
-            "{name!r} holds no schedule yet: its search ended before one had run on every pair. Run Optimize Sigmas "
-            "again to go on from there",
+            "{name!r} holds no schedule yet: its search has not come to an end. Run Optimize Sigmas again to go "
+            "on from there",
             name=name,
         )
         raise input_error(node, "name", problem)

@@ -15,19 +15,20 @@ from .stored_scores import FoundByScore, StoredScores
 class ScoreFile:
     """The file of a scorer and a set of pairs, with what it holds already of the same.
 
-    key: what is searched for. digest: see `StoredScores`. fault: why the last one could not be written; scores then
-    last as long as the search.
+    key: what is searched for. digest: see `StoredScores`. anew: the number of steps of which nothing stored counts; 0
+    for none. fault: why the last one could not be written; scores then last as long as the search.
     """
 
-    def __init__(self, path: Path, key: Mapping[str, Any], digest: str, anew: bool = False):
+    def __init__(self, path: Path, key: Mapping[str, Any], digest: str, anew: int = 0):
         self.path = path
         self.fault: OSError | None = None
         self.stored = StoredScores(dict(key), digest=digest)
-        if not anew and path.exists():
+        if path.exists():
             try:
                 there = stored_scores.read(path)
                 if there.digest == digest:
-                    self.stored.scores, self.stored.searches = there.scores, there.searches
+                    self.stored.scores = {times: found for times, found in there.scores.items() if len(times) != anew}
+                    self.stored.searches = {steps: found for steps, found in there.searches.items() if steps != anew}
             except ValueError as error:
                 logging.warning("CoTj: the scores in it are asked for anew: %s", error)
 
@@ -41,8 +42,12 @@ class ScoreFile:
         self._write()
 
     def keep(self, found: FoundByScore) -> None:
-        """Keep what was found."""
-        self.stored.searches[len(found.sigmas) - 1] = found
+        """Keep what was found, unless a search of the same pairs that spent more is there."""
+        steps = len(found.sigmas) - 1
+        there = self.stored.searches.get(steps)
+        if there and there.pairs == found.pairs and there.search.spent > found.search.spent:
+            return
+        self.stored.searches[steps] = found
         self._write()
 
     def _write(self) -> None:

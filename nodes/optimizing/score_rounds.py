@@ -57,7 +57,7 @@ class ScoreRounds:
     """A search by scores, from one round to the next.
 
     key: what is searched for, on which a score depends beside prompts, noises and scorer. known: sigmas by name that
-    compete as well. anew: whether the scores that are stored do not count.
+    compete as well. anew: whether what is stored of so many steps does not count.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class ScoreRounds:
             prompt_of(text, 0, calibration.about.prompts)
         digest = digest_of(key, calibration.id, scorer.digest)
         path = save_folder() / f"{calibration.name}.{digest[:8]}{SUFFIX}"
-        self.file = ScoreFile(path, key, digest, anew)
+        self.file = ScoreFile(path, key, digest, steps if anew else 0)
         self._rounds = self.search.rounds()
         self._round: list[Asked] = []
         self._prefix = GraphBuilder.alloc_prefix()

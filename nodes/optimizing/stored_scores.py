@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...planner.noise_levels import RESOLUTION
+from ...planner.noise_levels import ROUNDING
 from ...planner.reading import one_error, opened, parse_json, read_whole
 from ...planner.score_search import ScoredTrial, ScoreSearch
 from ...planner.texts import say
@@ -33,6 +33,11 @@ class FoundByScore:
     search: ScoreSearch
     sigmas: list[float]
     calls: int
+
+    @property
+    def pairs(self) -> tuple[int, int]:
+        """Count the pairs to search on, and those to check on."""
+        return self.search.pairs, self.search.check
 
 
 @dataclass
@@ -132,6 +137,6 @@ def _trial(name: Any, times: Times, steps: int, scores: Scores) -> ScoredTrial:
     if not isinstance(name, str):
         raise ValueError(f"a schedule of {steps} steps has no name")
     found = np.array(times)
-    if found.shape != (steps,) or (np.diff(found) > 0).any() or not 0 < found[-1] <= found[0] <= 1 + RESOLUTION:
+    if found.shape != (steps,) or (np.diff(found) > 0).any() or not 0 < found[-1] <= found[0] <= 1 + ROUNDING:
         raise ValueError(f"the times of {name} of {steps} steps do not descend from 1 or less to above 0")
     return ScoredTrial(name, found, scores.get(times, {}))

@@ -69,9 +69,15 @@ def check_sampler(sampler: str, steps: Steps, rule: Rule) -> None:
 def check_schedule(dna: DiffusionDNA, sigmas: FloatArray) -> None:
     """Raise ValueError for sigmas (N + 1,) that do not descend, or start above what this DNA has measured."""
     if len(sigmas) < 2 or (np.diff(sigmas) >= 0).any() or sigmas[-1] < 0:
-        raise ValueError(say("sigmas must descend strictly, to 0 or above: {sigmas}", sigmas=sigmas))
+        told = say("sigmas must descend strictly, to 0 or above, unlike {sigmas}: give others", sigmas=sigmas)
+        raise ValueError(told)
     if dna.kind == "flow" and sigmas[0] > 1 + RESOLUTION:
-        raise ValueError(say("sigmas of a flow model are at most 1, not {highest}", highest=sigmas[0]))
+        raise ValueError(
+            say(
+                "sigmas of a flow model are at most 1, not {highest}: measure the DNA with the model that is sampled",
+                highest=sigmas[0],
+            )
+        )
     if sigmas[0] > TOP * dna.sigmas[-1]:
         raise ValueError(
             say(

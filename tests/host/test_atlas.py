@@ -113,7 +113,7 @@ def test_what_cannot_be_shown_is_said(client, server):
     fails(client, server, graph, "2 names for 1 DNAs")
     graph = Graph()
     atlas(graph, load(graph, "Qwen-Image-mean"), planner="smooth")
-    fails(client, server, graph, ", or plan with 'cotj', or leave that DNA out.")
+    fails(client, server, graph, ", or plan with 'cotj'; or leave that DNA out.")
     dna_file.write(server.models / "cotj", "ve for the atlas", DiffusionDNA(14 * GRID, GRID, kind="ve"))
     graph = Graph()
     atlas(graph, load(graph, "Qwen-Image-mean"), load(graph, "ve for the atlas"), names="same, same")

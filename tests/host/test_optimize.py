@@ -280,7 +280,7 @@ def test_what_optimal_steps_spent_before_cancel_counts_in_its_share(client, serv
         spent = search.student_calls
     loading = Graph()
     loading.show(load_node(loading, "cancelled students")[2])
-    words = "'cancelled students' holds no schedule yet: its search ended before"
+    words = "'cancelled students' holds no schedule yet: its search has not come to an end"
     with server.expect_traceback(words), pytest.raises(NodeError, match=f"input 'name': {words}.*Run Optimize Sigmas"):
         client.run(loading.nodes)
     optimizing.queue(client)

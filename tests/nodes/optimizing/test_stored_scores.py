@@ -51,9 +51,31 @@ def test_a_score_is_kept_as_soon_as_it_is_there(path):
 def test_scores_of_something_else_or_to_be_made_anew_do_not_count(path):
     kept(path, search_of(0.5, 0.9, checked=(0.5, 0.9)))
     assert ScoreFile(path, KEY, DIGEST).stored.steps() == [3]
-    for file in (ScoreFile(path, KEY, "another"), ScoreFile(path, KEY, DIGEST, anew=True)):
+    for file in (ScoreFile(path, KEY, "another"), ScoreFile(path, KEY, DIGEST, anew=3)):
         assert file.get(TIMES, 0) is None and file.stored.steps() == []
     assert ScoreFile(path, KEY, DIGEST).get(TIMES, 0) == 0.5
+
+
+def test_a_search_anew_leaves_other_numbers_of_steps_as_they_are(path):
+    kept(path, search_of(0.5, 0.9, checked=(0.5, 0.9)))
+    ScoreFile(path, KEY, DIGEST, anew=2).add(TIMES[:2], 0, 1.0)
+    assert read(path).steps() == [3] and ScoreFile(path, KEY, DIGEST).get(TIMES, 0) == 0.5
+
+
+def test_a_search_that_spent_less_does_not_take_the_place_of_one_that_spent_more(path):
+    kept(path, search_of(0.5, 0.9, checked=(0.5, 0.9)))
+    for spent, best in ((19, 0.9), (20, 0.6), (21, 0.7)):
+        search = search_of(0.5, best, checked=(0.5, 0.9))
+        search.spent = spent
+        kept(path, search)
+        assert read(path).searches[3].search.spent == max(spent, 20)
+
+
+def test_times_that_rounding_takes_above_the_highest_are_read_back(path):
+    search = search_of(0.5, 0.9, checked=(0.5, 0.9))
+    search.candidates[1].times = search.best.times = np.array([1.0008, 0.7, 0.3])
+    kept(path, search)
+    assert read(path).steps() == [3]
 
 
 @pytest.mark.parametrize("checked", [(0.5, 0.9), (0.5, 0.1)], ids=["holds", "does not hold"])
