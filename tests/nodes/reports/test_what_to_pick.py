@@ -67,7 +67,8 @@ def of_sigmas():
 def of_cache():
     """By sampler and k: planned caches of 50 steps learned from one run, to the best plain shift of k steps."""
     ratios = defaultdict(list)
-    for model in ("demo", "demo-dpmpp_2m", "demo-eps", "mixture-flow", "mixture-eps", "hsc-flow", "hsc-eps"):
+    both = [f"{model}-{kind}" for model in ("mixture", "hsc", "ztf") for kind in ("flow", "eps")]
+    for model in ("demo", "demo-dpmpp_2m", "demo-eps", *both):
         own = False
         for line in (RESULTS / "caching" / f"{model}.txt").read_text(encoding="utf-8").splitlines():
             if line.startswith("Guidance"):
