@@ -41,9 +41,9 @@ def go_on(rounds: ScoreRounds, cls: type[io.ComfyNode]) -> io.NodeOutput:
         graph, last = following
         return io.NodeOutput(*([last, output] for output in range(OUTPUTS)), expand=graph)
     search, sampler = rounds.search, rounds.calibration.sampler
-    found = FoundByScore(search, rounds.calibration.sigmas(search.taken.times), rounds.calls)
     file = rounds.file
-    file.keep(found)
-    text = describe_scores(search, found.sigmas, rounds.calls, listed_as(file.path), file.stored.steps())
+    found = file.keep(FoundByScore(search, rounds.calibration.sigmas(search.taken.times), rounds.calls))
+    held = [] if file.fault else file.stored.steps()
+    text = describe_scores(found.search, found.sigmas, found.calls, listed_as(file.path), held)
     text = with_fault(text, why_not_stored(file.fault) if file.fault else "")
-    return outcome(cls, rounds.node_id, found.sigmas, draw(search, sampler_name(sampler)), text, sampler)
+    return outcome(cls, rounds.node_id, found.sigmas, draw(found.search, sampler_name(sampler)), text, sampler)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,10 @@ class ScoreFile:
                     self.stored.scores = {times: found for times, found in there.scores.items() if len(times) != anew}
                     self.stored.searches = {steps: found for steps, found in there.searches.items() if steps != anew}
             except ValueError as error:
-                logging.warning("CoTj: the scores in it are asked for anew: %s", error)
+                aside = path.with_name(f"{path.name}.unreadable")  # it may be of a newer version
+                logging.warning("CoTj: it is put aside as %s, and its scores are asked for anew: %s", aside.name, error)
+                with suppress(OSError):
+                    path.replace(aside)
 
     def get(self, times: FloatArray, pair: int) -> float | None:
         """Give the score of a run; None where it is not known."""
@@ -41,14 +45,15 @@ class ScoreFile:
         self.stored.scores.setdefault(tuple(times.tolist()), {})[pair] = score
         self._write()
 
-    def keep(self, found: FoundByScore) -> None:
-        """Keep what was found, unless a search of the same pairs that spent more is there."""
+    def keep(self, found: FoundByScore) -> FoundByScore:
+        """Keep and give what was found; where one that scores better on the same pairs is there, that stays."""
         steps = len(found.sigmas) - 1
         there = self.stored.searches.get(steps)
-        if there and there.pairs == found.pairs and there.search.spent > found.search.spent:
-            return
+        if there and there.pairs == found.pairs and there.level > found.level:
+            return there
         self.stored.searches[steps] = found
         self._write()
+        return found
 
     def _write(self) -> None:
         try:

@@ -39,6 +39,12 @@ class FoundByScore:
         """Count the pairs to search on, and those to check on."""
         return self.search.pairs, self.search.check
 
+    @property
+    def level(self) -> float:
+        """Give the best mean score of the schedules that ran on every pair to search on; -infinity where none did."""
+        whole = self.search.whole
+        return float(whole[0].on(range(self.search.pairs)).mean()) if whole else -math.inf
+
 
 @dataclass
 class StoredScores(StoredResult[FoundByScore]):

@@ -47,7 +47,7 @@ def describe_scores(search: ScoreSearch, sigmas: Sequence[float], calls: int, na
     """Write what a search by scores has found, in sentences, then a line for each schedule that ran on every pair.
 
     sigmas: of what is given. calls: of the model in a run. name: that it is stored as; held: the numbers of steps that
-    are stored there.
+    are stored there, none where nothing could be written.
     """
     counts = {"runs": search.spent, "calls": search.spent * calls, "pairs": search.pairs}
     lines = [
@@ -56,9 +56,10 @@ def describe_scores(search: ScoreSearch, sigmas: Sequence[float], calls: int, na
     ]
     if not search.finished:
         lines.append(say("The budget ended the search. Raise it to go on from here."))
-    steps = ", ".join(map(str, held))
-    lines.append(say("It is stored as {name}, which holds {steps} steps.", name=name, steps=steps))
-    lines.append(say("All scores are kept with it: Optimize Sigmas makes and scores no image twice."))
+    if held:
+        steps = ", ".join(map(str, held))
+        lines.append(say("It is stored as {name}, which holds {steps} steps.", name=name, steps=steps))
+        lines.append(say("All scores are kept with it: Optimize Sigmas makes and scores no image twice."))
     means = {trial.name: float(trial.on(range(search.pairs)).mean()) for trial in search.whole}
     heading = say("Mean scores on these {pairs} pairs, for those that ran on all of them:", pairs=search.pairs)
     return "\n".join([*lines, _levels(sigmas), heading, *_ranked(means)])

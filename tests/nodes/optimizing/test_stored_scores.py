@@ -62,13 +62,17 @@ def test_a_search_anew_leaves_other_numbers_of_steps_as_they_are(path):
     assert read(path).steps() == [3] and ScoreFile(path, KEY, DIGEST).get(TIMES, 0) == 0.5
 
 
-def test_a_search_that_spent_less_does_not_take_the_place_of_one_that_spent_more(path):
+def test_what_is_there_stays_where_it_scores_better_on_the_same_pairs(path):
     kept(path, search_of(0.5, 0.9, checked=(0.5, 0.9)))
-    for spent, best in ((19, 0.9), (20, 0.6), (21, 0.7)):
-        search = search_of(0.5, best, checked=(0.5, 0.9))
-        search.spent = spent
-        kept(path, search)
-        assert read(path).searches[3].search.spent == max(spent, 20)
+    file = ScoreFile(path, KEY, DIGEST)
+    for best, stays in ((0.6, True), (0.95, False)):
+        search = search_of(0.5, best, checked=(0.5, best))
+        search.spent = 7
+        given = file.keep(FoundByScore(search, [*search.taken.times.tolist(), 0.0], 3))
+        assert (given.search is not search) == stays and given.search.spent == (20 if stays else 7)
+    unfinished = search_of(0.5, 2.0, checked=(0.5, 2.0))
+    unfinished.candidates[0].scores.pop(1), unfinished.best.scores.pop(1)
+    assert file.keep(FoundByScore(unfinished, [1.0, 0.7, 0.3, 0.0], 3)).search.spent == 7
 
 
 def test_times_that_rounding_takes_above_the_highest_are_read_back(path):
@@ -126,7 +130,9 @@ def test_a_damaged_file_is_said_to_be_one_and_its_scores_are_asked_for_anew(path
     path.write_text(json.dumps(change(json.loads(path.read_text()))))
     with pytest.raises(ValueError, match=r"no readable file of scores.*Move it away"):
         read(path)
+    damaged = path.read_text()
     assert ScoreFile(path, KEY, DIGEST).stored.scores == {} and "asked for anew" in caplog.text
+    assert not path.exists() and path.with_name(f"{path.name}.unreadable").read_text() == damaged
 
 
 @pytest.mark.parametrize(

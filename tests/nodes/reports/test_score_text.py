@@ -45,6 +45,11 @@ def test_a_schedule_that_holds_is_given_with_its_gain(search):
     assert ranked == ["refined  1.05", "beta     0.85", "shift 1  0.75", "simple   0.65"]
 
 
+def test_what_could_not_be_written_is_not_said_to_be_stored(search):
+    told = describe_scores(search, [1.0, 0.6, 0.3, 0.0], 3, "a (by score)", [])
+    assert "stored" not in told and "kept" not in told
+
+
 def test_one_that_does_not_hold_is_not_given(search):
     search.best.scores |= {PAIRS: 0.0}
     assert described(search)[0].startswith("simple, the model's own, is given. On 3 pairs that nothing was chosen by, ")
