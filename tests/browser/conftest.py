@@ -18,6 +18,7 @@ from cotj.tests.host.conftest import WatchedServer, nothing_learned  # noqa: F40
 from playwright.sync_api import Browser, Error, sync_playwright
 
 OUTPUT = Path(__file__).parent / "output"
+BY_SCORE = Path(__file__).parents[1] / "formats" / "cotj-scores-1-found.scores.json"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 SIZE = {"width": 1600, "height": 1000}
 
@@ -67,6 +68,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
         install(running.models)
         for name, dna in DNAS.items():
             dna_file.write(running.models / "cotj", name, dna)
+        shutil.copy(BY_SCORE, running.models / "cotj")
         yield running
     assert not running.unexpected_tracebacks()
 

@@ -44,6 +44,17 @@ def test_load_optimized_sigmas_draws_the_stored_schedule_and_says_which_steps_th
     canvas.forgive_refusals()
 
 
+def test_load_optimized_sigmas_draws_what_a_search_by_score_found(canvas, nodes):
+    _, result = nodes
+    canvas.turn(result, "steps", 3)
+    canvas.turn(result, "name", "cotj-scores-1-found (by score)")
+    state = canvas.wait(result, lambda state: state["state"] == "live" and "score" in state["title"])
+    assert state["title"] == "Images of 3 steps score 1.625, those of the model's own schedule 0.625"
+    assert state["claims"]["sigmas"] == [1.0, 0.5, 0.25, 0.0] and state["claims"]["held"] == [3]
+    assert canvas.point(result, 0.5, 0.4).startswith("step ")
+    canvas.forgive_refusals()  # of 3 steps, until the name was chosen
+
+
 @pytest.mark.parametrize("palette", ["light", "dark"])
 def test_they_are_legible_in_the_hosts_themes(canvas, nodes, palette):
     canvas.set("Comfy.ColorPalette", palette)
