@@ -24,7 +24,7 @@ def list_schedules() -> dict[str, Path]:
 
 
 def list_scores() -> dict[str, Path]:
-    """List what was searched for by score. No name is one of the others."""
+    """List what was searched for by score, by names that say so."""
     files = list_files(folder_paths.get_folder_paths(FOLDER), stored_scores.SUFFIX)
     return {stored_scores.listed_as(path): path for path in files.values()}
 
