@@ -11,7 +11,10 @@ _WIDGETS = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "COMFY_DYNAMICCOMBO_V3
 
 
 def to_api(graph: dict[str, Any], object_info: dict[str, Any]) -> Workflow:
-    """Convert a saved UI graph without subgraphs or bypassed nodes; nodes the server does not know are notes."""
+    """Convert a saved UI graph without subgraphs or bypassed nodes; nodes the server does not know are notes.
+
+    The last widgets of a node that a newer host saved and this one has not are left out, as its page leaves them out.
+    """
     sources = {link[0]: [str(link[1]), link[2]] for link in graph["links"]}
     workflow: Workflow = {}
     for node in graph["nodes"]:
@@ -20,13 +23,20 @@ def to_api(graph: dict[str, Any], object_info: dict[str, Any]) -> Workflow:
         info = object_info[node["type"]]
         widgets = list(widgets_of(info["input"]))
         values = node["widgets_values"]
-        if len(values) != len(widgets):
+        if len(values) != len(widgets) + len(_newer_widgets(node, widgets)):
             raise ValueError(f"{node['type']} ({node['id']}) has {len(values)} widget values, not {len(widgets)}")
         inputs = {name: value for name, value in zip(widgets, values) if name}
         inputs |= {entry["name"]: sources[entry["link"]] for entry in node["inputs"] if entry.get("link") is not None}
         title = node.get("title", info["display_name"])
         workflow[str(node["id"])] = {"class_type": node["type"], "inputs": inputs, "_meta": {"title": title}}
     return workflow
+
+
+def _newer_widgets(node: dict[str, Any], known: list[str]) -> list[str]:
+    """List the widgets at the end of a saved node that the host's has not."""
+    saved = [entry["name"] for entry in node["inputs"] if "widget" in entry]
+    last = max((i for i, name in enumerate(saved) if name in known), default=-1)
+    return saved[last + 1 :]
 
 
 def titled(workflow: Workflow, title: str) -> str:

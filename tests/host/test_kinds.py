@@ -1,13 +1,10 @@
 """Measure, plan, cache and sample with small models of real architectures, loaded by the host's own loaders."""
 
-import json
-import urllib.request
-
 import numpy as np
 import pytest
 from cotj.planner import dna_file
 from cotj.tests.host.workflows import Graph, plan
-from cotj.tests.small_models.run import RECIPES, SmallRun, install_for
+from cotj.tests.small_models.run import RECIPES, SmallRun, install_for, unknown_to
 from safetensors.numpy import load
 
 # Kind of DNA, lowest and highest sigma, shape of the model's own latent.
@@ -46,18 +43,6 @@ EXPECTED = {
 }
 LARGE = {"qwen_image", "lumina2", "z_image", "cosmos_predict2", "sdxl", "sdxl_zsnr_v", "playground_edm"}
 CACHE = {"calls": 2, "target_error": 0.0, "steps": "evenly", "rule": "hold", "learn_from": 1}
-NEWER = {"sd3, noise scale 8": "ModelNoiseScale", "minimax_h3": "EmptyMiniMaxH3LatentAV"}  # than the oldest host
-# What 0.23.0 cannot load and 0.33.0 can; the older takes every Cosmos file of this width for one of 28 blocks.
-NOT_BY_ALL, SINCE = {"cosmos_predict2", "anima", "krea2", "ideogram4"}, "0.33.0"
-
-
-def numbers(text):
-    return [int(number) for number in text.split(".")]
-
-
-def version(server):
-    with urllib.request.urlopen(f"{server.url}/system_stats") as reply:
-        return numbers(json.load(reply)["system"]["comfyui_version"])
 
 
 def saved(client, result, node):
@@ -75,10 +60,8 @@ def save(graph, latent, several):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_measure_plan_cache_and_sample(client, server, name):
-    if name in NEWER and NEWER[name] not in client.object_info():
-        pytest.skip(f"this host has no {NEWER[name]}")
-    if name in NOT_BY_ALL and version(server) < numbers(SINCE):
-        pytest.skip("this host may not know this model")
+    if reason := unknown_to(client, name):
+        pytest.skip(reason)
     install_for(server.models, name)
     kind, lowest, top, shape = EXPECTED[name]
     logged = len(server.log.read_text(errors="replace"))

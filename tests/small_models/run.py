@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cotj.harness.client import ComfyClient
 from cotj.tests.host.workflows import DemoRun, Graph
 from cotj.tests.small_models import FILES, KINDS, build
 from cotj.tests.small_models.host_classes import HOST_CLASSES, WIDE
@@ -78,6 +79,25 @@ RECIPES = {
         ("StableCascade_EmptyLatentImage", {"width": 256, "height": 256, "compression": 32, "batch_size": 1}),
     ),
 }
+
+# What the oldest host has not: the node that makes the recipe.
+NEWER_NODES = {"sd3, noise scale 8": "ModelNoiseScale", "minimax_h3": "EmptyMiniMaxH3LatentAV"}
+# What 0.23.0 cannot load and 0.33.0 can; the older takes every Cosmos file of this width for one of 28 blocks.
+NEWER_MODELS, SINCE = {"cosmos_predict2", "anima", "krea2", "ideogram4"}, (0, 33, 0)
+
+
+def unknown_to(client: ComfyClient, name: str) -> str:
+    """Say why this host cannot run a recipe; '' where it can."""
+    if (node := NEWER_NODES.get(name)) and node not in client.object_info():
+        return f"this host has no {node}"
+    if name in NEWER_MODELS and host_version(client) < SINCE:
+        return f"this host may not know {name}"
+    return ""
+
+
+def host_version(client: ComfyClient) -> tuple[int, ...]:
+    """Give the version of the host that runs, as numbers."""
+    return tuple(int(number) for number in client.system_stats()["system"]["comfyui_version"].split("."))
 
 
 def install_for(models: Path, name: str) -> None:
