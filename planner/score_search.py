@@ -21,6 +21,7 @@ FEWEST_PAIRS = 2  # that tell how sure a gain is
 FIRST_PAIRS = 4  # that all candidates run on at least
 FIRST_SHARE = 1 / 8  # of the pairs, that they run on: each halving on twice as many then takes as many runs
 FIRST_MOVE, LAST_MOVE = 0.3, 0.07  # shares of a gap that moves of a node start and end with
+LARGEST_SCORE = 1e100  # squares of larger ones would be no finite numbers
 SURE_MOVE = 2.0  # standard errors that the best of many moves must gain: it is lucky on the pairs that it won on
 
 

@@ -18,7 +18,7 @@ from comfy.model_management import InterruptProcessingException
 from comfy_execution.graph_utils import GraphBuilder
 
 from ...planner import DiffusionDNA
-from ...planner.score_search import Asked, ScoredTrial, ScoreSearch
+from ...planner.score_search import LARGEST_SCORE, Asked, ScoredTrial, ScoreSearch
 from ...planner.solvers.behaviour import calls_of
 from ...planner.texts import say, say_name
 from ..host.fingerprint import digest_of
@@ -120,12 +120,13 @@ class ScoreRounds:
             raise input_error(NODE, "score", problem)
         try:
             score = float(scores[0])
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             score = math.nan
-        if not math.isfinite(score):
+        if not abs(score) <= LARGEST_SCORE:  # nor is NaN
             problem = say(
-                "the score of an image is {score!r}. Connect a node that gives each image a finite number",
+                "the score of an image is {score!r}. Connect a node that gives each image a number, at most {most:g}",
                 score=scores[0],
+                most=LARGEST_SCORE,
             )
             raise input_error(NODE, "score", problem)
         self._scores.append(score)

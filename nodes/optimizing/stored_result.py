@@ -53,5 +53,16 @@ class StoredResult(Generic[Found]):
         ]
 
 
+def check_key(key: Any, held: bool) -> None:
+    """Raise ValueError unless a file's key is one. held: whether the file holds a result, and so names its sampler."""
+    if not isinstance(key, dict):
+        raise ValueError("its key is no table of names and values")
+    if held and not isinstance(key["sampler"], str):
+        raise ValueError("its sampler is no name")
+    sizes = key.get("latent_shape", [])
+    if not isinstance(sizes, list) or not all(isinstance(size, list) for size in sizes):
+        raise ValueError("its latent_shape is no list of sizes")
+
+
 def _short(value: Any) -> str:
     return json.dumps(value).replace('"', "")

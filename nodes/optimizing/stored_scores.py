@@ -12,10 +12,10 @@ import numpy as np
 
 from ...planner.noise_levels import ROUNDING
 from ...planner.reading import one_error, opened, parse_json, read_whole
-from ...planner.score_search import ScoredTrial, ScoreSearch
+from ...planner.score_search import LARGEST_SCORE, ScoredTrial, ScoreSearch
 from ...planner.texts import say
 from ...planner.writing import write_file
-from .stored_result import StoredResult
+from .stored_result import StoredResult, check_key
 from .stored_search import MAX_BYTES
 
 SUFFIX = ".scores.json"
@@ -39,9 +39,13 @@ class FoundByScore:
         """Count the pairs to search on, and those to check on."""
         return self.search.pairs, self.search.check
 
+    def surpasses(self, other: FoundByScore) -> bool:
+        """Tell whether this one scores better on the same pairs."""
+        return self.pairs == other.pairs and self._level > other._level
+
     @property
-    def level(self) -> float:
-        """Give the best mean score of the schedules that ran on every pair to search on; -infinity where none did."""
+    def _level(self) -> float:
+        """The best mean score of the schedules that ran on every pair to search on; -infinity where none did."""
         whole = self.search.whole
         return float(whole[0].on(range(self.search.pairs)).mean()) if whole else -math.inf
 
@@ -72,17 +76,16 @@ def write(path: Path, stored: StoredScores) -> None:
     write_file(path, json.dumps(content, allow_nan=False).encode())
 
 
-def read(path: Path) -> StoredScores:
+def read(path: Path, way_out: str = "") -> StoredScores:
     """Read what a file holds and check it whole; ValueError, with what is wrong with it and a way out."""
-    with one_error(path.name, say("file of scores"), say("Move it away")):
+    with one_error(path.name, say("file of scores"), way_out or say("Move it away")):
         with opened(path) as file:
             content = parse_json(read_whole(file, MAX_BYTES), MAX_BYTES)
         if content.get("format") != FORMAT:
             raise ValueError(say("its format is not {format!r}", format=FORMAT))
         scores = {_numbers(run["times"]): _scores(run["scores"]) for run in content["runs"]}
         key, searches = content.get("key", {}), content.get("searches", {})
-        if not isinstance(key, dict) or (searches and not isinstance(key["sampler"], str)):
-            raise ValueError("its key is no table with the name of a sampler")
+        check_key(key, held=any(searches))
         found = {int(steps): _found(data, int(steps), scores) for steps, data in searches.items()}
         return StoredScores(key, found, content["digest"], scores)
 
@@ -94,7 +97,10 @@ def _numbers(values: list[Any]) -> Times:
 
 
 def _scores(found: dict[str, Any]) -> dict[int, float]:
-    return {int(pair): score for pair, score in zip(found, _numbers(list(found.values())))}
+    scores = _numbers(list(found.values()))
+    if any(abs(score) > LARGEST_SCORE for score in scores):
+        raise ValueError(f"a score is beyond {LARGEST_SCORE:g}")
+    return {int(pair): score for pair, score in zip(found, scores)}
 
 
 # Of a search, a file has its schedules, the model's own first, and which of them is the best. Their scores are those of

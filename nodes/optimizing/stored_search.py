@@ -20,7 +20,7 @@ from ...planner.search_checks import check_record
 from ...planner.search_record import OWN, Check, PairsOfSearch, SearchRecord
 from ...planner.texts import say
 from ...planner.writing import write_file
-from .stored_result import StoredResult
+from .stored_result import StoredResult, check_key
 from .stored_solver import solver_of, solver_to_dict
 from .stored_trial import trial_of, trial_to_dict
 
@@ -74,14 +74,11 @@ def read(path: Path) -> StoredSchedules:
         if content.get("format") not in READABLE:
             raise ValueError(say("its format is not {format!r}", format=FORMAT))
         key = content["key"]
-        if not isinstance(key, dict):
-            raise ValueError("its key is no table of names and values")
         searches, pending = (
             {int(steps): _record(data) for steps, data in found.items()}
             for found in (content["searches"], content.get("pending", {}))
         )
-        if any(searches) and not isinstance(key["sampler"], str):
-            raise ValueError("its sampler is no name")
+        check_key(key, held=any(searches))
         for steps, record in (*searches.items(), *pending.items()):
             check_record(record, steps)
         return StoredSchedules(_with_sampler(key, FORMER_SAMPLERS), searches, pending)

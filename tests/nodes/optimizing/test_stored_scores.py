@@ -30,11 +30,15 @@ def search_of(*scores, checked=()):
 def kept(path, search):
     """Write a file of a search that has ended; give it."""
     file = ScoreFile(path, KEY, DIGEST)
+    keep(file, search)
+    return file
+
+
+def keep(file, search):
     for trial in {*search.candidates, search.best}:
         for pair, score in trial.scores.items():
             file.add(trial.times, pair, score)
-    file.keep(FoundByScore(search, [*search.taken.times.tolist(), 0.0], 3))
-    return file
+    return file.keep(FoundByScore(search, [*search.taken.times.tolist(), 0.0], 3))
 
 
 def test_a_score_is_kept_as_soon_as_it_is_there(path):
@@ -120,7 +124,9 @@ def test_the_own_schedule_needs_no_check(path):
         lambda content: content | {"runs": [{"times": [1.0], "scores": {"first": 1.0}}]},
         lambda content: content | {"runs": 3},
         lambda content: content | {"runs": []},  # so that the best was not checked
+        lambda content: content | {"runs": [*content["runs"], {"times": [1.0], "scores": {"0": 1e200}}]},
         lambda content: content | {"key": {}},
+        lambda content: content | {"key": KEY | {"latent_shape": [16, 32, 32]}},
         lambda content: [content],
         lambda content: {"format": "cotj-scores-1"},
     ],
@@ -131,7 +137,8 @@ def test_a_damaged_file_is_said_to_be_one_and_its_scores_are_asked_for_anew(path
     with pytest.raises(ValueError, match=r"no readable file of scores.*Move it away"):
         read(path)
     damaged = path.read_text()
-    assert ScoreFile(path, KEY, DIGEST).stored.scores == {} and "asked for anew" in caplog.text
+    assert ScoreFile(path, KEY, DIGEST).stored.scores == {} and "Move it away" not in caplog.text
+    assert f"asked for anew. It is put aside as {path.name}.unreadable" in caplog.text
     assert not path.exists() and path.with_name(f"{path.name}.unreadable").read_text() == damaged
 
 
@@ -165,6 +172,29 @@ def test_a_damaged_result_is_said_to_be_one(path, field, value):
         read(path)
     path.write_text(json.dumps(content))
     assert read(path).steps() == [3]
+
+
+def test_a_damaged_file_that_cannot_be_put_aside_stays(path, caplog):
+    path.parent.mkdir()
+    path.write_text("damaged")
+    path.with_name(f"{path.name}.unreadable").mkdir()
+    file = ScoreFile(path, KEY, DIGEST)
+    assert file.fault and "Scores are not stored, since it cannot be put aside" in caplog.text
+    file.add(TIMES, 0, 1.0)
+    assert file.get(TIMES, 0) == 1.0 and file.fault and path.read_text() == "damaged"
+
+
+def test_two_processes_keep_the_scores_of_both_and_the_better_result(path):
+    one, other = ScoreFile(path, KEY, DIGEST), ScoreFile(path, KEY, DIGEST)
+    one.add(TIMES, 5, 0.5)
+    other.add(TIMES, 6, 0.6)
+    one.add(TIMES / 2, 5, 0.7)
+    again = ScoreFile(path, KEY, DIGEST)
+    assert again.get(TIMES, 5) == 0.5 and again.get(TIMES, 6) == 0.6 and again.get(TIMES / 2, 5) == 0.7
+    for i, (file, score, level) in enumerate(((one, 0.9, 0.9), (other, 0.7, 0.9), (other, 1.1, 1.1), (one, 1.0, 1.1))):
+        search = search_of(0.5, score, checked=(0.5, score))
+        search.best.times = TIMES ** (i + 2)
+        assert keep(file, search).search.best.scores[0] == level
 
 
 def test_where_nothing_can_be_written_the_scores_last_as_long_as_the_search(path):
