@@ -101,6 +101,13 @@ class PlanExperts(io.ComfyNode):
 
     @classmethod
     def execute(cls, dna_high, dna_low, boundary, steps, denoise, sampler) -> io.NodeOutput:
+        if dna_high.kind != dna_low.kind:
+            problem = say(
+                "the experts' DNAs are of different kinds, {high!r} and {low!r}. Connect those of one pair of experts",
+                high=dna_high.kind,
+                low=dna_low.kind,
+            )
+            raise input_error(PLANNED, "dna_low", problem)
         if dna_high.measure != dna_low.measure:
             problem = say("of the two DNAs one holds errors and the other uncertainties. Measure both alike")
             raise input_error(PLANNED, "dna_low", problem)

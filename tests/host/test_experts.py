@@ -243,7 +243,8 @@ def refusal(client, server, graph, output, *words):
 def test_what_does_not_fit_is_refused(client, server):
     experts = Experts()
     ve = experts.graph.add("CoTjLoadDNA", name="expert ve")[0]
-    refusal(client, server, experts.graph, experts.plan(low=ve)[3], "Plan Expert Sigmas: ", "different kinds")
+    words = "Plan Expert Sigmas, input 'dna_low'", "different kinds", "Connect those of one pair of experts."
+    refusal(client, server, experts.graph, experts.plan(low=ve)[3], *words)
     experts = Experts()
     uncertain = experts.graph.add("CoTjLoadDNA", name="expert uncertain")[0]
     words = "Plan Expert Sigmas, input 'dna_low'", "Measure both alike."

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("demo_models")
 
 
 @pytest.fixture(autouse=True)
-def folder(nothing_learned):
+def folder(nothing_learned, nothing_stored):
     """Where profiles go, with a DNA to plan from."""
     dna_file.write(nothing_learned, "apply flow", DNA)
     return nothing_learned
@@ -126,7 +126,6 @@ def test_a_dna_of_another_kind_of_model_is_refused(client, server, folder):
         client.run(run.graph.nodes)
 
 
-@pytest.mark.usefixtures("nothing_stored")
 def test_a_stored_planned_sampler_comes_first_where_it_fits(client):
     run = Sampled(prompt="a blue circle", seed=1)
     stored = run.graph.add("CoTjOptimizedSigmas", name="cotj-demo", steps=4)
