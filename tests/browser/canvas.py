@@ -11,7 +11,9 @@ from typing import Any
 from playwright.sync_api import Page
 
 # What the frontend of the host logs as an error whatever packs there are.
-HOSTS_OWN = re.compile(r"graph accessed before initialization|user\.css|/userdata|favicon|missingModel(Download|Metadata)")
+HOSTS_OWN = re.compile(
+    r"graph accessed before initialization|user\.css|/userdata|favicon|missingModel(Download|Metadata)"
+)
 LOADED = "() => app?.vueAppReady && app.canvas?.graph && app.extensionManager?.workflow?.activeWorkflow"
 told: set[str] = set()  # what the tests ran on, and what they measured by the way
 DRIVE = (Path(__file__).parent / "page.js").read_text(encoding="utf-8")

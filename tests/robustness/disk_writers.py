@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from cotj.nodes.optimizing import stored_search
+from cotj.nodes.optimizing import stored_scores, stored_search
+from cotj.nodes.optimizing.stored_scores import StoredScores
 from cotj.nodes.optimizing.stored_search import StoredSchedules
 from cotj.planner import DiffusionDNA, dna_file
 from cotj.predictor import DNADataSet, Pair, files
@@ -26,9 +27,15 @@ def make_pair(rng: np.random.Generator) -> Pair:
     )
 
 
+def make_scores(rng: np.random.Generator) -> StoredScores:
+    runs = {tuple(times): dict(enumerate(rng.random(20))) for times in rng.random((int(rng.integers(500)), 4)).tolist()}
+    return StoredScores({}, digest="a", scores=runs)
+
+
 def writers(folder: Path, rng: np.random.Generator) -> dict[str, tuple[Callable[[], None], Callable[[], object]]]:
     """Name every way to write, with a way to read it back."""
     data = DNADataSet(folder / "d.sqlite")
+    scores = folder / f"c{stored_scores.SUFFIX}"
     return {
         "DNA": (lambda: dna_file.write(folder, "a", make_dna(rng)), lambda: dna_file.read(folder / "a.safetensors")),
         "predictor": (
@@ -39,6 +46,7 @@ def writers(folder: Path, rng: np.random.Generator) -> dict[str, tuple[Callable[
             lambda: stored_search.write(folder, "s", StoredSchedules({"model": "x" * int(rng.integers(10**5))})),
             lambda: stored_search.read(folder / f"s{stored_search.SUFFIX}"),
         ),
+        "scores": (lambda: stored_scores.write(scores, make_scores(rng)), lambda: stored_scores.read(scores)),
         "data set": (lambda: [data.append(make_pair(rng)) for _ in range(20)] and None, lambda: data.load("realised")),
     }
 
