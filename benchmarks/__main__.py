@@ -22,12 +22,15 @@ def summary(name: str) -> str:
 def main() -> None:
     modules = (path for path in HERE.glob("*.py") if not path.stem.startswith("_"))
     names = sorted(path.stem for path in modules if "def main(" in path.read_text(encoding="utf-8"))
-    if len(sys.argv) < 2 or sys.argv[1] not in names:
-        print(__doc__, *(f"  {name}: {summary(name)}" for name in names), sep="\n")
-        sys.exit(len(sys.argv) > 1)
+    name = next(iter(sys.argv[1:]), "--help")
+    if name not in names:
+        asked = name in ("--help", "-h")
+        print(*([] if asked else [f"There is no benchmark {name!r}.\n"]), __doc__, sep="\n")
+        print(*(f"  {name}: {summary(name)}" for name in names), sep="\n")
+        sys.exit(0 if asked else 2)
     enter_environment()
     load_pack()
-    importlib.import_module(f"cotj.benchmarks.{sys.argv[1]}").main(sys.argv[2:])
+    importlib.import_module(f"cotj.benchmarks.{name}").main(sys.argv[2:])
 
 
 main()

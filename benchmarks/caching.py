@@ -18,7 +18,7 @@ import torch
 from cotj.harness.environment import cache_dir
 
 from .lab import cache_tables as tables
-from .lab.arguments import at_least, folder
+from .lab.arguments import add_output, at_least
 from .lab.cache_cells import PLANNED, CacheBench, CacheCell
 from .lab.caches import PlannedCache
 from .lab.host import Denoise, run
@@ -29,11 +29,10 @@ STEPS = (50, 20)
 CALLS = (6, 8, 10, 17, 25)
 SAMPLERS = ("euler", "dpmpp_2m", "res_multistep", "uni_pc", "ucgm")
 MODELS = ("demo", "demo-eps", "mixture-flow", "mixture-eps", "hsc-flow", "hsc-eps")
-RESULTS = Path(__file__).parent / "results" / "caching"
 
 
 def options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="caching", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python benchmarks caching", description=__doc__)
     parser.add_argument("--models", nargs="+", choices=NAMES, default=MODELS)
     parser.add_argument("--guidance", nargs="+", type=float, default=(1.0, 3.0))
     parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=SAMPLERS)
@@ -43,7 +42,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--calibration", type=at_least(1), default=8, help="whole runs that a cache is planned from")
     parser.add_argument("--references", nargs="+", choices=REFERENCES, default=REFERENCES, help="to measure against")
     parser.add_argument("--clock", action="store_true", help="time cached runs against whole ones, and do nothing else")
-    parser.add_argument("--output", type=folder, default=RESULTS, help="folder of the tables, a file for each model")
+    add_output(parser, "the tables, a file for each model")
     parser.add_argument("--cache", type=Path, default=cache_dir() / "caching.sqlite", help="what was run already")
     return parser
 
@@ -77,7 +76,7 @@ def main(argv: list[str] | None = None) -> None:
                         )
                     report(args.output / f"{name}.txt", cells)
         if cells:
-            print(f"\n{tables.goals(cells)}\n")
+            print(f"\n{tables.goals(cells)}\n\nEverything: {args.output / name}.txt")
 
 
 def report(path: Path, cells: Sequence[CacheCell]) -> None:

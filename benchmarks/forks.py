@@ -37,7 +37,7 @@ RULES: dict[str, Callable[[FloatArray, FloatArray], FloatArray]] = {
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="forks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python benchmarks forks", description=__doc__)
     parser.add_argument("--samplers", nargs="+", default=["euler", "dpmpp_2m", "uni_pc", "ucgm"])
     parser.add_argument("--steps", nargs="+", type=int, default=[5, 6, 8, 10, 16])
     parser.add_argument("--cache", type=Path, default=cache_dir() / "reachability.sqlite", help="what was run already")

@@ -125,7 +125,7 @@ def losses(world: Bands, kind: Kind, levels: FloatArray, points: int) -> dict[st
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="grids", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python benchmarks grids", description=__doc__)
     parser.add_argument("--points", type=int, nargs="+", default=[30, 100], help="sizes of the grids")
     sizes = parser.parse_args(argv).points
     print(

@@ -12,7 +12,7 @@ RESULTS = Path(__file__).parent / "results" / "servers"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="known", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python benchmarks known", description=__doc__)
     told = "of `python benchmarks reachability --server`; without any, those in benchmarks/results/servers"
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help=told)
     files = parser.parse_args(argv).files or sorted(RESULTS.glob("*.json"))

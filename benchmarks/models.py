@@ -105,7 +105,7 @@ class Architecture:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="models", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python benchmarks models", description=__doc__)
     parser.add_argument("--kinds", nargs="+", choices=list(RECIPES), default=list(RECIPES))
     parser.add_argument("--repeats", type=int, default=10, help="runs that are timed")
     parser.add_argument("--runs", type=int, default=50, help="runs over which memory is watched")

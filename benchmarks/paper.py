@@ -18,31 +18,37 @@ from cotj.nodes.reports.figures import pixels
 from PIL import Image
 
 from .lab import paper_dnas, paper_path, paper_plans, paper_predictor, paper_reach, paper_scores
-from .lab.arguments import folder
+from .lab.arguments import add_output
 from .lab.models import DEMO, DEMO_PROMPTS, Demo
 from .lab.paper_part import Part
 from .lab.paper_plans import THRESHOLD, published
+from .lab.paper_scores import SPENT
 from .lab.runs import REFERENCE_STEPS, Runs, Store
+from .lab.score_methods import DEFAULT, check_kept
 
 GUIDANCE, CALIBRATION = 3.0, 32  # as `python benchmarks scores` has them, whose runs are taken
 RESULTS = Path(__file__).parent / "results"
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="paper", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python benchmarks paper", description=__doc__)
     parser.add_argument("--kept", action="store_true", help="score no images, and show the scores that were kept")
-    parser.add_argument("--output", type=folder, default=RESULTS / "paper", help="folder of paper.txt and the pictures")
+    add_output(parser, "paper.txt and the pictures")
     parser.add_argument("--cache", type=Path, default=cache_dir() / "reachability.sqlite", help="what was run already")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
     args.output.mkdir(parents=True, exist_ok=True)
     sections = []
-    for part in parts(Runs(Demo(GUIDANCE, DEMO_PROMPTS, CALIBRATION), Store(args.cache)), args.kept):
+    runs = Runs(Demo(GUIDANCE, DEMO_PROMPTS, CALIBRATION), Store(args.cache))
+    if args.kept:
+        check_kept(runs, SPENT[DEFAULT])
+    for part in parts(runs, args.kept):
         print(f"{part.text}\n", flush=True)
         sections.append(part.text)
         if part.picture is not None:
             Image.fromarray(pixels(part.picture)).save(args.output / part.file, optimize=True)
     (args.output / "paper.txt").write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    print(f"Written: {args.output}")
 
 
 def parts(runs: Runs, kept: bool) -> Iterator[Part]:

@@ -57,7 +57,7 @@ def layered(edges: FloatArray, start: FloatArray, stop: FloatArray, steps: int) 
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="planning", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python benchmarks planning", description=__doc__)
     parser.add_argument("--repeats", type=int, default=200, help="timed passes per figure; the median is shown")
     repeats = parser.parse_args(argv).repeats
 

@@ -80,7 +80,7 @@ def predict(predictor: Predictor, embeddings: Tensor) -> FloatArray:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="predictor", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python benchmarks predictor", description=__doc__)
     parser.add_argument("--prompts", type=at_least(1), default=64)
     parser.add_argument("--seeds", type=at_least(2), default=4, help="runs per prompt; its DNA is their mean")
     args = parser.parse_args(argv)

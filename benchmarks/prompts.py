@@ -30,7 +30,7 @@ SUBJECTS: dict[str, list[Callable[[], Subject]]] = {
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="prompts", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python benchmarks prompts", description=__doc__)
     parser.add_argument("--models", nargs="+", choices=list(SUBJECTS), default=list(SUBJECTS))
     parser.add_argument("--samplers", nargs="+", default=["euler", "dpmpp_2m"])
     parser.add_argument("--steps", nargs="+", type=int, default=[6, 10], help="of the schedules that are bent")

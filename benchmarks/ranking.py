@@ -36,7 +36,7 @@ def cost_models(sampler: str) -> dict[str, Planner]:
 
 def main(argv: list[str] | None = None) -> None:
     """Print a row for every model and sampler, a column for every cost model."""
-    parser = argparse.ArgumentParser(prog="ranking", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python benchmarks ranking", description=__doc__)
     parser.add_argument("--schedules", type=int, default=RANDOM_SCHEDULES)
     parser.add_argument("--prompts", type=int, default=16, help="to calibrate on, and as many others to measure on")
     parser.add_argument("--samplers", nargs="+", default=["euler", "dpmpp_2m"])

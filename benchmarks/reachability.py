@@ -17,7 +17,7 @@ from cotj.harness.environment import cache_dir
 from cotj.planner.search import OBJECTIVES
 
 from .lab import cell_files, picture, rank_correlations, server, tables
-from .lab.arguments import at_least
+from .lab.arguments import add_output, at_least
 from .lab.cells import Bench, Cell, CellSettings
 from .lab.runs import REFERENCES, Runs, Store
 from .lab.search import OBJECTIVE
@@ -26,11 +26,10 @@ from .lab.workflow import plain_name
 
 STEPS = (4, 5, 6, 8, 10, 16, 25)
 SAMPLERS = ("euler", "dpmpp_2m", "res_multistep", "uni_pc", "ucgm")
-RESULTS = Path(__file__).parent / "results"
 
 
 def options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="reachability", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python benchmarks reachability", description=__doc__)
     parser.add_argument("--models", nargs="+", choices=NAMES, default=NAMES[:4])
     parser.add_argument("--guidance", nargs="+", type=float, default=(1.0, 3.0))
     parser.add_argument("--samplers", nargs="+", default=SAMPLERS)
@@ -49,7 +48,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--objective", choices=list(OBJECTIVES), default=OBJECTIVE, help="of the search")
     parser.add_argument("--quick", action="store_true", help="a minute: one model and guidance, two samplers")
     parser.add_argument("--cells-only", action="store_true", help="no rank correlations")
-    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of reachability.txt and .png")
+    add_output(parser, "reachability.txt and .png")
     parser.add_argument("--cache", type=Path, default=cache_dir() / "reachability.sqlite", help="what was run already")
     parser.add_argument("--cells", nargs="+", type=Path, metavar="FILE", help="cells to report, and to run nothing")
     server.add_options(parser)

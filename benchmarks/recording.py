@@ -86,7 +86,7 @@ def sketch_figures(shape: tuple[int, ...]) -> tuple[float, float, float]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="recording", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python benchmarks recording", description=__doc__)
     parser.add_argument("--repeats", type=int, default=20, help="runs of each kind; the medians are compared")
     repeats = parser.parse_args(argv).repeats
 

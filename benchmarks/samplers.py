@@ -278,7 +278,7 @@ def faults(samplers: dict[str, Behaviour]) -> Iterator[str]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="samplers", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python benchmarks samplers", description=__doc__)
     parser.add_argument("--write", action="store_true", help="put the table of nodes/samplers.py into the help pages")
     write = parser.parse_args(argv).write
     found = measure()

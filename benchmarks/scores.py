@@ -15,10 +15,10 @@ import torch
 from cotj.harness.environment import cache_dir
 
 from .lab import score_picture
-from .lab.arguments import at_least, folder
+from .lab.arguments import add_output, at_least
 from .lab.models import DEMO, DEMO_PROMPTS, Demo
 from .lab.runs import FloatArray, Runs, Store
-from .lab.score_methods import DEFAULT, PLANNED_SAMPLER, Method, methods
+from .lab.score_methods import DEFAULT, PLANNED_SAMPLER, Method, check_kept, methods
 from .lab.score_tables import LEGEND, Scores, by_claim, goal, overview, with_as_many
 from .lab.task_scores import TaskScores, all_right
 
@@ -26,18 +26,17 @@ CALLS = (4, 6, 8, 3, 5, 2, 10, 17, 25, 50)  # the most telling first, for a benc
 GUIDANCE = 3.0
 PICTURED_CALLS = 4
 PICTURED = {DEFAULT: "4 calls by default", PLANNED_SAMPLER: "4 calls, Planned Sampler"}
-RESULTS = Path(__file__).parent / "results" / "scores"
 
 
 def options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="scores", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python benchmarks scores", description=__doc__)
     parser.add_argument("--calls", nargs="+", type=at_least(2), default=CALLS, help="of the model, for an image")
     parser.add_argument("--methods", nargs="+", help="the first words of their names; all without this")
     parser.add_argument("--prompts", type=at_least(2), default=DEMO_PROMPTS, help=f"at most {DEMO_PROMPTS}")
     parser.add_argument("--calibration", type=at_least(8), default=32, help="other prompts, to learn on")
     parser.add_argument("--picture", type=Path, help="PNG to draw, of the first captions with 4 calls")
     parser.add_argument("--kept", action="store_true", help="make no run, and show those that were made")
-    parser.add_argument("--output", type=folder, default=RESULTS, help="folder of the table")
+    add_output(parser, "demo.txt, the table")
     parser.add_argument("--cache", type=Path, default=cache_dir() / "reachability.sqlite", help="what was run already")
     return parser
 
@@ -52,6 +51,8 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(1)
     subject = Demo(GUIDANCE, args.prompts, args.calibration)
     runs = Runs(subject, Store(args.cache))
+    if args.kept:
+        check_kept(runs, args.calls)
     tasks, ways, begun = TaskScores(runs, subject.test), methods(runs), time.monotonic()
     chosen = [name for name in ways if not args.methods or name.startswith(tuple(args.methods))]
     if not chosen:
@@ -76,6 +77,8 @@ def main(argv: list[str] | None = None) -> None:
         score_picture.draw(args.picture, walls)
         print(f"Written: {args.picture}")
     print(f"\n{text}")
+    if scores:
+        print(f"\nWritten: {args.output / 'demo.txt'}")
 
 
 def _wall(tasks: TaskScores, way: Method, title: str) -> score_picture.Wall:

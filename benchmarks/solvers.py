@@ -15,7 +15,7 @@ import torch
 from cotj.harness.environment import cache_dir
 from cotj.planner import FloatArray
 
-from .lab.arguments import at_least, folder
+from .lab.arguments import add_output, at_least
 from .lab.runs import Store
 from .lab.solver_cells import DEFAULT, OWN, SAMPLERS, Cell, SolverBench
 from .lab.statistics import geometric_mean
@@ -26,14 +26,13 @@ STEPS = (4, 5, 6, 8, 10)
 RUNS, REFINED = (8, 64), (32,)
 CALIBRATION = 64  # prompts of the demo
 CURVE = (8, 16, 32, 64, 128, 256)
-RESULTS = Path(__file__).parent / "results" / "solvers"
 GOAL_PEER, GOAL_DEFAULT, GOAL_MEDIAN, WORST = 0.5, 0.2, 0.4, 1.1
 
 Of = Callable[[FloatArray], np.floating]
 
 
 def options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="solvers", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python benchmarks solvers", description=__doc__)
     parser.add_argument("--models", nargs="+", choices=NAMES, default=("mixture-flow", "mixture-eps"))
     parser.add_argument("--guidance", nargs="+", type=float, default=(1.0, 3.0), help="of models that have prompts")
     parser.add_argument("--steps", nargs="+", type=at_least(2), default=STEPS, help="model calls of a run")
@@ -47,7 +46,7 @@ def options() -> argparse.ArgumentParser:
     )
     parser.add_argument("--curve", action="store_true", help=f"learn on {CURVE} runs, refined or not")
     parser.add_argument("--name", default="solvers", help="of the text file in the output folder")
-    parser.add_argument("--output", type=folder, default=RESULTS, help="folder of the table")
+    add_output(parser, "the table")
     parser.add_argument("--cache", type=Path, default=cache_dir() / "solvers.sqlite", help="what was run already")
     return parser
 
@@ -72,7 +71,7 @@ def main(argv: list[str] | None = None) -> None:
             print(row(cell), flush=True)
             args.output.mkdir(parents=True, exist_ok=True)
             (args.output / f"{args.name}.txt").write_text(report(cells) + "\n", encoding="utf-8")
-    print(f"\n{summary(cells)}")
+    print(f"\n{summary(cells)}\n\nEverything: {args.output / args.name}.txt")
 
 
 def report(cells: Sequence[Cell]) -> str:

@@ -27,7 +27,7 @@ def synthetic_pairs(count: int) -> Pairs:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="training", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python benchmarks training", description=__doc__)
     parser.add_argument("--pairs", type=int, default=25_000)
     pairs = synthetic_pairs(parser.parse_args(argv).pairs)
     begin = time.perf_counter()

@@ -45,7 +45,7 @@ of each number of steps, in hindsight."""
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="uncertainty", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python benchmarks uncertainty", description=__doc__)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
     parser.add_argument("--guidance", nargs="+", type=float, default=(1.0, 3.0))
     parser.add_argument("--samplers", nargs="+", default=SAMPLERS)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 from pathlib import Path
+
+RESULTS = Path("results")  # where the command runs: what the repository has is replaced only where --output names it
+
+
+def add_output(parser: ArgumentParser, what: str) -> None:
+    """Add the option that names the folder of what a benchmark writes."""
+    parser.add_argument("--output", type=folder, default=RESULTS, help=f"folder of {what}, by default %(default)s")
 
 
 def at_least(least: int) -> Callable[[str], int]:

@@ -285,7 +285,12 @@ def run(args: argparse.Namespace) -> ServerResult:
     cells: list[Cell] = []
     ranks, told = {}, []
     models = served_models(args)
-    with ComfyClient(args.server, timeout=3600) as client:
+    try:
+        connected = ComfyClient(args.server, timeout=3600)
+    except OSError as error:
+        problem = f"No ComfyUI answers at {args.server}: {error}. Start it, or name another --server."
+        raise SystemExit(problem) from error
+    with connected as client:
         schedulers = combo(client.object_info(), "BasicScheduler", "scheduler")
         calls = sum(served_result.expected_calls(one, schedulers, args.samplers, args.steps) for one in models)
         print(f"It takes at most {calls} model calls; with guidance above 1 each counts once.", flush=True)
