@@ -56,6 +56,7 @@ class ImageToScore(io.ComfyNode):
         image = vae.decode(parts(image_run.samples)[0])
         if image.ndim == 5:  # a video, whose frames the host takes for images
             image = image.flatten(0, 1)
+        image_run.decoded.append(image)
         return io.NodeOutput(image, prompt_of(prompts, image_run.prompt, image_run.prompts))
 
 

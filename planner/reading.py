@@ -66,6 +66,10 @@ class Header(NamedTuple):
             raise ValueError(say("its metadata has no format {name!r}", name=name))
 
 
+class UnopenedError(ValueError):
+    """A file could not be opened: it may be whole."""
+
+
 @contextmanager
 def one_error(name: str, what: str, way_out: str) -> Iterator[None]:
     """Turn what is wrong with a file into one ValueError of at most MAX_MESSAGE characters.
@@ -76,16 +80,17 @@ def one_error(name: str, what: str, way_out: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _fault_of_file(name, error.strerror or str(error), _unopened) from None
+        raise UnopenedError(_fault_of_file(name, error.strerror or str(error), _unopened)) from None
     except FAULTS as error:
         # Not `from error`, whose text may be as long as the file.
-        raise _fault_of_file(name, reason(error), lambda name, fault: _unreadable(name, what, fault, way_out)) from None
+        told = _fault_of_file(name, reason(error), lambda name, fault: _unreadable(name, what, fault, way_out))
+        raise ValueError(told) from None
 
 
-def _fault_of_file(name: str, fault: str, said: Callable[[str, str], str]) -> ValueError:
-    """Make the error of a file from what is said of its name and fault, which are cut to what there is room for."""
+def _fault_of_file(name: str, fault: str, said: Callable[[str, str], str]) -> str:
+    """Say what is wrong with a file. said: of its name and fault, which are cut to what there is room for."""
     name = shortened(name, 80)
-    return ValueError(said(name, shortened(fault.rstrip(".。"), MAX_MESSAGE - len(said(name, "")))))
+    return said(name, shortened(fault.rstrip(".。"), MAX_MESSAGE - len(said(name, ""))))
 
 
 def _unopened(name: str, fault: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any, get_args
 from comfy_execution.graph import DynamicPrompt
 from comfy_execution.graph_utils import is_link
 
+from ...planner.reading import shortened
 from ...planner.score_search import FEWEST_PAIRS
 from ...planner.search_record import Aim, SearchRecord
 from ...planner.solver_record import Entrants
@@ -55,8 +56,8 @@ def scorer_of(score: Any, prompt: DynamicPrompt, fit: str, other_steps: str, che
     """Find the graph that a score comes of; ValueError where it is none, or more is asked for than scores can tell."""
     if not is_link(score):
         problem = say(
-            "it is {score!r}, the same for every image. Connect what comes of {begin}",
-            score=score,
+            "it is {score}, the same for every image. Connect what comes of {begin}",
+            score=shortened(repr(score), 80),
             begin=say_name(BEGIN),
         )
         raise input_error(NODE, "score", problem)

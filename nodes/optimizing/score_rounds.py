@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import comfy.nested_tensor
 import numpy as np
+import torch
 from comfy.model_management import InterruptProcessingException
 from comfy_execution.graph_utils import GraphBuilder
 
 from ...planner import DiffusionDNA
+from ...planner.reading import shortened
 from ...planner.score_search import LARGEST_SCORE, Asked, ScoredTrial, ScoreSearch
 from ...planner.solvers.behaviour import calls_of
 from ...planner.texts import say, say_name
@@ -42,7 +44,7 @@ class ImageRun:
     """An image of a run that gets a score.
 
     samples: its final latent, until it is scored. prompt: which of so many prompts it was made by. last: whether no
-    other image of the run follows.
+    other image of the run follows. decoded: what was decoded of it.
     """
 
     trial: ScoredTrial
@@ -51,6 +53,15 @@ class ImageRun:
     prompt: int
     prompts: int
     last: bool
+    decoded: list[torch.Tensor] = field(default_factory=list)
+
+    def let_go(self) -> None:
+        """Free what it takes in memory. The host keeps what its nodes gave until the search ends."""
+        self.samples = None
+        with torch.inference_mode():  # as they were made
+            for pixels in self.decoded:
+                pixels.set_()  # what else is a view of them stays whole
+        self.decoded.clear()
 
 
 class ScoreRounds:
@@ -84,6 +95,7 @@ class ScoreRounds:
         digest = digest_of(key, calibration.id, scorer.digest)
         path = save_folder() / f"{calibration.name}.{digest[:8]}{SUFFIX}"
         self.file = ScoreFile(path, key, digest, steps if anew else 0)
+        self._anew = anew
         self._rounds = self.search.rounds()
         self._round: list[Asked] = []
         self._prefix = GraphBuilder.alloc_prefix()
@@ -124,13 +136,13 @@ class ScoreRounds:
             score = math.nan
         if not abs(score) <= LARGEST_SCORE:  # nor is NaN
             problem = say(
-                "the score of an image is {score!r}. Connect a node that gives each image a number, at most {most:g}",
-                score=scores[0],
+                "the score of an image is {score}. Connect a node that gives each image a number, at most {most:g}",
+                score=_shown(scores[0]),
                 most=LARGEST_SCORE,
             )
             raise input_error(NODE, "score", problem)
         self._scores.append(score)
-        image.samples = None
+        image.let_go()
         counts = {"calls": self.search.spent * self.calls, "budget": self.budget}
         show_text(say("Scoring images: {calls} of {budget} model calls are spent", **counts), self.node_id)
         if image.last:
@@ -163,7 +175,13 @@ class ScoreRounds:
                     image = ImageRun(trial, pair, samples, pair % prompts, prompts, number == len(items))
                     images.append(image)
         except InterruptProcessingException:
-            show_text(say("Cancelled. The scores so far are kept. Queue again to go on."), self.node_id)
+            told = say("Cancelled. The scores so far are kept. Queue again to go on.")
+            if self._anew:
+                told = say(
+                    "Cancelled. The scores so far are kept. Switch '{again}' off and queue again to go on.",
+                    again=say_name("search_again", of=NODE),
+                )
+            show_text(told, self.node_id)
             raise
         return images
 
@@ -179,6 +197,13 @@ class ScoreRounds:
             graph |= copies | {name: {"class_type": TAKE_ID, "inputs": inputs | ({"after": [last, 0]} if last else {})}}
             last = name
         return graph, last
+
+
+def _shown(score: Any) -> str:
+    try:
+        return shortened(repr(score), 80)
+    except ValueError:  # a whole number too long to be written
+        return type(score).__name__
 
 
 def _items(latent: Any) -> list[Any]:

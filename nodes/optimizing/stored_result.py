@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from ...planner.texts import say
 
+MAX_BYTES = 64 << 20  # of a file
 NAMES = {  # of what a key holds, where it is said in other words
     "checkpoint": "weights",
     "matrices": "weights with what is merged into them",
@@ -51,6 +54,12 @@ class StoredResult(Generic[Found]):
             for name, value in key.items()
             if self.key.get(name) != value and (name in self.key or name not in LATER)
         ]
+
+
+def check_size(data: bytes) -> None:
+    """Raise OSError where a file of this content could not be read again."""
+    if len(data) > MAX_BYTES:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
 
 
 def check_key(key: Any, held: bool) -> None:

@@ -15,8 +15,7 @@ from ...planner.reading import one_error, opened, parse_json, read_whole
 from ...planner.score_search import LARGEST_SCORE, ScoredTrial, ScoreSearch
 from ...planner.texts import say
 from ...planner.writing import write_file
-from .stored_result import StoredResult, check_key
-from .stored_search import MAX_BYTES
+from .stored_result import MAX_BYTES, StoredResult, check_key, check_size
 
 SUFFIX = ".scores.json"
 FORMAT = "cotj-scores-1"
@@ -38,6 +37,13 @@ class FoundByScore:
     def pairs(self) -> tuple[int, int]:
         """Count the pairs to search on, and those to check on."""
         return self.search.pairs, self.search.check
+
+    def is_same(self, other: FoundByScore) -> bool:
+        """Tell whether both have the same schedules and scores."""
+        mine, others = (one.search for one in (self, other))
+        return _found_to_dict(self) == _found_to_dict(other) and all(
+            one.scores == another.scores for one, another in zip(mine.candidates, others.candidates)
+        )
 
     def surpasses(self, other: FoundByScore) -> bool:
         """Tell whether this one scores better on the same pairs."""
@@ -73,7 +79,9 @@ def write(path: Path, stored: StoredScores) -> None:
     if stored.searches:
         content["key"] = stored.key
         content["searches"] = {steps: _found_to_dict(found) for steps, found in stored.searches.items()}
-    write_file(path, json.dumps(content, allow_nan=False).encode())
+    data = json.dumps(content, allow_nan=False).encode()
+    check_size(data)
+    write_file(path, data)
 
 
 def read(path: Path, way_out: str = "") -> StoredScores:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
-import os
 from collections.abc import Sequence, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,7 +18,7 @@ from ...planner.search_checks import check_record
 from ...planner.search_record import OWN, Check, PairsOfSearch, SearchRecord
 from ...planner.texts import say
 from ...planner.writing import write_file
-from .stored_result import StoredResult, check_key
+from .stored_result import MAX_BYTES, StoredResult, check_key, check_size
 from .stored_solver import solver_of, solver_to_dict
 from .stored_trial import trial_of, trial_to_dict
 
@@ -29,7 +27,6 @@ LONG_RUNS = ".references"  # safetensors; not listed as a DNA, and free to be de
 FORMAT = "cotj-schedules-2"
 READABLE = {"cotj-schedules-1", FORMAT}  # earlier solvers weighed no zero latent
 LONG_RUN = frozenset({"finals", "times", "states"})  # the arrays of each
-MAX_BYTES = 64 << 20  # of a file of schedules
 MAX_LONG_RUNS = 32 << 30  # bytes
 # Samplers by what keys called them before they had ComfyUI's own names.
 FORMER_SAMPLERS = {"dpm_fast_function": "dpm_fast", "dpm_adaptive_function": "dpm_adaptive"}
@@ -61,8 +58,7 @@ def write(folder: Path, name: str, schedules: StoredSchedules) -> None:
     for kind in ("searches", "pending"):
         content[kind] = {steps: _record_to_dict(record) for steps, record in getattr(schedules, kind).items()}
     data = json.dumps(content, allow_nan=False).encode()
-    if len(data) > MAX_BYTES:  # it could not be read again
-        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    check_size(data)
     write_file(folder / f"{name}{SUFFIX}", data)
 
 

@@ -142,8 +142,15 @@ def test_a_scorer_that_fails_is_named_and_the_scores_so_far_are_kept(client, ser
     assert set(kept[first]) == {0, 1}  # two prompts with a noise each
 
 
+def test_an_image_is_let_go_when_it_is_scored(client, server):
+    scored = Scored(server, "let go", gives="images in memory")
+    scored.queue(client)
+    counts = [count for found in scored.stored.values() for count in found.values()]
+    assert len(counts) > 50 and 1 <= min(counts) <= max(counts) <= 3
+
+
 def test_cancel_keeps_the_scores_so_far(client, server):
-    scored = Scored(server, "cancelled scores", budget=500)
+    scored = Scored(server, "cancelled scores", budget=500, search_again=True)
     prompt = client.queue(scored.graph.nodes)
 
     def stop(node, value, _):
@@ -158,7 +165,8 @@ def test_cancel_keeps_the_scores_so_far(client, server):
     graph.show(load(graph, name)[1])
     with server.expect_traceback("input 'name'"), pytest.raises(NodeError, match="holds no schedule yet"):
         client.run(graph.nodes)
-    assert client.texts[scored.node.id].startswith("Cancelled. The scores so far are kept.")
+    told = "Cancelled. The scores so far are kept. Switch 'search_again' off and queue again to go on."
+    assert client.texts[scored.node.id] == told
 
 
 def test_each_item_of_a_batch_gets_a_score(client, server):
@@ -177,6 +185,7 @@ def test_each_item_of_a_batch_gets_a_score(client, server):
         ({"gives": "nan"}, "input 'score': the score of an image is nan. Connect a node that gives"),
         ({"gives": "list"}, "input 'score': 2 scores came for one image. Give each image one number"),
         ({"gives": "text"}, "input 'score': the score of an image is 'good'. Connect"),
+        ({"gives": "long text"}, "input 'score': the score of an image is 'good.{70,80}…. Connect"),
         ({"fit": "sigmas and solver"}, "input 'fit': a solver cannot be fitted to a score. Set it to 'sigmas', or"),
         ({"other_steps": "6"}, "input 'other_steps': .*one number of steps. Empty it, or disconnect score"),
         ({"check": 1}, "input 'check': .*by chance.* Set it to 2 or more"),

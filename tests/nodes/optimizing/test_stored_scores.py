@@ -1,10 +1,13 @@
 """What a search by score stores: what is read back of it, and what a file that is none is worth."""
 
+import errno
 import json
 from copy import deepcopy
+from pathlib import Path
 
 import numpy as np
 import pytest
+from cotj.nodes.optimizing import stored_result, stored_scores
 from cotj.nodes.optimizing.score_file import ScoreFile
 from cotj.nodes.optimizing.stored_scores import SUFFIX, FoundByScore, listed_as, read
 from cotj.planner.score_search import ScoredTrial, ScoreSearch
@@ -174,14 +177,64 @@ def test_a_damaged_result_is_said_to_be_one(path, field, value):
     assert read(path).steps() == [3]
 
 
-def test_a_damaged_file_that_cannot_be_put_aside_stays(path, caplog):
+def test_a_damaged_file_that_cannot_be_put_aside_stays(path, caplog, monkeypatch):
     path.parent.mkdir()
     path.write_text("damaged")
-    path.with_name(f"{path.name}.unreadable").mkdir()
-    file = ScoreFile(path, KEY, DIGEST)
-    assert file.fault and "Scores are not stored, since it cannot be put aside" in caplog.text
-    file.add(TIMES, 0, 1.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", refuse)
+        file = ScoreFile(path, KEY, DIGEST)
+        assert file.fault and "Scores are not stored, since it cannot be put aside" in caplog.text
+        file.add(TIMES, 0, 1.0)
     assert file.get(TIMES, 0) == 1.0 and file.fault and path.read_text() == "damaged"
+
+
+def refuse(*_):
+    raise PermissionError(errno.EACCES, "no")
+
+
+def test_of_two_damaged_files_both_are_put_aside(path):
+    path.parent.mkdir()
+    for content in ("first", "second"):
+        path.write_text(content)
+        ScoreFile(path, KEY, DIGEST)
+    assert sorted(aside.read_text() for aside in path.parent.glob("*.unreadable*")) == ["first", "second"]
+
+
+def test_a_file_that_cannot_be_opened_stays_where_it_is(path, monkeypatch):
+    kept(path, search_of(0.5, 0.9, checked=(0.5, 0.9)))
+    whole = path.read_text()
+    with monkeypatch.context() as patch:
+        patch.setattr(stored_scores, "opened", refuse)
+        file = ScoreFile(path, KEY, DIGEST)
+        file.add(TIMES, 7, 1.0)
+        assert file.fault and file.get(TIMES, 7) == 1.0
+    assert path.read_text() == whole and list(path.parent.glob("*.unreadable*")) == []
+    file.add(TIMES, 8, 1.0)
+    again = ScoreFile(path, KEY, DIGEST)
+    assert (
+        file.fault is None and again.stored.steps() == [3] and again.get(TIMES, 0) == 0.5 and again.get(TIMES, 7) == 1.0
+    )
+
+
+def test_a_file_that_could_not_be_read_again_is_not_written(path, monkeypatch):
+    file = kept(path, search_of(0.5, 0.9, checked=(0.5, 0.9)))
+    whole = path.read_text()
+    monkeypatch.setattr(stored_result, "MAX_BYTES", len(whole) + 10)
+    file.add(TIMES / 2, 0, 0.123456789)
+    assert file.fault.errno == errno.EFBIG and path.read_text() == whole
+
+
+def test_a_search_anew_keeps_what_another_process_finds_meanwhile(path):
+    kept(path, search_of(0.5, 2.0, checked=(0.5, 2.0)))
+    mine = ScoreFile(path, KEY, DIGEST, anew=3)
+    other = ScoreFile(path, KEY, DIGEST, anew=3)
+    other.add(TIMES, 9, 0.25)
+    assert keep(other, search_of(0.4, 0.9, checked=(0.4, 0.9))).search.best.scores[0] == 0.9
+    mine.add(TIMES, 8, 0.5)
+    assert mine.get(TIMES, 9) == 0.25
+    worse = search_of(0.4, checked=(0.4,))
+    assert keep(mine, worse).search.best.scores[0] == 0.9
+    assert read(path).searches[3].search.best.scores[0] == 0.9
 
 
 def test_two_processes_keep_the_scores_of_both_and_the_better_result(path):

@@ -2,6 +2,7 @@
 empty audio latent, call counts, run times, models of any class of the host, models and samplers of which the best is
 known."""
 
+import gc
 import hashlib
 import os
 import time
@@ -258,7 +259,7 @@ class CaptionChecker(io.ComfyNode):
                 io.String.Input("caption"),
                 io.String.Input("file"),
                 io.Int.Input("fails_at", default=0, min=0, max=10_000),
-                io.Combo.Input("gives", options=["score", "nan", "list", "text"]),
+                io.Combo.Input("gives", options=["score", "nan", "list", "text", "long text", "images in memory"]),
             ],
             outputs=[io.Float.Output(is_output_list=True)],
         )
@@ -280,7 +281,14 @@ class CaptionChecker(io.ComfyNode):
         [picture] = torch.nn.functional.avg_pool2d(image.movedim(-1, 1).double(), 8).movedim(1, -1).cpu().numpy()
         score = float(np.mean(list(check(picture, wanted).values())))
         made = {"score": [score], "nan": [float("nan")], "list": [score, score], "text": ["good"]}
+        made |= {"long text": ["good" * 100_000], "images in memory": [float(images_in_memory(image.shape))]}
         return io.NodeOutput(made[gives])
+
+
+def images_in_memory(shape: torch.Size) -> int:
+    """Count the tensors of this shape that Python knows of, one for each storage."""
+    tensors = [one for one in gc.get_objects() if type(one) is torch.Tensor and one.shape == shape]
+    return len({one.untyped_storage().data_ptr() for one in tensors})
 
 
 def lab_mixture():
