@@ -16,8 +16,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     told = "of `python benchmarks reachability --server`; without any, those in benchmarks/results/servers"
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help=told)
     files = parser.parse_args(argv).files or sorted(RESULTS.glob("*.json"))
-    try:
-        results = [(cell_files.about(path), cell_files.read([path])) for path in files]
-    except ValueError as error:
-        raise SystemExit(str(error)) from error
-    print(known_table.table(results))
+    results, refused = [], []
+    for path in files:
+        try:
+            results.append((cell_files.about(path), cell_files.read([path])))
+        except ValueError as error:
+            refused.append(str(error))
+    if results:
+        print(known_table.table(results))
+    if refused:
+        raise SystemExit("\n".join(refused))

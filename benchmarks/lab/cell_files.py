@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cotj.planner.reading import FAULTS, opened, parse_json, read_whole, reason, shortened
 from cotj.planner.writing import anything, write_file
 
-from .cells import Cell, FloatArray
+from .cells import DEFAULT, Cell, FloatArray
 
 FORMAT = "cotj-cells-1"
+MAX_BYTES = 64 << 20
+MAX_TEXT = 80  # letters of a name; control characters do not reach the terminal
+MAX_STEPS = 1000
 
 
 def write(path: Path, cells: Sequence[Cell], about: Mapping[str, Any] | None = None) -> None:
@@ -33,9 +37,9 @@ def read(paths: Sequence[Path]) -> list[Cell]:
     for path in paths:
         try:
             cells = [_read(cell) for cell in _content(path)["cells"]]
-        except (AttributeError, LookupError, OSError, TypeError, ValueError) as error:
+        except (OSError, *FAULTS) as error:
             told = "Name files of python fleet reachability, or of python benchmarks reachability --server"
-            raise ValueError(f"{path} holds no cells: {error}. {told}") from None
+            raise ValueError(f"{path} holds no cells: {_why(error)}. {told}") from None
         for cell in cells:
             key = (cell.model, cell.guidance, cell.sampler, cell.steps)
             if key in found:
@@ -52,11 +56,12 @@ def about(path: Path) -> dict[str, Any]:
         missing = {"made", "versions", "model", "settings"} - found.keys()
         if missing or {"comfyui", "device"} - found["versions"].keys():
             raise ValueError(f"it does not say {', '.join(sorted(missing)) or 'what it was measured on'}")
-    except (AttributeError, LookupError, OSError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path} does not say what was measured: {error}. Name files of python benchmarks reachability --server"
-        ) from None
-    return found
+        told = {name: _text(found[name], name) for name in ("made", "model")}
+        versions = {_text(name, "versions"): _text(value, "versions") for name, value in found["versions"].items()}
+    except (OSError, *FAULTS) as error:
+        way_out = "Name files of python benchmarks reachability --server"
+        raise ValueError(f"{path} does not say what was measured: {_why(error)}. {way_out}") from None
+    return found | told | {"versions": versions}
 
 
 def spelled(figures: Mapping[str, FloatArray]) -> dict[str, Any]:
@@ -75,11 +80,48 @@ def figures_in(lists: Mapping[str, Any]) -> dict[str, FloatArray]:
 
 
 def _content(path: Path) -> dict[str, Any]:
-    content = json.loads(path.read_text(encoding="utf-8"))
+    with opened(path) as file:
+        content = parse_json(read_whole(file, MAX_BYTES), MAX_BYTES)
     if content["format"] != FORMAT:
         raise ValueError(f"its format is not {FORMAT!r}")
     return content
 
 
+def _why(error: BaseException) -> str:
+    return shortened(error.strerror or str(error) if isinstance(error, OSError) else reason(error), 200)
+
+
+def _text(value: Any, name: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"its {name} is no text")
+    return shortened(value, MAX_TEXT)
+
+
 def _read(values: dict[str, Any]) -> Cell:
-    return Cell(prompts=tuple(values.pop("prompts")), figures=figures_in(values.pop("figures")), **values)
+    """Make a cell of what a file holds. Raises one of FAULTS for what none can be of."""
+    guidance, steps, prompts = values["guidance"], values["steps"], values["prompts"]
+    if type(guidance) not in (int, float) or not np.isfinite(guidance):
+        raise ValueError("its guidance is no number")
+    if type(steps) is not int or not 0 < steps <= MAX_STEPS:
+        raise ValueError("its steps are no number of steps")
+    if not isinstance(prompts, list) or not prompts or not all(type(prompt) is int for prompt in prompts):
+        raise ValueError("its prompts are no numbers of prompts")
+    cell = Cell(
+        _text(values["model"], "model"),
+        float(guidance),
+        _text(values["sampler"], "sampler"),
+        steps,
+        tuple(prompts),
+        {_text(name, "schedule"): found for name, found in figures_in(values["figures"]).items()},
+        [_text(name, "schedule") for name in values["peers"]],
+        {_text(name, "schedule"): _text(calls, "calls") for name, calls in values["calls"].items()},
+    )
+    if not cell.whole(cell.peers):
+        raise ValueError("no peer ran on every item")
+    measured = {found.shape[1:] for found in cell.figures.values()}
+    for name, found in cell.figures.items():
+        left_early = name in cell.peers and name != DEFAULT
+        items = min(len(found), len(prompts)) if left_early else len(prompts)
+        if found.ndim != 3 or not found.size or len(found) != items or len(measured) > 1:
+            raise ValueError(f"its figures of {name} are of other items or measures")
+    return cell

@@ -96,6 +96,43 @@ def test_other_files_are_refused_with_the_way_out(tmp_path):
             known.main([str(tmp_path / f"{name}.json")])
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("guidance", None),
+        ("steps", "6"),
+        ("steps", 10**30),
+        ("sampler", ["euler"]),
+        ("prompts", []),
+        ("prompts", ["a text"]),
+        ("peers", []),
+        ("calls", [1]),
+        ("figures", {}),
+        ("figures", {name: [1.0, 2.0] for name in FIGURES}),
+        ("figures", {name: [[[1.0]]] for name in FIGURES}),
+    ],
+)
+def test_damaged_cells_are_named_and_other_results_are_shown(tmp_path, capsys, field, value):
+    whole = stored(tmp_path / "whole.json", [cell(1.0, FIGURES)])
+    content = json.loads(whole.read_text(encoding="utf-8"))
+    content["cells"][0][field] = value
+    damaged = tmp_path / "damaged.json"
+    damaged.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"damaged\.json (holds no cells|does not say what was measured): "):
+        known.main([str(damaged), str(whole)])
+    assert "klein, guidance 1" in capsys.readouterr().out
+
+
+def test_what_others_wrote_does_not_reach_the_terminal_as_it_is(tmp_path, capsys):
+    path = stored(tmp_path / "odd.json", [cell(1.0, FIGURES)])
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["about"]["made"] = "\x1b[2Jfirst\nsecond" + "x" * 1000
+    path.write_text(json.dumps(content), encoding="utf-8")
+    known.main([str(path)])
+    told = capsys.readouterr().out
+    assert "\x1b" not in told and "first second" in told and max(map(len, told.splitlines())) < 150
+
+
 def test_results_that_came_with_the_repository_are_shown(capsys):
     known.main([])
     told = capsys.readouterr().out
