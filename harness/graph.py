@@ -23,9 +23,12 @@ def to_api(graph: dict[str, Any], object_info: dict[str, Any]) -> Workflow:
         info = object_info[node["type"]]
         widgets = list(widgets_of(info["input"]))
         values = node["widgets_values"]
-        if len(values) != len(widgets) + len(_newer_widgets(node, widgets)):
+        if isinstance(values, dict):  # as nodes of some packs save them
+            inputs = {name: values[name] for name in widgets if name in values}
+        elif len(values) == len(widgets) + len(_newer_widgets(node, widgets)):
+            inputs = {name: value for name, value in zip(widgets, values) if name}
+        else:
             raise ValueError(f"{node['type']} ({node['id']}) has {len(values)} widget values, not {len(widgets)}")
-        inputs = {name: value for name, value in zip(widgets, values) if name}
         inputs |= {entry["name"]: sources[entry["link"]] for entry in node["inputs"] if entry.get("link") is not None}
         title = node.get("title", info["display_name"])
         workflow[str(node["id"])] = {"class_type": node["type"], "inputs": inputs, "_meta": {"title": title}}

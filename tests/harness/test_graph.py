@@ -23,6 +23,11 @@ def test_what_a_newer_host_added_to_a_node_is_left_out(newer, more):
     assert node["inputs"] == {"what": ["1", 0], "name": "a", "count": 3}
 
 
+def test_values_by_name_are_taken_by_name():
+    node = to_api(saved(["name", "count"], {"count": 3, "name": "a", "preview": {}}), INFO)["2"]
+    assert node["inputs"] == {"what": ["1", 0], "name": "a", "count": 3}
+
+
 @pytest.mark.parametrize(
     "widgets, values",
     [(["name"], ["a"]), (["name", "count"], ["a", 3, 8]), (["depth", "name", "count"], [8, "a", 3])],
