@@ -100,7 +100,7 @@ def table_4(results: Path) -> Part:
     data = (
         "64 held-out captions at guidance 3, Euler, from 50 steps; schedules by `python benchmarks reachability "
         "--models demo --guidance 3 --samplers euler --steps 10 17 25 --budget 0 --cells-only --prompts 64 --output "
-        "benchmarks/results/paper`, each prompt's DNA measured, without the two captions whose converged run does not "
+        "benchmarks/results/paper`, each prompt's DNA measured, without captions whose converged run does not "
         "settle; caches by `python benchmarks caching --models demo --guidance 3 1 --samplers euler`"
     )
     table = rows(("calls", "MSE", "PSNR", "SSIM", "HaarPSI"), lines)
