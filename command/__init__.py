@@ -6,17 +6,20 @@ import signal
 from collections.abc import Sequence
 
 
+def program() -> int:
+    """Run the command line as the whole of a process; gives its exit status, as `main` does."""
+    # An interrupt ends the process at once, and quietly, until its very end: what is thrown while NumPy loads comes out
+    # as another error, and what is thrown while Python ends, as a traceback. Files are written whole or not at all,
+    # whenever that is.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return main()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; gives its exit status: 0, or 2 for what cannot be done.
+    """Run the command line in a process that goes on; gives its exit status: 0, or 2 for what cannot be done.
 
-    arguments: those of the process by default. To be called in the main thread, whose interrupts it handles.
+    arguments: those of the process by default.
     """
-    # An interrupt ends the process at once, and quietly: what is thrown while NumPy loads comes out as another error.
-    # Files are written whole or not at all, whenever that is.
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        from .run import run
+    from .run import run
 
-        return run(arguments)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    return run(arguments)

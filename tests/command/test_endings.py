@@ -109,19 +109,31 @@ class TestOnPosix:
         expected = "" if "2>" in redirected else "cotj: the output cannot be written: it is closed.\n"
         assert (found.returncode, found.stderr) == (2, expected)
 
-    @pytest.mark.parametrize("after", [0.001, 0.03, 0.1, 0.3, 0.8, 2])
+    @pytest.mark.parametrize("after", [0, 0.03, 0.1, 0.3, 0.8, 2])
     def test_an_interrupt(self, installed, profiled, after):
         """From the moment that its own code begins: while NumPy loads, while it plans, or when it has ended."""
         program = (
-            "import os, signal, sys, threading; from cotj.command import main\n"
-            f"timer = threading.Timer({after}, os.kill, (os.getpid(), signal.SIGINT)); timer.daemon = True\n"
-            "timer.start(); sys.exit(main(sys.argv[1:]))"
+            "import os, signal, sys, threading, time\n"
+            "from cotj.command import program\n"
+            "def interrupt():\n"
+            "    while signal.getsignal(signal.SIGINT) != signal.SIG_DFL: time.sleep(0)\n"
+            f"    time.sleep({after}); os.kill(os.getpid(), signal.SIGINT)\n"
+            "threading.Thread(target=interrupt, daemon=True).start(); sys.exit(program())"
         )
         arguments = ["cache", profiled, "--steps", "50", "--target-error", "1e-12"]
         command = [installed.python, "-c", program, *arguments]
         found = subprocess.run(command, cwd=installed.folder, capture_output=True, text=True)
         assert (found.returncode, found.stderr) in [(-signal.SIGINT, ""), (0, "")]
         assert found.returncode or after > 0.1
+
+    def test_an_interrupt_while_python_ends(self, installed):
+        program = (
+            "import atexit, os, signal, sys; from cotj.command import program\n"
+            "atexit.register(os.kill, os.getpid(), signal.SIGINT); sys.exit(program())"
+        )
+        command = [installed.python, "-c", program, "show", MEAN]
+        found = subprocess.run(command, cwd=installed.folder, capture_output=True, text=True)
+        assert (found.returncode, found.stderr) == (-signal.SIGINT, "") and found.stdout
 
     @pytest.mark.parametrize("width", [30, 44, 200])
     def test_a_terminal_is_not_overrun(self, installed, width):
