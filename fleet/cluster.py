@@ -86,8 +86,11 @@ def headless(count: int, run: str, models: Path | None) -> dict[str, tuple[Place
 
 
 def at(addresses: Sequence[str]) -> dict[str, tuple[Place, dict[str, float]]]:
-    """Name the ComfyUIs at these addresses, which take nothing of what Ray manages."""
-    return {address: (Place(address, url=address), {"num_cpus": 0.0}) for address in addresses}
+    """Name the ComfyUIs at these addresses, which take nothing of what Ray manages but a byte.
+
+    What needs nothing at all is put on any node, and not spread.
+    """
+    return {address: (Place(address, url=address), {"num_cpus": 0, "memory": 1}) for address in addresses}
 
 
 def workers(places: dict[str, tuple[Place, dict[str, float]]], silence: float, owner: str) -> dict[str, Any]:

@@ -129,13 +129,16 @@ class PathSearch:
         return [k for k in possible if k >= min_steps] or possible[-1:]
 
     def gain(self, longest: int) -> FloatArray:
-        """Return `(C_1 - C_k) / (C_1 - C_longest)` for every k; 0 where the longest path is no cheaper.
+        """Return `(C_1 - C_k) / (C_1 - C_longest)` for every k; 0 where the longest path is no cheaper, or hardly.
 
         Where the constraints allow no single step, the fewest possible stand for it.
         """
         costs = self.costs
         gain = np.where(np.isfinite(costs), costs[self.possible[0] - 1] - costs, 0.0)
-        return gain / gain[longest - 1] if gain[longest - 1] > 0 else np.zeros_like(gain)
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            shares = gain / gain[longest - 1]
+        # Shares of what is next to nothing overflow.
+        return shares if gain[longest - 1] > 0 and np.isfinite(shares).all() else np.zeros_like(gain)
 
     def plan(self, steps: int, gain: FloatArray) -> Plan:
         """Make the plan of so many steps."""

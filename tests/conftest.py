@@ -20,8 +20,11 @@ sys.path.pop()
 
 load_pack()
 
-hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is no fault of what is tested
-hypothesis.settings.load_profile("untimed")
+# A busy machine is no fault of what is tested, nor does what is tested hang on chance: `--hypothesis-profile exploring`
+# looks for examples that nobody has seen.
+hypothesis.settings.register_profile("exploring", deadline=None)
+hypothesis.settings.register_profile("same", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("same")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

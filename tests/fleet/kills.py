@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cotj.fleet.collect import record_of
+from cotj.fleet.record import Record
 from cotj.harness.environment import ROOT
+from cotj.predictor.database import Unusable
 from cotj.tests.fleet.runs import GRAPH, check_result
 from cotj.tests.fleet.servers import Fake, Fakes
 
@@ -52,6 +54,15 @@ def start_driver(folder: Path, prompts: Path, servers: list[Fake]) -> subprocess
         return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
 
 
+def done(record: Record) -> int:
+    """Count what is done; the driver may be writing for long, on a busy disk."""
+    while True:
+        try:
+            return record.counts().done
+        except Unusable:
+            time.sleep(0.5)
+
+
 def campaign(
     folder: Path,
     kills: int,
@@ -75,8 +86,8 @@ def campaign(
         running = start_driver(folder, folder / "prompts.txt", servers)
         try:
             for number in range(kills):
-                until = record.counts().done + draw.randint(0, int(SPREAD * items / kills))
-                while record.counts().done < until:
+                until = done(record) + draw.randint(0, int(SPREAD * items / kills))
+                while done(record) < until:
                     assert running.poll() is None, f"the driver ended after {number} kills:\n{tail(folder)}"
                     time.sleep(0.1)
                 time.sleep(draw.uniform(0, seconds))

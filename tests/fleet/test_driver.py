@@ -6,6 +6,7 @@ import threading
 import time
 import urllib.request
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -30,12 +31,12 @@ def done_by(record) -> Counter:
 
 def test_nothing_listens_beyond_this_machine():
     processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
-    listening = [
-        (process.name(), connection.laddr.ip)
-        for process in processes
-        for connection in process.net_connections()
-        if connection.status == psutil.CONN_LISTEN
-    ]
+    listening = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):  # it may end meanwhile
+            name = process.name()
+            found = process.net_connections()
+            listening += [(name, one.laddr.ip) for one in found if one.status == psutil.CONN_LISTEN]
     assert any("raylet" in name for name, _ in listening)
     assert {ip.removeprefix("::ffff:") for _, ip in listening} == {"127.0.0.1"}, listening
 

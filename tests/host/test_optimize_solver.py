@@ -141,7 +141,7 @@ def test_cancel_keeps_the_schedule_and_the_next_queue_goes_on(client, server):
     def stop(node, value, most):
         if node == optimizing.node.id:
             bars.add(most)
-            if most == ALONE.calls and value >= 3 * LONG + 5:
+            if most == ALONE.calls and value >= LONG + 5:
                 client.interrupt(prompt)
 
     with pytest.raises(Interrupted, match="CoTjOptimizeSigmas"):
@@ -156,8 +156,9 @@ def test_cancel_keeps_the_schedule_and_the_next_queue_goes_on(client, server):
     assert not search.under_way and "stopped" not in text
     assert search.calls == kept.calls and search.sigmas == kept.sigmas and search.solver.fitted
     assert search.calls + search.solver_calls == optimizing.calls
-    # The three long runs that were whole are not made again.
-    assert search.solver_calls == ALONE.calls + kept.solver_calls - 3 * LONG
+    # The long runs that were whole are not made again.
+    whole = kept.solver_calls // LONG
+    assert 0 < whole < PAIRS and search.solver_calls == ALONE.calls + kept.solver_calls - whole * LONG
     assert not list((server.models / "cotj").glob("cancelled fit.teaching*"))
     # What is stored costs nothing, and so needs no budget.
     calls = optimizing.calls

@@ -103,9 +103,9 @@ def test_training_never_replaces_a_dna_nor_begins_to(client, server, folder):
 
 
 def test_a_predictor_that_cannot_be_stored_gives_its_report_and_is_stored_when_queued_again(client, folder):
-    fill(folder, "to lose", prompts=40)
+    fill(folder, "to lose", prompts=200)
     graph = Graph()
-    node = add_training(graph, "to lose", "lost")
+    node = add_training(graph, "to lose", "lost", epochs=60)  # the folder is taken away during the first ones
     aside = folder.with_name("aside")
 
     def take_away(*_):

@@ -52,11 +52,11 @@ def of_sampler():
 def of_sigmas():
     """By formula and k: plans of `auto`, to the simple schedule with the same sampler."""
     ratios = defaultdict(list)
-    for model in ("demo", "mixture"):
+    for file in ("demo", "mixture", "opened"):
         own = False
-        for line in (RESULTS / "auto" / model / "reachability.txt").read_text(encoding="utf-8").splitlines():
+        for line in (RESULTS / "auto" / file / "reachability.txt").read_text(encoding="utf-8").splitlines():
             if "; distance from" in line:
-                own = "the model's own long run" in line
+                own, model = "the model's own long run" in line, line.partition(", guidance")[0]
             columns = re.match(r"(\w+) +(\d+)  .+?  +[\d.e-]+ +([\d.]+) +[\d.]+ +([\d.]+) +[\d.-]+ +\d+%", line)
             if own and columns:
                 sampler, k, simple, auto = columns.groups()

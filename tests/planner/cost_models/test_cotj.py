@@ -77,6 +77,11 @@ def test_adaptive_plans_agree_with_brute_force(dna, lever, start, threshold, dat
     assert plan.reason
 
 
+def test_a_gain_too_small_to_be_shared_out_is_none():
+    plan = plan_adaptive(DiffusionDNA(np.linspace(0.2, 1, 5), [0, 0, 0, 1, 2.2e-311]), 0.5, 2)
+    assert plan.steps == 1 and not plan.curve.any()
+
+
 @pytest.mark.parametrize("lever", ["flow", "schedule"])
 def test_jump_costs(lever):
     dna = DiffusionDNA([0.25, 0.5, 1.0], [1, 2, 3], times=[0.1, 0.2, 1])
