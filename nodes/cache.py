@@ -27,9 +27,9 @@ class CacheSteps(io.ComfyNode):
             node_id="CoTjCacheSteps",
             display_name=NODE,
             category="model/sampling/schedulers",
-            description="Makes any sampler faster: the model is called in the planned steps only, and its guess is "
-            "forecast in the others. The sampler's steps, scheduler and denoise keep their meaning. Without a DNA, the "
-            "first run of each kind is computed whole and learned from.",
+            description="Makes nearly any sampler faster: the model is called in the planned steps only, and its guess "
+            "is forecast in the others. The sampler's steps, scheduler and denoise keep their meaning. Without a DNA, "
+            "the first run of each kind is computed whole and learned from.",
             search_aliases=["TeaCache", "EasyCache", "LeMiCa", "speed up", "skip steps", "cache", "CoTj"],
             inputs=[
                 io.Model.Input("model", tooltip="Connect the model that you sample with. It is not changed itself."),

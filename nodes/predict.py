@@ -35,7 +35,7 @@ class PredictDNA(io.ComfyNode):
             node_id="CoTjPredictDNA",
             display_name=NODE,
             category=CATEGORY,
-            description="Predicts a prompt's DNA from its conditioning, in a millisecond and with no model call.",
+            description="Predicts a prompt's DNA from its conditioning, in a few milliseconds and with no model call.",
             search_aliases=["diffusion DNA", "estimate DNA", "CoTj"],
             inputs=[
                 io.Conditioning.Input("conditioning", tooltip="Connect the positive prompt, as the sampler gets it."),

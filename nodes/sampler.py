@@ -125,7 +125,8 @@ class CoTjKSampler(io.ComfyNode):
                     advanced=True,
                     optional=True,
                     tooltip="'default' runs the scheduler with as many calls as well, to show both pictures in the "
-                    "node, and 'all steps' the whole run, to measure both by. Each is made once for a seed.",
+                    "node, and 'default and all steps' also the whole run, to measure both by. Each is made once "
+                    "for a seed.",
                 ),
                 DNA.Input(
                     "dna",
