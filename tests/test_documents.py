@@ -260,6 +260,15 @@ def test_tooltips_are_one_or_two_whole_sentences(language: str, sentence: str):
     assert {where: text for where, text in tooltips(language) if not re.search(f"(?:{sentence})$", text)} == {}
 
 
+@pytest.mark.parametrize("page", ["caching", "scores", "solvers"])
+def test_the_figures_in_a_pages_tables_are_in_its_results(page: str):
+    figures = re.compile(r"(?<![\d.])\d+\.\d+(?![\d.])")
+    stored = {figure for path in (RESULTS / page).glob("*.txt") for figure in figures.findall(text_of(path))}
+    lines = text_of(ROOT / "docs" / f"benchmarks-{page}.md").splitlines()
+    told = {figure for line in lines if line.startswith("|") for figure in figures.findall(line)}
+    assert len(told) > 30 and not told - stored
+
+
 def test_the_table_of_known_results_is_that_of_the_results(capsys: pytest.CaptureFixture[str]):
     known.main([])
     assert capsys.readouterr().out in text_of(ROOT / "docs" / "benchmarks.md")
