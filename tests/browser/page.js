@@ -191,6 +191,17 @@ window.drive = (() => {
       return [row.getBoundingClientRect().height, text];
     },
 
+    /** The text that a run has left on a node. */
+    textOf: (id) => drive.input(drive.node(id), "$$node-text-preview")?.value ?? "",
+
+    /** Takes it away at the end of a run, as newer frontends do. */
+    async takeTextAway(id) {
+      const { api } = await import("/scripts/api.js");
+      const { widgets } = drive.node(id);
+      widgets.splice(widgets.indexOf(drive.input({ widgets }, "$$node-text-preview")), 1);
+      api.dispatchCustomEvent("execution_success", { prompt_id: "" });
+    },
+
     /** How many live widgets are seen on the page. */
     pictures: () => [...document.querySelectorAll(".cotj-plan")].filter((box) => box.clientWidth).length,
 

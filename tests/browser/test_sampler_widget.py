@@ -109,6 +109,13 @@ def test_the_text_of_a_run_leaves_the_picture_its_room(canvas, nodes):
         assert 20 < text < room + 1 < text + 30
 
 
+def test_the_text_of_a_run_stays_where_a_frontend_takes_it_away(canvas, learned):
+    told = canvas.drive("textOf", learned.id)
+    assert told.startswith(f"{STEPS} steps ran")
+    canvas.drive("takeTextAway", learned.id)
+    canvas.page.wait_for_function("([id, text]) => drive.textOf(id) === text", arg=[learned.id, told])
+
+
 def test_a_target_error_is_planned_for_at_once(canvas, learned):
     calls = CALLS
     for target in (0.0001, 0.01):

@@ -4,6 +4,7 @@ import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
 import { CacheWidget } from "./cache_widget.js";
 import { ComparisonWidget } from "./comparison_widget.js";
+import { keepTexts } from "./kept_texts.js";
 import { TYPE } from "./picture_widget.js";
 import { PlanWidget } from "./plan_widget.js";
 import { isReplaceable, replaceSampler } from "./replace_sampler.js";
@@ -53,6 +54,7 @@ app.registerExtension({
       href: new URL("./widget.css", import.meta.url).href,
     });
     document.head.append(link);
+    keepTexts();
     api.addEventListener("execution_start", ({ detail }) => {
       running = queuedWorkflow(detail.prompt_id);
       running.then((workflow) => (ran = workflow ?? ran));
