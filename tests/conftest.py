@@ -20,8 +20,8 @@ sys.path.pop()
 
 load_pack()
 
-# A busy machine is no fault of what is tested, nor does what is tested hang on chance: `--hypothesis-profile exploring`
-# looks for examples that nobody has seen.
+# A busy machine is no fault of what is tested, and the examples are the same in every run; `--hypothesis-profile
+# exploring` looks for others.
 hypothesis.settings.register_profile("exploring", deadline=None)
 hypothesis.settings.register_profile("same", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("same")

@@ -10,6 +10,7 @@ import comfy.model_management
 import comfy.utils
 import latent_preview
 import torch
+from comfy.model_management import InterruptProcessingException
 from comfy.model_patcher import ModelPatcher
 from server import PromptServer
 
@@ -56,7 +57,11 @@ class CallProgress:
     def call_done(self, guess: torch.Tensor) -> None:
         """Show that a call was made. guess: (batch, channels, ...) what it answered, of a latent's first part."""
         # The bar asks for Cancel too, but no more often than it redraws.
-        comfy.model_management.throw_exception_if_processing_interrupted()
+        try:
+            comfy.model_management.throw_exception_if_processing_interrupted()
+        except InterruptProcessingException:
+            show_text(say("Cancelled after {done} model calls.", done=self.done), self.node_id)
+            raise
         self.done += 1
         self.bar.update_absolute(self.done, self.calls, self._preview(guess))
         if self.done == 1:
@@ -73,7 +78,7 @@ class CallProgress:
 
     def _show_time_left(self) -> None:
         counted = say("{done} model calls", done=self.done)
-        if self.done <= self.calls:  # a sampler may make more than were expected
+        if self.done < self.calls:  # a sampler may make more than were expected
             seconds_per_call = (time.monotonic() - self.first_done) / (self.done - 1)
             minutes, seconds = divmod(math.ceil(seconds_per_call * (self.calls - self.done)), 60)
             counted = say(

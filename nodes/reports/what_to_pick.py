@@ -117,7 +117,7 @@ def what_to_pick(plan: Plan) -> str:
         lines.append(
             say(
                 "- Plan CoTj Sigmas, 'auto' with {sampler}: {ratio} of the error of the model's own schedule with {at} "
-                "steps, from the mean DNA of 32 prompts or more; {calls} calls for each, once.",
+                "steps, from the mean DNA of 32 runs or more; {calls} calls for each, once.",
                 sampler=sampler,
                 ratio=ratio,
                 at=at,

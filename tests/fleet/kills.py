@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,11 +57,11 @@ def start_driver(folder: Path, prompts: Path, servers: list[Fake]) -> subprocess
 
 def done(record: Record) -> int:
     """Count what is done; the driver may be writing for long, on a busy disk."""
-    while True:
-        try:
+    for _ in range(60):
+        with suppress(Unusable):
             return record.counts().done
-        except Unusable:
-            time.sleep(0.5)
+        time.sleep(0.5)
+    return record.counts().done
 
 
 def campaign(

@@ -107,7 +107,7 @@ def test_the_readmes_table_is_of_the_same_figures():
         assert re.sub(" +", " ", f"| {name} | {' | '.join(figures)} |") in text
     spent = [SAMPLER[k][1] for k in at if k in SAMPLER]
     assert f"| {min(spent):,} to {max(spent):,} calls |" in text
-    assert f"| one run of {CELLS} steps |" in text and f"| {MEASURING} calls a prompt |" in text
+    assert f"| one run of {CELLS} steps |" in text and f"| {MEASURING} calls a run, of 32 or more |" in text
 
 
 def test_what_it_says_of_the_planned_sampler_is_so():
