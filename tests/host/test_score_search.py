@@ -143,10 +143,11 @@ def test_a_scorer_that_fails_is_named_and_the_scores_so_far_are_kept(client, ser
 
 
 def test_an_image_is_let_go_when_it_is_scored(client, server):
-    scored = Scored(server, "let go", gives="images in memory")
-    scored.queue(client)
+    scored = Scored(server, "let go", gives="images in memory", fails_at=20)  # by when it is seen
+    with server.expect_traceback("the checker has failed"), pytest.raises(NodeError):
+        scored.queue(client)
     counts = [count for found in scored.stored.values() for count in found.values()]
-    assert len(counts) > 50 and 1 <= min(counts) <= max(counts) <= 3
+    assert len(counts) == 19 and 1 <= min(counts) <= max(counts) <= 3
 
 
 def test_cancel_keeps_the_scores_so_far(client, server):
