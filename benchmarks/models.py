@@ -35,7 +35,7 @@ class Architecture:
     def measure(self) -> tuple[int, float, float]:
         """Count model calls of measuring, its seconds, and milliseconds of planning 10 steps, as the host runs them.
 
-        Planning is the median of some: Python tidies up in the whole of the host when it likes, and for long.
+        Planning is the median of some, since a single one is far off where the host does something else.
         """
         graph = Graph()
         run = SmallRun(graph, self.name)

@@ -10,7 +10,6 @@ import comfy.model_management
 import comfy.utils
 import latent_preview
 import torch
-from comfy.model_management import InterruptProcessingException
 from comfy.model_patcher import ModelPatcher
 from server import PromptServer
 
@@ -55,13 +54,11 @@ class CallProgress:
         show_text(doing, self.node_id)
 
     def call_done(self, guess: torch.Tensor) -> None:
-        """Show that a call was made. guess: (batch, channels, ...) what it answered, of a latent's first part."""
-        # The bar asks for Cancel too, but no more often than it redraws.
-        try:
-            comfy.model_management.throw_exception_if_processing_interrupted()
-        except InterruptProcessingException:
-            show_text(say("Cancelled after {done} model calls.", done=self.done), self.node_id)
-            raise
+        """Show that a call was made. guess: (batch, channels, ...) what it answered, of a latent's first part.
+
+        Raises what the host raises on Cancel: the bar asks for it too, but no more often than it redraws.
+        """
+        comfy.model_management.throw_exception_if_processing_interrupted()
         self.done += 1
         self.bar.update_absolute(self.done, self.calls, self._preview(guess))
         if self.done == 1:
